@@ -1,0 +1,81 @@
+/**
+ * The error table: one row per code, the only place where codes, dispositions, texts and exits are written.
+ * `message` is a template with {fields}; `next` is what the reader types or does next.
+ * Exit codes: 1 error, 2 usage, 3 not found, 4 check failed or unproven, 5 refused by policy or halt, 6 unreachable, 124 timeout.
+ */
+
+/** What the shell does with an error of a code; see the README of this package. */
+export const DISPOSITIONS = ["transient", "in-doubt", "refused", "invalid", "conflict", "exhausted", "fatal"] as const;
+export type Disposition = (typeof DISPOSITIONS)[number];
+
+export interface ErrorRow {
+  readonly disposition: Disposition;
+  readonly message: string;
+  readonly next: string;
+  readonly exitCode: number;
+  readonly httpStatus: number;
+}
+
+const row = (
+  disposition: Disposition,
+  message: string,
+  next: string,
+  exitCode: number,
+  httpStatus: number,
+): ErrorRow => ({ disposition, message, next, exitCode, httpStatus });
+
+export const ERRORS = {
+  BUSBAR_AUTH_FAILED: row("refused", "the command of {principal} is not authenticated: {reason}", "check the agent's key in the key folder", 5, 403),
+  BUSBAR_BREAKER_OPEN: row("refused", "the breaker of {key} is {state}", "npx busbar status", 5, 503),
+  BUSBAR_BROKER_FAILED: row("fatal", "the broker did not start: {reason}", "npx busbar doctor", 6, 503),
+  BUSBAR_BUDGET_SPENT: row("refused", "the chain's budget of {budget} is spent", "submit a task with a larger budget", 5, 429),
+  BUSBAR_CHAIN_HALTED: row("refused", "the chain is halted: {reason}", "npx busbar trace {chain}", 5, 409),
+  BUSBAR_CHAIN_MISPLACED: row("refused", "chain {chain} does not belong to partition {partition}", "send the command with the SDK, which computes the partition", 5, 400),
+  BUSBAR_CHAIN_UNKNOWN: row("refused", "no task opened chain {chain}", "npx busbar submit <agent> <json>", 3, 404),
+  BUSBAR_CHILD_LIMIT: row("refused", "the chain already has {count} open sub-tasks", "wait for one of them", 5, 429),
+  BUSBAR_CONFIG_INVALID: row("fatal", "{file}: {reason}", "correct the file and start again", 2, 500),
+  BUSBAR_DEADLINE_PASSED: row("refused", "the deadline {deadline} has passed", "submit a new task", 5, 409),
+  BUSBAR_DOOR_CLOSED: row("refused", "the door of partition {partition} is closed: {reason}", "npx busbar status", 5, 503),
+  BUSBAR_DOOR_DEGRADED: row("refused", "the door of partition {partition} is read-only: {reason}", "npx busbar status", 5, 503),
+  BUSBAR_EFFECT_IN_DOUBT: row("in-doubt", "effect {key} may have happened: {reason}", "npx busbar trace {chain}", 5, 409),
+  BUSBAR_EFFECT_NOT_STARTED: row("transient", "the effect did not start: {reason}", "call again", 1, 503),
+  BUSBAR_FREEZE_ACTIVE: row("refused", "freeze {freeze} forbids {effectClass} effects of {scope}: {reason}", "npx busbar freeze --lift {freeze} --reason <why>", 5, 423),
+  BUSBAR_HALT_ACTIVE: row("refused", "{scope} is halted (fence {fence}): {reason}", "npx busbar resume {scope} --fence {fence} --reason <why>", 5, 423),
+  BUSBAR_HALT_UNPROVEN: row("in-doubt", "no acknowledgement from partition(s) {partitions} within {timeoutMs} ms", "npx busbar status", 4, 504),
+  BUSBAR_INCARNATION_OLD: row("refused", "chain {chain} is at incarnation {current}; the command is of {found}", "stop this process: another one runs the chain", 5, 409),
+  BUSBAR_INPUT_INVALID: row("invalid", "{what}: {reason}", "{next}", 2, 400),
+  BUSBAR_INTERNAL: row("fatal", "internal error: {reason}", "report it with the output of npx busbar doctor", 1, 500),
+  BUSBAR_JAVA_MISSING: row("fatal", "Java 17 or newer is needed for a local broker: {reason}", "install a JDK 17 (Debian: apt-get install openjdk-17-jre-headless) or start Docker", 6, 503),
+  BUSBAR_LOG_CORRUPT: row("fatal", "the log contradicts itself at {position}: {reason}", "npx busbar doctor", 1, 500),
+  BUSBAR_LOG_GAP: row("fatal", "{topic}/{partition}: positions {from} to {to} are gone from the log", "npx busbar doctor", 1, 500),
+  BUSBAR_LOG_TRUNCATED: row("fatal", "{topic}/{partition} ends at {end}, before our position {position}", "npx busbar doctor", 1, 500),
+  BUSBAR_LOG_UNAVAILABLE: row("transient", "the log does not answer: {reason}", "npx busbar doctor", 6, 503),
+  BUSBAR_MAVEN_FAILED: row("fatal", "{artifact} could not be resolved: {reason}", "check the network and type the command again", 6, 503),
+  BUSBAR_NOT_FOUND: row("invalid", "{what} {id} is not in the log", "npx busbar status", 3, 404),
+  BUSBAR_OUTCOME_LATE: row("in-doubt", "{tool} did not answer within {timeoutMs} ms", "npx busbar trace {chain}", 5, 504),
+  BUSBAR_OVERLOADED: row("refused", "the partition's queue is full", "the SDK sends again after {retryAfterMs} ms", 5, 429),
+  BUSBAR_PORT_IN_USE: row("fatal", "port {port} is in use", "stop what uses it or choose another with --port", 6, 503),
+  BUSBAR_READBACK_MISMATCH: row("conflict", "the read-back of {tool} does not match: {reason}", "npx busbar trace {chain}", 5, 409),
+  BUSBAR_RECORD_TOO_LARGE: row("invalid", "the record has {bytes} bytes; {limit} are allowed", "send less, or a reference", 2, 413),
+  BUSBAR_REGISTRY_UNAVAILABLE: row("transient", "the schema registry does not answer: {reason}", "npx busbar doctor", 6, 503),
+  BUSBAR_RESULT_INVALID: row("conflict", "{tool} answered what its result schema does not allow: {reason}", "npx busbar trace {chain}", 5, 502),
+  BUSBAR_SCHEMA_INCOMPATIBLE: row("invalid", "{schema}: {reason}", "npx busbar schemas check", 4, 409),
+  BUSBAR_SCHEMA_INVALID: row("invalid", "{type}: {reason}", "npx busbar schemas show {type}", 2, 400),
+  BUSBAR_SCHEMA_UNKNOWN: row("invalid", "schema id {id} is not known", "npx busbar schemas push", 2, 400),
+  BUSBAR_SIGNATURE_INVALID: row("refused", "the order of {principal} is not signed by a known key: {reason}", "npx busbar doctor", 5, 403),
+  BUSBAR_STEP_CONFLICT: row("refused", "step {step} was recorded with other content", "npx busbar trace {chain}", 5, 409),
+  BUSBAR_STEPS_SPENT: row("refused", "the chain has used its {maxSteps} steps", "submit a task with --max-steps", 5, 429),
+  BUSBAR_TASK_CLOSED: row("refused", "the chain is {state}", "npx busbar trace {chain}", 5, 409),
+  BUSBAR_TIMEOUT: row("transient", "{what} took longer than {timeoutMs} ms", "{next}", 124, 504),
+  BUSBAR_TOOL_FAILED: row("conflict", "{tool} failed: {reason}", "npx busbar trace {chain}", 5, 502),
+  BUSBAR_TOOL_FORBIDDEN: row("refused", "agent {agent} may not call {tool}", "allow it under agents in busbar.yaml", 5, 403),
+  BUSBAR_TOOL_UNKNOWN: row("refused", "no tool is named {tool}", "npx busbar status", 5, 404),
+  BUSBAR_TOPIC_MISMATCH: row("fatal", "topic {topic}: {reason}", "npx busbar topics", 1, 500),
+  BUSBAR_USAGE: row("invalid", "{reason}", "npx busbar help", 2, 400),
+} as const satisfies Readonly<Record<string, ErrorRow>>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export function isErrorCode(value: string): value is ErrorCode {
+  return Object.hasOwn(ERRORS, value);
+}
