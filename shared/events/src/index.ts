@@ -1,1 +1,8 @@
-export {};
+/** The shared language of the bus, pure: messages, headers, partitions, ids, scopes and the placement rule. */
+export * from "./event-id.ts";
+export * from "./generated/messages.ts";
+export * from "./headers.ts";
+export * from "./messages.ts";
+export * from "./partition.ts";
+export * from "./placement.ts";
+export * from "./scope.ts";

@@ -1,0 +1,1352 @@
+// Written by schemas/generate.ts from schemas/**/*.avsc. Do not edit: run `node schemas/generate.ts`.
+
+/** What every record carries: identity, lineage and circumstances. Inlined into each record by the loader. */
+export interface Meta {
+  /** Where the record stands: <topic>/<partition>/<offset> for events, the sender's id for others. (internal) */
+  readonly eventId: string;
+  /** Chain the record is about; empty for records of a partition or of the fleet. (internal) */
+  readonly chainId: string;
+  /** Chain ids from the root to this chain, itself included. (internal) */
+  readonly lineage: readonly string[];
+  /** Agent that runs the chain; empty where there is none. (public) */
+  readonly agent: string;
+  /** Run of the chain that the record belongs to; 0 where there is none. (internal) */
+  readonly incarnation: number;
+  /** Event id of the record that caused this one; empty for a first cause. (internal) */
+  readonly causationId: string;
+  /** Chain id of the root, which all records of one piece of work share. (internal) */
+  readonly correlationId: string;
+  /** W3C trace context of the writer; empty for none. (internal) */
+  readonly traceparent: string;
+  /** Time of the decision in ms since the epoch; it never goes back within a partition. (internal) */
+  readonly atMs: number;
+  /** Number in its stream: per chain for events (valid ones only), per chain and incarnation for commands, from 1. (internal) */
+  readonly streamSeq: number;
+  /** Sequence of the accepted command that caused this event, per chain and incarnation; 0 where none did. (internal) */
+  readonly commandSeq: number;
+  /** Namespace of the deployment; keeps tests and tenants apart. (internal) */
+  readonly namespace: string;
+  /** Set on records made by a replay; a live gateway refuses them. (internal) */
+  readonly replay: boolean;
+  /** Hash of the policy in force at the decision; empty before the first one. (internal) */
+  readonly policyHash: string;
+  /** Version of the code that decided. (internal) */
+  readonly codeVersion: string;
+  /** Where the content of one field is kept when it is too large for the record. (internal) */
+  readonly claimCheck: ClaimCheck | null;
+  /** The owner's positions in its inputs after this record; only on the events topic. (internal) */
+  readonly progress: Progress | null;
+}
+
+/** A directive as the partition applied it: all that replay needs. */
+export interface AppliedDirective {
+  /** Offset of the directive, as a decimal string. (internal) */
+  readonly offset: string;
+  /** Record name of the directive. (public) */
+  readonly kind: string;
+  /** What it covers: fleet, agent:<name>, tool:<name> or chain:<id>. (internal) */
+  readonly scope: string;
+  /** Id within its kind: fence, freeze, grant, breaker key or policy hash. (internal) */
+  readonly id: string;
+  /** What else the door needs to apply it, canonical JSON. (internal) */
+  readonly detail: string;
+}
+
+/** A sign of life of one chain. */
+export interface ChainLife {
+  /** Id of the chain. (internal) */
+  readonly chainId: string;
+  /** Number of this run of the chain; commands of older ones are refused. (internal) */
+  readonly incarnation: number;
+}
+
+/** Reference to content kept in the blobs topic. */
+export interface ClaimCheck {
+  /** SHA-256 of the content, hex; also its key. (internal) */
+  readonly sha256: string;
+  /** Size of the content in bytes. (internal) */
+  readonly bytes: number;
+  /** Name of the field that the content belongs to; that field is empty here. (internal) */
+  readonly field: string;
+}
+
+/** A call that was started and has no outcome yet. */
+export interface InFlight {
+  /** Id of the chain. (internal) */
+  readonly chainId: string;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+  /** Key of the effect; empty for a read. (internal) */
+  readonly effectKey: string;
+  /** Name of the tool. (public) */
+  readonly tool: string;
+  /** How far the call is, for example running or in-doubt. (internal) */
+  readonly state: string;
+}
+
+/** A position in one events partition. */
+export interface PartitionPosition {
+  /** Number of the partition. (internal) */
+  readonly partition: number;
+  /** Position (exclusive), as a decimal string. (internal) */
+  readonly through: string;
+}
+
+/** Positions (exclusive, decimal) of a partition's owner in its inputs and projections. */
+export interface Progress {
+  /** Next offset of the commands partition. (internal) */
+  readonly commands: string;
+  /** Next offset of the control partition. (internal) */
+  readonly control: string;
+  /** Next offset of this events partition to be projected to inboxes. (internal) */
+  readonly inbox: string;
+  /** Next offset of this events partition whose sub-tasks are to be forwarded. (internal) */
+  readonly forwards: string;
+}
+
+/** The chain goes on under closer watch. */
+export interface ChainDegraded {
+  readonly type: "ChainDegraded";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Id of the rule that decided; empty where a person did. (public) */
+  readonly rule: string;
+  /** Version of that rule. (public) */
+  readonly ruleVersion: number;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Event ids on which the decision rests. (internal) */
+  readonly evidence: readonly string[];
+}
+
+/** The chain is stopped until a person resumes it. */
+export interface ChainHalted {
+  readonly type: "ChainHalted";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Id of the rule that decided; empty where a person did. (public) */
+  readonly rule: string;
+  /** Version of that rule. (public) */
+  readonly ruleVersion: number;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Event ids on which the decision rests. (internal) */
+  readonly evidence: readonly string[];
+  /** Offset of the directive behind this; empty for a decision of the door itself. (internal) */
+  readonly directive: string;
+}
+
+/** A person lets a stopped chain go on. */
+export interface ChainResumed {
+  readonly type: "ChainResumed";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Offset of the directive behind this; empty for a decision of the door itself. (internal) */
+  readonly directive: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Principal who ordered it. (internal) */
+  readonly by: string;
+}
+
+/** A command had no effect now; the sender sends the same bytes again. */
+export interface CommandDeferred {
+  readonly type: "CommandDeferred";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Error code of the error table. (public) */
+  readonly code: string;
+  /** Stream sequence that is expected next; 0 where the sequence is not the cause. (internal) */
+  readonly expected: number;
+  /** When the sender may send the same bytes again, in ms from now. (public) */
+  readonly retryAfterMs: number;
+  /** Record name of the command; empty where it could not be decoded. (public) */
+  readonly commandType: string;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+}
+
+/** A command had no effect and never will. */
+export interface CommandRejected {
+  readonly type: "CommandRejected";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Error code of the error table. (public) */
+  readonly code: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Record name of the command; empty where it could not be decoded. (public) */
+  readonly commandType: string;
+  /** Topic of the command. (internal) */
+  readonly topic: string;
+  /** Offset of the command. (internal) */
+  readonly offset: string;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+}
+
+/** Directives take effect in this partition at this position. */
+export interface DirectivesApplied {
+  readonly type: "DirectivesApplied";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Position (exclusive) in the directives topic up to which this partition has applied. (internal) */
+  readonly through: string;
+  /** The directives applied by this record, in offset order. (internal) */
+  readonly applied: readonly AppliedDirective[];
+}
+
+/** A re-run asked for something else than the record; its position is named. */
+export interface Diverged {
+  readonly type: "Diverged";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Number of the step in the chain, from 1. (internal) */
+  readonly step: number;
+  /** What the record holds at this step: tool and argument hash. (internal) */
+  readonly expected: string;
+  /** What the re-run asked for instead. (internal) */
+  readonly actual: string;
+}
+
+/** From here on the owner admits reads only. */
+export interface DoorDegraded {
+  readonly type: "DoorDegraded";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+}
+
+/** From here on the owner may admit effects. */
+export interface DoorOpened {
+  readonly type: "DoorOpened";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Name of the supervisor process. (internal) */
+  readonly supervisor: string;
+  /** Send time of the heartbeat that permits the door to open, in ms since the epoch. (internal) */
+  readonly heartbeatAtMs: number;
+  /** Position (exclusive) up to which the supervisor has read the partition. (internal) */
+  readonly eventsThrough: string;
+  /** End of the directives topic as the supervisor saw it. (internal) */
+  readonly directivesEnd: string;
+  /** Position (exclusive) in the directives topic up to which this partition has applied. (internal) */
+  readonly through: string;
+}
+
+/** The attempt was never started and never will be. */
+export interface EffectAbandoned {
+  readonly type: "EffectAbandoned";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+  /** Key of the effect; empty for a read. (internal) */
+  readonly effectKey: string;
+  /** Name of the tool. (public) */
+  readonly tool: string;
+  /** Number of this attempt under the same effect key, from 1. (internal) */
+  readonly attempt: number;
+  /** Offset of the admission in the same partition. (internal) */
+  readonly admitted: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+}
+
+/** Permission for one attempt of one call; it must be acknowledged before the call is made. */
+export interface EffectAdmitted {
+  readonly type: "EffectAdmitted";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+  /** Number of the step in the chain, from 1. (internal) */
+  readonly step: number;
+  /** Name of the tool. (public) */
+  readonly tool: string;
+  /** Whether the tool honours the effect key (exact) or may never be fired again (at-most-once). (public) */
+  readonly toolClass: "exact" | "at-most-once" | "UNKNOWN";
+  /** What the tool may do to the world. (public) */
+  readonly effectClass: "read" | "write" | "destructive" | "UNKNOWN";
+  /** Key of the effect; empty for a read. (internal) */
+  readonly effectKey: string;
+  /** Arguments of the call, canonical JSON. (personal) */
+  readonly args: string;
+  /** SHA-256 of the canonical arguments, hex. (internal) */
+  readonly argsHash: string;
+  /** Number of this attempt under the same effect key, from 1. (internal) */
+  readonly attempt: number;
+  /** The call must be handed to the tool within this time after queueing. (internal) */
+  readonly fireBoundMs: number;
+  /** Time the call may take, in ms. (internal) */
+  readonly timeoutMs: number;
+  /** Who asked for the call: the agent, or the gateway for a read-back or retry. (internal) */
+  readonly origin: "agent" | "gateway" | "UNKNOWN";
+  /** Id of the grant that this call spends on a half-open breaker; empty for none. (internal) */
+  readonly probe: string;
+  /** What the effect changes, from the declared subject fields; empty where none are declared. (internal) */
+  readonly subject: string;
+}
+
+/** The same effect was committed before; this is no fresh success. */
+export interface EffectAlreadyDone {
+  readonly type: "EffectAlreadyDone";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+  /** Number of the step in the chain, from 1. (internal) */
+  readonly step: number;
+  /** Name of the tool. (public) */
+  readonly tool: string;
+  /** Key of the effect; empty for a read. (internal) */
+  readonly effectKey: string;
+  /** SHA-256 of the canonical arguments, hex. (internal) */
+  readonly argsHash: string;
+  /** Offset of the commit of the same effect key. (internal) */
+  readonly originalOffset: string;
+  /** Result of the call, canonical JSON. (personal) */
+  readonly result: string;
+}
+
+/** A call asks for an effect that is open or in doubt under the same key; it is answered when that effect is. */
+export interface EffectAwaited {
+  readonly type: "EffectAwaited";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+  /** Step of the chain, from 1. (internal) */
+  readonly step: number;
+  /** Name of the tool. (public) */
+  readonly tool: string;
+  /** SHA-256 of the canonical arguments, hex. (internal) */
+  readonly argsHash: string;
+  /** Key of the effect that is waited for. (internal) */
+  readonly effectKey: string;
+}
+
+/** The call ended and its result is valid. */
+export interface EffectCommitted {
+  readonly type: "EffectCommitted";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+  /** Key of the effect; empty for a read. (internal) */
+  readonly effectKey: string;
+  /** Name of the tool. (public) */
+  readonly tool: string;
+  /** Number of this attempt under the same effect key, from 1. (internal) */
+  readonly attempt: number;
+  /** Offset of the admission in the same partition. (internal) */
+  readonly admitted: string;
+  /** Result of the call, canonical JSON. (personal) */
+  readonly result: string;
+  /** Time from handing the call over to its end, in ms. (internal) */
+  readonly durationMs: number;
+}
+
+/** The call ended; its result is not what the tool's schema or read-back allows. */
+export interface EffectCommittedInvalid {
+  readonly type: "EffectCommittedInvalid";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+  /** Key of the effect; empty for a read. (internal) */
+  readonly effectKey: string;
+  /** Name of the tool. (public) */
+  readonly tool: string;
+  /** Number of this attempt under the same effect key, from 1. (internal) */
+  readonly attempt: number;
+  /** Offset of the admission in the same partition. (internal) */
+  readonly admitted: string;
+  /** Result of the call, canonical JSON. (personal) */
+  readonly result: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Time from handing the call over to its end, in ms. (internal) */
+  readonly durationMs: number;
+}
+
+/** Evidence against an earlier settlement; the chain is halted. */
+export interface EffectContradicted {
+  readonly type: "EffectContradicted";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+  /** Key of the effect; empty for a read. (internal) */
+  readonly effectKey: string;
+  /** Offset of the settlement that is contradicted. (internal) */
+  readonly settledOffset: string;
+  /** Offset of the record taken as evidence (it may be void); empty for none. (internal) */
+  readonly evidenceOffset: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+}
+
+/** The tool reported that the effect did not happen. */
+export interface EffectFailed {
+  readonly type: "EffectFailed";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+  /** Key of the effect; empty for a read. (internal) */
+  readonly effectKey: string;
+  /** Name of the tool. (public) */
+  readonly tool: string;
+  /** Number of this attempt under the same effect key, from 1. (internal) */
+  readonly attempt: number;
+  /** Offset of the admission in the same partition. (internal) */
+  readonly admitted: string;
+  /** Error code of the error table. (public) */
+  readonly code: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Whether no further attempt of this call follows. (internal) */
+  readonly final: boolean;
+  /** Time from handing the call over to its end, in ms. (internal) */
+  readonly durationMs: number;
+}
+
+/** It is not known whether the effect happened. */
+export interface EffectInDoubt {
+  readonly type: "EffectInDoubt";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+  /** Key of the effect; empty for a read. (internal) */
+  readonly effectKey: string;
+  /** Name of the tool. (public) */
+  readonly tool: string;
+  /** Number of this attempt under the same effect key, from 1. (internal) */
+  readonly attempt: number;
+  /** Offset of the admission in the same partition. (internal) */
+  readonly admitted: string;
+  /** Error code: a late outcome, or an owner that is gone. (public) */
+  readonly code: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** When the doubt may be settled, in ms since the epoch. (internal) */
+  readonly settleAtMs: number;
+}
+
+/** The call is not allowed. */
+export interface EffectRefused {
+  readonly type: "EffectRefused";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+  /** Number of the step in the chain, from 1. (internal) */
+  readonly step: number;
+  /** Name of the tool. (public) */
+  readonly tool: string;
+  /** Arguments of the call, canonical JSON. (personal) */
+  readonly args: string;
+  /** SHA-256 of the canonical arguments, hex. (internal) */
+  readonly argsHash: string;
+  /** Key of the effect; empty for a read. (internal) */
+  readonly effectKey: string;
+  /** Error code of the error table. (public) */
+  readonly code: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Id of the rule that decided; empty where a person did. (public) */
+  readonly rule: string;
+  /** Version of that rule. (public) */
+  readonly ruleVersion: number;
+  /** Event ids on which the decision rests. (internal) */
+  readonly evidence: readonly string[];
+}
+
+/** A doubt is settled by a read-back, by evidence or by a person. */
+export interface EffectSettled {
+  readonly type: "EffectSettled";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+  /** Key of the effect; empty for a read. (internal) */
+  readonly effectKey: string;
+  /** Name of the tool. (public) */
+  readonly tool: string;
+  /** Offset of the admission in the same partition. (internal) */
+  readonly admitted: string;
+  /** What became of the effect. (internal) */
+  readonly outcome: "committed" | "not-done" | "unknown" | "UNKNOWN";
+  /** Principal who ordered it. (internal) */
+  readonly by: string;
+  /** Offset of the record taken as evidence (it may be void); empty for none. (internal) */
+  readonly evidenceOffset: string;
+  /** Result of the call, canonical JSON. (personal) */
+  readonly result: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+}
+
+/** A halt takes effect in this partition at this position; names what is abandoned and what was already running. */
+export interface HaltAcknowledged {
+  readonly type: "HaltAcknowledged";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Position (exclusive) in the directives topic up to which this partition has applied. (internal) */
+  readonly through: string;
+  /** The directives applied by this record, in offset order. (internal) */
+  readonly applied: readonly AppliedDirective[];
+  /** Call ids of admissions that were not started and never will be. (internal) */
+  readonly abandoned: readonly string[];
+  /** Calls that were started before the halt and have no outcome yet. (internal) */
+  readonly inFlight: readonly InFlight[];
+}
+
+/** Positions of an input are gone; a person must look. */
+export interface LogGap {
+  readonly type: "LogGap";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Name of the topic. (internal) */
+  readonly topic: string;
+  /** Offset that should have come next. (internal) */
+  readonly expected: string;
+  /** First offset that is there. (internal) */
+  readonly found: string;
+}
+
+/** Permission for one call of a model. */
+export interface ModelCallAdmitted {
+  readonly type: "ModelCallAdmitted";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+  /** Number of the step in the chain, from 1. (internal) */
+  readonly step: number;
+  /** Name of the model. (public) */
+  readonly model: string;
+  /** Request to the model, canonical JSON. (personal) */
+  readonly request: string;
+  /** SHA-256 of the canonical request, hex. (internal) */
+  readonly requestHash: string;
+  /** Time the call may take, in ms. (internal) */
+  readonly timeoutMs: number;
+}
+
+/** The model answered. */
+export interface ModelCallCompleted {
+  readonly type: "ModelCallCompleted";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+  /** Name of the model. (public) */
+  readonly model: string;
+  /** Answer of the model, canonical JSON. (personal) */
+  readonly response: string;
+  /** Tokens of the request. (internal) */
+  readonly inputTokens: number;
+  /** Tokens of the answer. (internal) */
+  readonly outputTokens: number;
+  /** Time from handing the call over to its end, in ms. (internal) */
+  readonly durationMs: number;
+}
+
+/** The model did not answer. */
+export interface ModelCallFailed {
+  readonly type: "ModelCallFailed";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+  /** Name of the model. (public) */
+  readonly model: string;
+  /** Error code of the error table. (public) */
+  readonly code: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Time from handing the call over to its end, in ms. (internal) */
+  readonly durationMs: number;
+}
+
+/** A gateway takes a partition; this closes its door and starts an epoch. */
+export interface PartitionClaimed {
+  readonly type: "PartitionClaimed";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Name of the gateway process that claims the partition. (internal) */
+  readonly owner: string;
+  /** Random part of the epoch; with the claim's offset it names the epoch. (internal) */
+  readonly nonce: string;
+}
+
+/** The owner gives the partition up; the successor need not wait. */
+export interface PartitionReleased {
+  readonly type: "PartitionReleased";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Name of the gateway process that claims the partition. (internal) */
+  readonly owner: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+}
+
+/** A claim was compared with a fact; both stand side by side. */
+export interface StatementChecked {
+  readonly type: "StatementChecked";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+  /** What the statement is about. (personal) */
+  readonly subject: string;
+  /** What the agent claims, canonical JSON. (personal) */
+  readonly statement: string;
+  /** What was found when it was checked, canonical JSON. (personal) */
+  readonly fact: string;
+  /** Where the fact comes from (tool, file, query). (internal) */
+  readonly source: string;
+  /** Whether the statement agrees with the fact. (public) */
+  readonly agrees: boolean;
+  /** Event ids on which the decision rests. (internal) */
+  readonly evidence: readonly string[];
+}
+
+/** An agent claims something. */
+export interface StatementRecorded {
+  readonly type: "StatementRecorded";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+  /** Number of the step in the chain, from 1. (internal) */
+  readonly step: number;
+  /** What the statement is about. (personal) */
+  readonly subject: string;
+  /** What the agent claims, canonical JSON. (personal) */
+  readonly statement: string;
+  /** SHA-256 of the canonical arguments, hex. (internal) */
+  readonly argsHash: string;
+}
+
+/** A sub-task ended. */
+export interface SubtaskFinished {
+  readonly type: "SubtaskFinished";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Call of this chain that sent the sub-task. (internal) */
+  readonly callId: string;
+  /** Chain of the sub-task. (internal) */
+  readonly childChainId: string;
+  /** How the sub-task ended. (internal) */
+  readonly state: string;
+  /** Output of the task, canonical JSON. (personal) */
+  readonly output: string;
+  /** Offset of the record that closed the sub-task in its own partition. (internal) */
+  readonly childOffset: string;
+}
+
+/** The same task key was submitted again. */
+export interface TaskAlreadyKnown {
+  readonly type: "TaskAlreadyKnown";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** The client's idempotency key of the task. (personal) */
+  readonly taskKey: string;
+  /** State of the chain machine. (internal) */
+  readonly state: string;
+  /** Offset of the record that closed the task; empty while it is open. (internal) */
+  readonly outcomeOffset: string;
+}
+
+/** The chain runs at this agent under this incarnation; older ones are refused. */
+export interface TaskAssigned {
+  readonly type: "TaskAssigned";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Name of the agent. (public) */
+  readonly agent: string;
+  /** Number of this run of the chain; commands of older ones are refused. (internal) */
+  readonly incarnation: number;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+}
+
+/** The chain ended with an output. */
+export interface TaskCompleted {
+  readonly type: "TaskCompleted";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Output of the task, canonical JSON. (personal) */
+  readonly output: string;
+}
+
+/** The chain ended without an output. */
+export interface TaskFailed {
+  readonly type: "TaskFailed";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Error code of the error table. (public) */
+  readonly code: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+}
+
+/** A sub-task is admitted; it is forwarded once this record is acknowledged. */
+export interface TaskSent {
+  readonly type: "TaskSent";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+  /** Number of the step in the chain, from 1. (internal) */
+  readonly step: number;
+  /** Chain of the sub-task. (internal) */
+  readonly childChainId: string;
+  /** Name of the agent. (public) */
+  readonly agent: string;
+  /** Input of the task, canonical JSON. (personal) */
+  readonly input: string;
+  /** SHA-256 of the canonical arguments, hex. (internal) */
+  readonly argsHash: string;
+  /** Deadline in ms since the epoch; 0 means none. (internal) */
+  readonly deadlineAtMs: number;
+  /** Model tokens the chain may use; 0 means no bound. (internal) */
+  readonly budgetTokens: number;
+}
+
+/** A task is accepted; it opens the chain. */
+export interface TaskSubmitted {
+  readonly type: "TaskSubmitted";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** The client's idempotency key of the task. (personal) */
+  readonly taskKey: string;
+  /** Name of the agent. (public) */
+  readonly agent: string;
+  /** Input of the task, canonical JSON. (personal) */
+  readonly input: string;
+  /** Deadline in ms since the epoch; 0 means none. (internal) */
+  readonly deadlineAtMs: number;
+  /** Steps the chain may use; 0 means no bound. (internal) */
+  readonly maxSteps: number;
+  /** Model tokens the chain may use; 0 means no bound. (internal) */
+  readonly budgetTokens: number;
+  /** Chain that sent this task; empty for a root. (internal) */
+  readonly parentChainId: string;
+  /** Call of the parent that sent this task; empty for a root. (internal) */
+  readonly parentCallId: string;
+}
+
+/** A timer was due. */
+export interface TimerFired {
+  readonly type: "TimerFired";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Name of the timer. (internal) */
+  readonly timer: string;
+  /** When the timer was due, in ms since the epoch. (internal) */
+  readonly dueAtMs: number;
+}
+
+/** Asks for a model to be called. */
+export interface CallModel {
+  readonly type: "CallModel";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Number of the step in the chain, from 1. (internal) */
+  readonly step: number;
+  /** Name of the model. (public) */
+  readonly model: string;
+  /** Request to the model, canonical JSON. (personal) */
+  readonly request: string;
+}
+
+/** Asks for a tool to be called. */
+export interface CallTool {
+  readonly type: "CallTool";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Number of the step in the chain, from 1. (internal) */
+  readonly step: number;
+  /** Name of the tool. (public) */
+  readonly tool: string;
+  /** Arguments of the call, canonical JSON. (personal) */
+  readonly args: string;
+  /** How often the same effect is wanted on purpose; 0 means once. (internal) */
+  readonly repeat: number;
+}
+
+/** Ends the chain with an output. */
+export interface CompleteTask {
+  readonly type: "CompleteTask";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Number of the step in the chain, from 1. (internal) */
+  readonly step: number;
+  /** Output of the task, canonical JSON. (personal) */
+  readonly output: string;
+}
+
+/** Ends the chain without an output. */
+export interface FailTask {
+  readonly type: "FailTask";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Number of the step in the chain, from 1. (internal) */
+  readonly step: number;
+  /** Error code of the error table. (public) */
+  readonly code: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+}
+
+/** Claims something, so that it can be compared with the facts. */
+export interface MakeStatement {
+  readonly type: "MakeStatement";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Number of the step in the chain, from 1. (internal) */
+  readonly step: number;
+  /** What the statement is about. (personal) */
+  readonly subject: string;
+  /** What the agent claims, canonical JSON. (personal) */
+  readonly statement: string;
+}
+
+/** The re-run of a handler asked for something else than the record. */
+export interface ReportDivergence {
+  readonly type: "ReportDivergence";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Number of the step in the chain, from 1. (internal) */
+  readonly step: number;
+  /** What the record holds at this step: tool and argument hash. (internal) */
+  readonly expected: string;
+  /** What the re-run asked for instead. (internal) */
+  readonly actual: string;
+}
+
+/** A gateway reports the end of a sub-task to the parent's partition. */
+export interface ReportSubtask {
+  readonly type: "ReportSubtask";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Call of the parent that sent this task; empty for a root. (internal) */
+  readonly parentCallId: string;
+  /** Chain of the sub-task. (internal) */
+  readonly childChainId: string;
+  /** How the sub-task ended. (internal) */
+  readonly state: string;
+  /** Output of the task, canonical JSON. (personal) */
+  readonly output: string;
+  /** Offset of the record that closed the sub-task in its own partition. (internal) */
+  readonly childOffset: string;
+}
+
+/** Asks for the chain's recorded answers. */
+export interface RequestJournal {
+  readonly type: "RequestJournal";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+}
+
+/** Asks for a sub-task to be given to another agent. */
+export interface SendTask {
+  readonly type: "SendTask";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Number of the step in the chain, from 1. (internal) */
+  readonly step: number;
+  /** Name of the agent. (public) */
+  readonly agent: string;
+  /** Input of the task, canonical JSON. (personal) */
+  readonly input: string;
+}
+
+/** A person settles a doubt. */
+export interface SettleEffect {
+  readonly type: "SettleEffect";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+  /** What became of the effect. (internal) */
+  readonly outcome: "committed" | "not-done" | "unknown" | "UNKNOWN";
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Principal who ordered it. (internal) */
+  readonly by: string;
+}
+
+/** Asks for a task to be done; opens a chain. */
+export interface SubmitTask {
+  readonly type: "SubmitTask";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** The client's idempotency key of the task. (personal) */
+  readonly taskKey: string;
+  /** Name of the agent. (public) */
+  readonly agent: string;
+  /** Input of the task, canonical JSON. (personal) */
+  readonly input: string;
+  /** Deadline in ms since the epoch; 0 means none. (internal) */
+  readonly deadlineAtMs: number;
+  /** Steps the chain may use; 0 means no bound. (internal) */
+  readonly maxSteps: number;
+  /** Model tokens the chain may use; 0 means no bound. (internal) */
+  readonly budgetTokens: number;
+  /** Chain that sent this task; empty for a root. (internal) */
+  readonly parentChainId: string;
+  /** Call of the parent that sent this task; empty for a root. (internal) */
+  readonly parentCallId: string;
+}
+
+/** Lets calls of the key through again. */
+export interface CloseBreaker {
+  readonly type: "CloseBreaker";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Key of the breaker or allowance, for example tool:<name>. (internal) */
+  readonly key: string;
+  /** Id of what caused it; with the rule it makes the order idempotent. (internal) */
+  readonly cause: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Principal who ordered it. (internal) */
+  readonly by: string;
+}
+
+/** Forbids classes of effects in a scope for a time. */
+export interface Freeze {
+  readonly type: "Freeze";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Id of the freeze. (internal) */
+  readonly freezeId: string;
+  /** What it covers: fleet, agent:<name>, tool:<name> or chain:<id>. (internal) */
+  readonly scope: string;
+  /** Effect classes that are forbidden. (internal) */
+  readonly effects: readonly string[];
+  /** Start in ms since the epoch. (internal) */
+  readonly fromMs: number;
+  /** End in ms since the epoch; 0 means open. (internal) */
+  readonly untilMs: number;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Principal who ordered it. (internal) */
+  readonly by: string;
+}
+
+/** Permits a number of probes of a half-open breaker in one partition. */
+export interface Grant {
+  readonly type: "Grant";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Id of the grant. (internal) */
+  readonly grantId: string;
+  /** Key of the breaker or allowance, for example tool:<name>. (internal) */
+  readonly key: string;
+  /** Number of the partition. (internal) */
+  readonly partition: number;
+  /** How many calls are granted. (internal) */
+  readonly count: number;
+  /** When the grant ends, in ms since the epoch. (internal) */
+  readonly expiresAtMs: number;
+}
+
+/** Stops everything in the scope. Its offset is the fence. */
+export interface Halt {
+  readonly type: "Halt";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** What it covers: fleet, agent:<name>, tool:<name> or chain:<id>. (internal) */
+  readonly scope: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Principal who ordered it. (internal) */
+  readonly by: string;
+  /** Id of the rule that decided; empty where a person did. (public) */
+  readonly rule: string;
+  /** Id of what caused it; with the rule it makes the order idempotent. (internal) */
+  readonly cause: string;
+}
+
+/** Refuses calls of the key until a person closes it. */
+export interface IsolateBreaker {
+  readonly type: "IsolateBreaker";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Key of the breaker or allowance, for example tool:<name>. (internal) */
+  readonly key: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Principal who ordered it. (internal) */
+  readonly by: string;
+}
+
+/** Refuses calls of the key until the breaker is closed. */
+export interface OpenBreaker {
+  readonly type: "OpenBreaker";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Key of the breaker or allowance, for example tool:<name>. (internal) */
+  readonly key: string;
+  /** Id of the rule that decided; empty where a person did. (public) */
+  readonly rule: string;
+  /** Id of what caused it; with the rule it makes the order idempotent. (internal) */
+  readonly cause: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Time until probes may be granted, in ms. (internal) */
+  readonly cooldownMs: number;
+}
+
+/** Lifts the fence of one halt, in exactly its scope. */
+export interface Resume {
+  readonly type: "Resume";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** What it covers: fleet, agent:<name>, tool:<name> or chain:<id>. (internal) */
+  readonly scope: string;
+  /** Offset of the halt that is lifted. (internal) */
+  readonly fence: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Principal who ordered it. (internal) */
+  readonly by: string;
+  /** Per partition, the position up to which causes are forgiven. (internal) */
+  readonly coversThrough: readonly PartitionPosition[];
+}
+
+/** Puts a policy in force. */
+export interface SetPolicy {
+  readonly type: "SetPolicy";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** SHA-256 of the canonical policy, hex. (public) */
+  readonly hash: string;
+  /** The policy, canonical JSON. (internal) */
+  readonly policy: string;
+}
+
+/** Ends a freeze. */
+export interface Unfreeze {
+  readonly type: "Unfreeze";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Id of the freeze. (internal) */
+  readonly freezeId: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Principal who ordered it. (internal) */
+  readonly by: string;
+}
+
+/** How a call of a tool ended, for rules that span chains. */
+export interface ToolOutcome {
+  readonly type: "ToolOutcome";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Name of the tool. (public) */
+  readonly tool: string;
+  /** Name of the agent. (public) */
+  readonly agent: string;
+  /** Id of the chain. (internal) */
+  readonly chainId: string;
+  /** Whether the call ended in a verified success. (public) */
+  readonly ok: boolean;
+  /** Error code; empty for a success. (public) */
+  readonly code: string;
+  /** Id of the grant that this call spends on a half-open breaker; empty for none. (internal) */
+  readonly probe: string;
+  /** Events partition that the signal comes from. (internal) */
+  readonly sourcePartition: number;
+  /** Offset of the event that the signal comes from. (internal) */
+  readonly sourceOffset: string;
+  /** Id of the rule that decided; empty where a person did. (public) */
+  readonly rule: string;
+  /** Number of the signal among those of the same event and rule. (internal) */
+  readonly index: number;
+  /** Time of the source event, in ms since the epoch. (internal) */
+  readonly atMs: number;
+}
+
+/** Which chains an agent process runs. */
+export interface AgentHeartbeat {
+  readonly type: "AgentHeartbeat";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Name of the agent. (public) */
+  readonly agent: string;
+  /** Name of the agent process. (internal) */
+  readonly instance: string;
+  /** State of the agent machine. (internal) */
+  readonly state: string;
+  /** The chains that this process runs. (internal) */
+  readonly chains: readonly ChainLife[];
+  /** Send time in ms since the epoch. (internal) */
+  readonly sentAtMs: number;
+}
+
+/** How far a supervisor has read one partition. */
+export interface SupervisorHeartbeat {
+  readonly type: "SupervisorHeartbeat";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Name of the supervisor process. (internal) */
+  readonly supervisor: string;
+  /** Which kind of partition this heartbeat is about. (internal) */
+  readonly stream: "events" | "signals" | "UNKNOWN";
+  /** Number of the partition. (internal) */
+  readonly partition: number;
+  /** Position (exclusive) up to which the supervisor has read the partition. (internal) */
+  readonly eventsThrough: string;
+  /** End of the directives topic as the supervisor saw it. (internal) */
+  readonly directivesEnd: string;
+  /** Offset of the last valid record that was read; empty for none. (internal) */
+  readonly lastOffset: string;
+  /** Offset of the latest claim that was read; empty for none. (internal) */
+  readonly claimOffset: string;
+  /** Nonce of that claim; empty for none. (internal) */
+  readonly claimNonce: string;
+  /** Send time in ms since the epoch. (internal) */
+  readonly sentAtMs: number;
+}
+
+/** A record that no reader could accept, with its bytes and the reason. */
+export interface DeadLetter {
+  readonly type: "DeadLetter";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Error code of the error table. (public) */
+  readonly code: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Topic of the refused record. (internal) */
+  readonly topic: string;
+  /** Number of the partition. (internal) */
+  readonly partition: number;
+  /** Offset of the refused record. (internal) */
+  readonly offset: string;
+  /** Headers of the refused record as a JSON object of strings. (secret) */
+  readonly headers: string;
+  /** Value of the refused record, unchanged. (secret) */
+  readonly bytes: Uint8Array;
+}
+
+export type BusEvent =
+  | ChainDegraded
+  | ChainHalted
+  | ChainResumed
+  | CommandDeferred
+  | CommandRejected
+  | DirectivesApplied
+  | Diverged
+  | DoorDegraded
+  | DoorOpened
+  | EffectAbandoned
+  | EffectAdmitted
+  | EffectAlreadyDone
+  | EffectAwaited
+  | EffectCommitted
+  | EffectCommittedInvalid
+  | EffectContradicted
+  | EffectFailed
+  | EffectInDoubt
+  | EffectRefused
+  | EffectSettled
+  | HaltAcknowledged
+  | LogGap
+  | ModelCallAdmitted
+  | ModelCallCompleted
+  | ModelCallFailed
+  | PartitionClaimed
+  | PartitionReleased
+  | StatementChecked
+  | StatementRecorded
+  | SubtaskFinished
+  | TaskAlreadyKnown
+  | TaskAssigned
+  | TaskCompleted
+  | TaskFailed
+  | TaskSent
+  | TaskSubmitted
+  | TimerFired;
+
+export type BusCommand =
+  | CallModel
+  | CallTool
+  | CompleteTask
+  | FailTask
+  | MakeStatement
+  | ReportDivergence
+  | ReportSubtask
+  | RequestJournal
+  | SendTask
+  | SettleEffect
+  | SubmitTask;
+
+export type BusDirective =
+  | CloseBreaker
+  | Freeze
+  | Grant
+  | Halt
+  | IsolateBreaker
+  | OpenBreaker
+  | Resume
+  | SetPolicy
+  | Unfreeze;
+
+export type BusSignal =
+  | ToolOutcome;
+
+export type BusHeartbeat =
+  | AgentHeartbeat
+  | SupervisorHeartbeat;
+
+/** Every message, by its type. */
+export interface MessageMap {
+  readonly ChainDegraded: ChainDegraded;
+  readonly ChainHalted: ChainHalted;
+  readonly ChainResumed: ChainResumed;
+  readonly CommandDeferred: CommandDeferred;
+  readonly CommandRejected: CommandRejected;
+  readonly DirectivesApplied: DirectivesApplied;
+  readonly Diverged: Diverged;
+  readonly DoorDegraded: DoorDegraded;
+  readonly DoorOpened: DoorOpened;
+  readonly EffectAbandoned: EffectAbandoned;
+  readonly EffectAdmitted: EffectAdmitted;
+  readonly EffectAlreadyDone: EffectAlreadyDone;
+  readonly EffectAwaited: EffectAwaited;
+  readonly EffectCommitted: EffectCommitted;
+  readonly EffectCommittedInvalid: EffectCommittedInvalid;
+  readonly EffectContradicted: EffectContradicted;
+  readonly EffectFailed: EffectFailed;
+  readonly EffectInDoubt: EffectInDoubt;
+  readonly EffectRefused: EffectRefused;
+  readonly EffectSettled: EffectSettled;
+  readonly HaltAcknowledged: HaltAcknowledged;
+  readonly LogGap: LogGap;
+  readonly ModelCallAdmitted: ModelCallAdmitted;
+  readonly ModelCallCompleted: ModelCallCompleted;
+  readonly ModelCallFailed: ModelCallFailed;
+  readonly PartitionClaimed: PartitionClaimed;
+  readonly PartitionReleased: PartitionReleased;
+  readonly StatementChecked: StatementChecked;
+  readonly StatementRecorded: StatementRecorded;
+  readonly SubtaskFinished: SubtaskFinished;
+  readonly TaskAlreadyKnown: TaskAlreadyKnown;
+  readonly TaskAssigned: TaskAssigned;
+  readonly TaskCompleted: TaskCompleted;
+  readonly TaskFailed: TaskFailed;
+  readonly TaskSent: TaskSent;
+  readonly TaskSubmitted: TaskSubmitted;
+  readonly TimerFired: TimerFired;
+  readonly CallModel: CallModel;
+  readonly CallTool: CallTool;
+  readonly CompleteTask: CompleteTask;
+  readonly FailTask: FailTask;
+  readonly MakeStatement: MakeStatement;
+  readonly ReportDivergence: ReportDivergence;
+  readonly ReportSubtask: ReportSubtask;
+  readonly RequestJournal: RequestJournal;
+  readonly SendTask: SendTask;
+  readonly SettleEffect: SettleEffect;
+  readonly SubmitTask: SubmitTask;
+  readonly CloseBreaker: CloseBreaker;
+  readonly Freeze: Freeze;
+  readonly Grant: Grant;
+  readonly Halt: Halt;
+  readonly IsolateBreaker: IsolateBreaker;
+  readonly OpenBreaker: OpenBreaker;
+  readonly Resume: Resume;
+  readonly SetPolicy: SetPolicy;
+  readonly Unfreeze: Unfreeze;
+  readonly ToolOutcome: ToolOutcome;
+  readonly AgentHeartbeat: AgentHeartbeat;
+  readonly SupervisorHeartbeat: SupervisorHeartbeat;
+  readonly DeadLetter: DeadLetter;
+}
+
+/** The messages of a family, by its name. */
+export interface FamilyMap {
+  readonly "event": BusEvent;
+  readonly "command": BusCommand;
+  readonly "directive": BusDirective;
+  readonly "signal": BusSignal;
+  readonly "heartbeat": BusHeartbeat;
+  readonly "dead-letter": DeadLetter;
+}
+
+/** The family of each message type. */
+export const FAMILY_OF = {
+  ChainDegraded: "event",
+  ChainHalted: "event",
+  ChainResumed: "event",
+  CommandDeferred: "event",
+  CommandRejected: "event",
+  DirectivesApplied: "event",
+  Diverged: "event",
+  DoorDegraded: "event",
+  DoorOpened: "event",
+  EffectAbandoned: "event",
+  EffectAdmitted: "event",
+  EffectAlreadyDone: "event",
+  EffectAwaited: "event",
+  EffectCommitted: "event",
+  EffectCommittedInvalid: "event",
+  EffectContradicted: "event",
+  EffectFailed: "event",
+  EffectInDoubt: "event",
+  EffectRefused: "event",
+  EffectSettled: "event",
+  HaltAcknowledged: "event",
+  LogGap: "event",
+  ModelCallAdmitted: "event",
+  ModelCallCompleted: "event",
+  ModelCallFailed: "event",
+  PartitionClaimed: "event",
+  PartitionReleased: "event",
+  StatementChecked: "event",
+  StatementRecorded: "event",
+  SubtaskFinished: "event",
+  TaskAlreadyKnown: "event",
+  TaskAssigned: "event",
+  TaskCompleted: "event",
+  TaskFailed: "event",
+  TaskSent: "event",
+  TaskSubmitted: "event",
+  TimerFired: "event",
+  CallModel: "command",
+  CallTool: "command",
+  CompleteTask: "command",
+  FailTask: "command",
+  MakeStatement: "command",
+  ReportDivergence: "command",
+  ReportSubtask: "command",
+  RequestJournal: "command",
+  SendTask: "command",
+  SettleEffect: "command",
+  SubmitTask: "command",
+  CloseBreaker: "directive",
+  Freeze: "directive",
+  Grant: "directive",
+  Halt: "directive",
+  IsolateBreaker: "directive",
+  OpenBreaker: "directive",
+  Resume: "directive",
+  SetPolicy: "directive",
+  Unfreeze: "directive",
+  ToolOutcome: "signal",
+  AgentHeartbeat: "heartbeat",
+  SupervisorHeartbeat: "heartbeat",
+  DeadLetter: "dead-letter",
+} as const;
