@@ -30,6 +30,10 @@ export const HEADER = {
   principal: "principal",
   /** inboxes: event id of the projected event. */
   source: "source",
+  /** inboxes: incarnation that a journal record is meant for. */
+  journal: "journal",
+  /** inboxes: number of journal records that follow an assignment. */
+  journalCount: "journal-count",
 } as const;
 
 /** Value of the header `type` of a claim. */

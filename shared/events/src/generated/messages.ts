@@ -310,14 +310,14 @@ export interface EffectAlreadyDone {
   readonly result: string;
 }
 
-/** A call asks for an effect that is open or in doubt under the same key; it is answered when that effect is. */
+/** The call waits for an open or in-doubt effect of the same key; that effect's outcome answers it. */
 export interface EffectAwaited {
   readonly type: "EffectAwaited";
   /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
   readonly meta: Meta;
   /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
   readonly callId: string;
-  /** Step of the chain, from 1. (internal) */
+  /** Number of the step in the chain, from 1. (internal) */
   readonly step: number;
   /** Name of the tool. (public) */
   readonly tool: string;
