@@ -1,1 +1,7 @@
-export {};
+/** @busbar/agent: write agents, tools and models; run them on the bus; submit tasks to them. */
+export * from "./agent-machine.ts";
+export * from "./define-agent.ts";
+export * from "./errors.ts";
+export * from "./model.ts";
+export * from "./tool.ts";
+export * from "./tool-manifest.ts";

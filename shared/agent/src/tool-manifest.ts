@@ -1,0 +1,41 @@
+/** The data of a tool that policy, schemas, `busbar status` and audit work with: a tool without its code. */
+import { canonicalJson, sha256Hex } from "@busbar/kernel";
+import type { JsonSchema, ReadBack, ToolClass, ToolDefinition, ToolEffect } from "./tool.ts";
+
+/** Plain JSON; equal tools have equal manifests, byte for byte under canonical JSON. */
+export interface ToolManifest {
+  readonly name: string;
+  readonly description: string;
+  readonly effect: ToolEffect;
+  readonly toolClass: ToolClass;
+  readonly timeoutMs: number;
+  readonly fireBoundMs: number;
+  /** Argument fields that identify the effect; null = all arguments. */
+  readonly identity: readonly string[] | null;
+  readonly subject: readonly string[] | null;
+  readonly args: JsonSchema;
+  readonly result: JsonSchema | null;
+  readonly readBack: ReadBack | null;
+  readonly volatile: boolean;
+  /** SHA-256 hex over the canonical JSON of all the other fields. */
+  readonly digest: string;
+}
+
+/** The manifest of a tool. Pure; the code of `run` is not part of the digest. */
+export function toolManifest<A, R>(tool: ToolDefinition<A, R>): ToolManifest {
+  const facts = {
+    name: tool.name,
+    description: tool.description,
+    effect: tool.effect,
+    toolClass: tool.toolClass,
+    timeoutMs: tool.timeoutMs,
+    fireBoundMs: tool.fireBoundMs,
+    identity: tool.identity ?? null,
+    subject: tool.subject ?? null,
+    args: tool.args,
+    result: tool.result ?? null,
+    readBack: tool.readBack ?? null,
+    volatile: tool.volatile,
+  };
+  return { ...facts, digest: sha256Hex(canonicalJson(facts)) };
+}

@@ -1,0 +1,141 @@
+/**
+ * defineTool: what a tool is and does. Everything the door judges by is data (see tool-manifest.ts); only `run` is code,
+ * and only the gateway calls it.
+ */
+import { busbarError, type Json, type JsonObject } from "@busbar/kernel";
+
+/** A JSON Schema (draft 2020-12 subset that Ajv compiles). */
+export type JsonSchema = JsonObject;
+
+export const TOOL_EFFECTS = ["read", "write", "destructive"] as const;
+/** What calling it does to the world. */
+export type ToolEffect = (typeof TOOL_EFFECTS)[number];
+
+export const TOOL_CLASSES = ["exact", "at-most-once"] as const;
+/** `exact`: the tool itself honours `key`, so the bus may fire again. `at-most-once`: it never does. */
+export type ToolClass = (typeof TOOL_CLASSES)[number];
+
+/** Where a read-back or an expectation takes a value from: an argument, a field of the result, or a literal. */
+export type Template = Json;
+
+/** A read that shows whether a mutating effect is there (PROTOCOL 5.6, DESIGN primitive 5). */
+export interface ReadBack {
+  /** Name of a tool with effect `read`. */
+  readonly tool: string;
+  /** Its arguments: `"$args.x"`, `"$result.y.z"` or a literal, by field. */
+  readonly args: Readonly<Record<string, Template>>;
+  /** What its result must hold, by dotted path; same templates. */
+  readonly expect: Readonly<Record<string, Template>>;
+}
+
+/** What a tool learns about the attempt it serves. */
+export interface ToolRunContext {
+  /** The effect's idempotency key; empty for reads. Exact tools hand it on. */
+  readonly key: string;
+  /** 1 for the first attempt under this key. */
+  readonly attempt: number;
+  /** Aborts at the time-out; what was sent may still arrive. */
+  readonly signal: AbortSignal;
+  /** Event time of the admission, ms since the epoch. */
+  readonly atMs: number;
+  readonly callId: string;
+  readonly chainId: string;
+  readonly agent: string;
+}
+
+/** What the author of a tool writes. */
+export interface ToolSpec<A = JsonObject, R = Json> {
+  /** Letters, digits, `_`, `-` and `.`, at most 64; unique on the bus. */
+  readonly name: string;
+  readonly description: string;
+  readonly effect: ToolEffect;
+  /** Default `at-most-once` (for reads it says nothing). */
+  readonly toolClass?: ToolClass;
+  /** Schema of the arguments; its root type is `object`. */
+  readonly args: JsonSchema;
+  readonly result?: JsonSchema;
+  /** Argument fields that identify the effect; default: all arguments. */
+  readonly identity?: readonly string[];
+  /** Argument fields that name what the effect is about (a customer, a table), for repeat and freshness rules. */
+  readonly subject?: readonly string[];
+  /** From the hand-over to the tool, in ms. */
+  readonly timeoutMs: number;
+  /** From queueing to the hand-over, in ms; default 5000. A later start never happens. */
+  readonly fireBoundMs?: number;
+  readonly readBack?: ReadBack;
+  /** A read whose answer changes by nature (a clock, a queue length): two different answers are no contradiction. */
+  readonly volatile?: boolean;
+  /** Performs one attempt. Throw `notStarted(reason)` for what failed before the effect. */
+  run(args: A, context: ToolRunContext): R | Promise<R>;
+}
+
+/** A checked tool with all defaults filled in. */
+export interface ToolDefinition<A = JsonObject, R = Json> extends ToolSpec<A, R> {
+  readonly toolClass: ToolClass;
+  readonly fireBoundMs: number;
+  readonly volatile: boolean;
+}
+
+const NAME = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/;
+const FIRE_BOUND_MS_DEFAULT = 5000;
+
+const invalid = (name: string, reason: string) =>
+  busbarError("BUSBAR_CONFIG_INVALID", { file: `tool ${name}`, reason });
+
+/** True for the names that agents, tools and models may have. */
+export function isDefinitionName(name: string): boolean {
+  return NAME.test(name);
+}
+
+function declaredFields(schema: JsonSchema): ReadonlySet<string> | null {
+  const properties = schema["properties"];
+  if (typeof properties !== "object" || properties === null || Array.isArray(properties)) return null;
+  return new Set(Object.keys(properties));
+}
+
+function checkFields(spec: ToolSpec, what: string, fields: readonly string[] | undefined): void {
+  const declared = declaredFields(spec.args);
+  for (const field of fields ?? []) {
+    if (declared !== null && !declared.has(field)) {
+      throw invalid(spec.name, `${what} names ${field}, which args does not declare`);
+    }
+  }
+}
+
+function checkReadBack(spec: ToolSpec): void {
+  if (spec.readBack === undefined) return;
+  if (spec.effect === "read") throw invalid(spec.name, "a read has no read-back");
+  if (Object.keys(spec.readBack.expect).length === 0) throw invalid(spec.name, "readBack.expect is empty: it would accept anything");
+  const templates = [...Object.values(spec.readBack.args), ...Object.values(spec.readBack.expect)];
+  const declared = declaredFields(spec.args);
+  for (const template of templates) {
+    if (typeof template !== "string" || !template.startsWith("$args.")) continue;
+    const field = template.slice("$args.".length).split(".")[0] ?? "";
+    if (declared !== null && !declared.has(field)) throw invalid(spec.name, `readBack uses ${template}, which args does not declare`);
+  }
+}
+
+const isPositiveInteger = (value: number) => Number.isSafeInteger(value) && value > 0;
+
+function check(spec: ToolSpec, fireBoundMs: number): void {
+  if (!isDefinitionName(spec.name)) throw invalid(spec.name, "a name has letters, digits, '_', '-' or '.', at most 64");
+  if (!(TOOL_EFFECTS as readonly string[]).includes(spec.effect)) throw invalid(spec.name, `effect ${String(spec.effect)} is not read, write or destructive`);
+  if (spec.args["type"] !== "object") throw invalid(spec.name, 'args must be a JSON Schema with type "object"');
+  if (!isPositiveInteger(spec.timeoutMs)) throw invalid(spec.name, "timeoutMs must be a positive integer");
+  if (!isPositiveInteger(fireBoundMs)) throw invalid(spec.name, "fireBoundMs must be a positive integer");
+  checkFields(spec, "identity", spec.identity);
+  checkFields(spec, "subject", spec.subject);
+  checkReadBack(spec);
+}
+
+/** Checks a tool and fills in its defaults. Throws BUSBAR_CONFIG_INVALID for what can never work. */
+export function defineTool<A = JsonObject, R = Json>(spec: ToolSpec<A, R>): ToolDefinition<A, R> {
+  const fireBoundMs = spec.fireBoundMs ?? FIRE_BOUND_MS_DEFAULT;
+  check(spec as unknown as ToolSpec, fireBoundMs);
+  return {
+    ...spec,
+    toolClass: spec.toolClass ?? "at-most-once",
+    volatile: spec.volatile ?? false,
+    fireBoundMs,
+  };
+}
