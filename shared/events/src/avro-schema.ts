@@ -38,9 +38,15 @@ export const isRecord = (schema: AvroSchema): schema is AvroRecord =>
 export const isArray = (schema: AvroSchema): schema is AvroArray =>
   typeof schema === "object" && !isUnion(schema) && schema.type === "array";
 
-/** `namespace.name` of a record. */
+/** `namespace.name` of a record; a dotted name is full already. */
 export function fullName(record: AvroRecord): string {
-  return record.namespace === undefined ? record.name : `${record.namespace}.${record.name}`;
+  return record.namespace === undefined || record.name.includes(".") ? record.name : `${record.namespace}.${record.name}`;
+}
+
+/** Namespace that names within a record belong to. */
+export function spaceWithin(record: AvroRecord, outer: string | undefined): string | undefined {
+  const dot = record.name.lastIndexOf(".");
+  return dot < 0 ? (record.namespace ?? outer) : record.name.slice(0, dot);
 }
 
 /** The record with each shared type defined at its first use. Asserts that every name is known. */

@@ -109,13 +109,15 @@ function checkEnum(walk: Walk, type: JsonObject, path: string): number {
 
 function checkRecord(walk: Walk, record: JsonObject, path: string, outer: string | undefined, depth: number): number {
   const { name, namespace, fields } = record as { name?: Json; namespace?: Json; fields?: Json };
-  if (typeof name !== "string" || !NAME.test(name)) return fail(walk, path, "a record needs a simple name");
+  // A dotted name is full already, as some registries write it.
+  if (typeof name !== "string" || !NAMESPACE.test(name)) return fail(walk, path, "a record needs a name");
   if (namespace !== undefined && (typeof namespace !== "string" || !NAMESPACE.test(namespace))) {
     return fail(walk, path, "the namespace is not a dotted name");
   }
   if (!Array.isArray(fields)) return fail(walk, path, "a record needs fields");
-  const space = namespace ?? outer;
-  const full = space === undefined ? name : `${space}.${name}`;
+  const simple = name.slice(name.lastIndexOf(".") + 1);
+  const space = simple === name ? (namespace ?? outer) : name.slice(0, -simple.length - 1);
+  const full = space === undefined ? simple : `${space}.${simple}`;
   if (walk.sizes.has(full)) return fail(walk, path, `${full} is defined twice`);
   walk.sizes.set(full, null);
   let size = 0;
