@@ -1,1 +1,12 @@
-export {};
+/** The pure core: policy, chain rules, partition state, replay and the door's decisions. */
+export * from "./door/admit.ts";
+export { childChainId } from "./door/calls.ts";
+export { PAYLOAD_LIMIT_BYTES } from "./door/commands.ts";
+export * from "./door/decide.ts";
+export * from "./door/inputs.ts";
+export { taskChainId } from "./door/tasks.ts";
+export { beginTurn, type EmittedEvent, type EventType, type Turn, type TurnEnv } from "./door/turn.ts";
+export * from "./partition-state.ts";
+export * from "./policy-document.ts";
+export * from "./replay/replay.ts";
+export * from "./rules/index.ts";

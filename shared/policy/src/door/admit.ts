@@ -1,0 +1,275 @@
+/**
+ * Admission of a tool call: the door's decision, in the order in which a reader would ask. Every refusal is an event
+ * with its reason; an admission permits one attempt (PROTOCOL 5.1, 5.2).
+ */
+import { covers, type MessageOf } from "@busbar/events";
+import { canonicalJson, type ErrorCode, isJsonObject, type Json, parseJson, sha256Hex, shortHash } from "@busbar/kernel";
+import { canChain } from "../machines/chain.ts";
+import type { ChainState, LedgerEntry, PartitionState } from "../partition-state.ts";
+import { mayCall, type Policy, type ToolPolicy } from "../policy-document.ts";
+import { chainOf, emit, type Turn } from "./turn.ts";
+
+/** Why a call is not admitted. `deferred` is no error for any rule; the sender asks again with the same bytes. */
+export type Verdict =
+  | { readonly kind: "admit"; readonly probe: string }
+  | { readonly kind: "refuse"; readonly code: ErrorCode; readonly reason: string; readonly evidence: readonly string[] }
+  | { readonly kind: "defer"; readonly code: ErrorCode; readonly retryAfterMs: number };
+
+const refuse = (code: ErrorCode, reason: string, evidence: readonly string[] = []): Verdict => ({
+  kind: "refuse",
+  code,
+  reason,
+  evidence,
+});
+
+/** What an admission is asked for: a call of an agent, or a further attempt of one. */
+export interface CallSubject {
+  readonly chain: ChainState;
+  readonly tool: string;
+  readonly effectClass: ToolPolicy["effect"];
+}
+
+/** The fence, freeze, breaker or door state that stands against an effect now; null when nothing does. */
+export function obstacle(state: PartitionState, subject: CallSubject, atMs: number): Verdict {
+  return (
+    haltAgainst(state, subject) ??
+    doorAgainst(state, subject) ??
+    freezeAgainst(state, subject, atMs) ??
+    breakerAgainst(state, subject, atMs) ?? { kind: "admit", probe: "" }
+  );
+}
+
+function haltAgainst(state: PartitionState, { chain, tool, effectClass }: CallSubject): Verdict | null {
+  if (chain.halted !== null) {
+    const { fence, reason, rule } = chain.halted;
+    const code = rule === "halt" ? "BUSBAR_HALT_ACTIVE" : "BUSBAR_CHAIN_HALTED";
+    return refuse(code, `the chain is halted by ${rule} (fence ${fence}): ${reason}`, [fence]);
+  }
+  const asked = { agent: chain.agent, tool, lineage: chain.lineage };
+  for (const [scope, fence] of Object.entries(state.fences)) {
+    if (!covers(scope, asked)) continue;
+    return refuse("BUSBAR_HALT_ACTIVE", `${scope} is halted (fence ${fence.fence}): ${fence.reason}`, [fence.fence]);
+  }
+  if (canChain(chain.status, "EffectAdmitted", effectClass)) return null;
+  return refuse("BUSBAR_TASK_CLOSED", `the chain is ${chain.status}`);
+}
+
+function doorAgainst(state: PartitionState, { effectClass }: CallSubject): Verdict | null {
+  if (state.door === "open") return null;
+  if (state.door === "closed") return { kind: "defer", code: "BUSBAR_DOOR_CLOSED", retryAfterMs: 250 };
+  return effectClass === "read" ? null : { kind: "defer", code: "BUSBAR_DOOR_DEGRADED", retryAfterMs: 1000 };
+}
+
+function freezeAgainst(state: PartitionState, { chain, tool, effectClass }: CallSubject, atMs: number): Verdict | null {
+  const asked = { agent: chain.agent, tool, lineage: chain.lineage };
+  for (const freeze of Object.values(state.freezes)) {
+    const isNow = freeze.fromMs <= atMs && (freeze.untilMs === 0 || atMs < freeze.untilMs);
+    if (!isNow || !freeze.effects.includes(effectClass) || !covers(freeze.scope, asked)) continue;
+    const reason = `freeze ${freeze.freezeId} forbids ${effectClass} effects of ${freeze.scope}: ${freeze.reason}`;
+    return refuse("BUSBAR_FREEZE_ACTIVE", reason);
+  }
+  return null;
+}
+
+function breakerAgainst(state: PartitionState, { tool }: CallSubject, atMs: number): Verdict | null {
+  const key = `tool:${tool}`;
+  const breaker = state.breakers[key];
+  if (breaker === undefined) return null;
+  if (breaker.state === "half-open") {
+    const grants = Object.entries(state.grants);
+    const grant = grants.find(([, found]) => found.key === key && found.left > 0 && found.expiresAtMs > atMs);
+    if (grant !== undefined) return { kind: "admit", probe: grant[0] };
+  }
+  const evidence = breaker.cause === "" ? [] : [breaker.cause];
+  return refuse("BUSBAR_BREAKER_OPEN", `the breaker of ${key} is ${breaker.state}: ${breaker.reason}`, evidence);
+}
+
+function subjectOf(tool: ToolPolicy, name: string, args: Json): string {
+  if (tool.subject === null || !isJsonObject(args)) return "";
+  return canonicalJson([name.split(".")[0] ?? name, ...tool.subject.map((field) => args[field] ?? null)]);
+}
+
+function identityOf(tool: ToolPolicy, args: Json): string {
+  if (tool.identity === null || !isJsonObject(args)) return canonicalJson(args);
+  return canonicalJson(tool.identity.map((field) => args[field] ?? null));
+}
+
+export interface NamedEffect {
+  readonly key: string;
+  readonly entry: LedgerEntry | undefined;
+  readonly subject: string;
+}
+
+/**
+ * The effect that a mutating call names. A committed effect after which another effect changed the same subject is
+ * over: the same call then names a new effect (the next generation).
+ */
+export function nameEffect(chain: ChainState, name: string, tool: ToolPolicy, args: Json, repeat: number): NamedEffect {
+  const subject = subjectOf(tool, name, args);
+  if (tool.effect === "read") return { key: "", entry: undefined, subject: "" };
+  const identity = identityOf(tool, args);
+  for (let generation = 0; ; generation += 1) {
+    const key = shortHash("effect", chain.chainId, name, identity, String(Math.max(1, repeat)), String(generation));
+    const entry = chain.ledger[key];
+    const changes = chain.subjectChanges[subject] ?? 0;
+    const isOver = entry?.status === "committed" && subject !== "" && changes > entry.generation;
+    if (entry === undefined || !isOver) return { key, entry, subject };
+  }
+}
+
+export interface ToolCall {
+  readonly command: MessageOf<"CallTool">;
+  readonly chain: ChainState;
+  readonly policy: Policy;
+  readonly causationId: string;
+}
+
+function staticProblem(turn: Turn, call: ToolCall, tool: ToolPolicy | undefined): Verdict | null {
+  const { chain, command, policy } = call;
+  if (command.step > chain.maxSteps) return refuse("BUSBAR_STEPS_SPENT", `the chain has used its ${chain.maxSteps} steps`);
+  if (chain.deadlineAtMs > 0 && turn.env.atMs >= chain.deadlineAtMs) {
+    return refuse("BUSBAR_DEADLINE_PASSED", `the deadline ${chain.deadlineAtMs} has passed`);
+  }
+  if (tool === undefined) return refuse("BUSBAR_TOOL_UNKNOWN", `no tool is named ${command.tool}`);
+  if (!mayCall(policy, chain.agent, command.tool)) {
+    return refuse("BUSBAR_TOOL_FORBIDDEN", `agent ${chain.agent} may not call ${command.tool}`);
+  }
+  const args = parseJson(command.args);
+  const problem = args === undefined ? "the arguments are not JSON" : turn.env.check(tool.args, args);
+  return problem === null ? null : refuse("BUSBAR_INPUT_INVALID", `arguments of ${command.tool}: ${problem}`);
+}
+
+/** Decides one tool call and records the decision. */
+export function decideToolCall(turn: Turn, call: ToolCall): void {
+  const { command, chain, policy } = call;
+  const tool = Object.hasOwn(policy.tools, command.tool) ? policy.tools[command.tool] : undefined;
+  const halt = haltAgainst(turn.state, { chain, tool: command.tool, effectClass: tool?.effect ?? "read" });
+  const problem = halt ?? staticProblem(turn, call, tool);
+  if (problem !== null || tool === undefined) return recordVerdict(turn, call, problem ?? refuse("BUSBAR_TOOL_UNKNOWN", ""));
+  const args = parseJson(command.args) ?? null;
+  const effect = nameEffect(chain, command.tool, tool, args, command.repeat);
+  if (answerFromLedger(turn, call, effect)) return;
+  const subject = { chain, tool: command.tool, effectClass: tool.effect };
+  const verdict = obstacle(turn.state, subject, turn.env.atMs);
+  if (verdict.kind !== "admit") return recordVerdict(turn, call, verdict, effect.key);
+  const attempt = (effect.entry?.attempt ?? 0) + 1;
+  const { name, step } = { name: command.tool, step: command.step };
+  emitAdmission(turn, { call, tool, name, step, effect, attempt, args: canonicalJson(args), probe: verdict.probe });
+}
+
+interface Admission {
+  readonly call: ToolCall;
+  readonly tool: ToolPolicy;
+  readonly name: string;
+  readonly step: number;
+  readonly effect: NamedEffect;
+  readonly attempt: number;
+  readonly args: string;
+  readonly probe: string;
+}
+
+function emitAdmission(turn: Turn, { call, tool, name, step, effect, attempt, args, probe }: Admission): void {
+  const about = aboutCall(call);
+  emit(turn, "EffectAdmitted", about, {
+    callId: callIdOf(call),
+    step,
+    tool: name,
+    toolClass: tool.toolClass,
+    effectClass: tool.effect,
+    effectKey: effect.key,
+    args,
+    argsHash: sha256Hex(args),
+    attempt,
+    fireBoundMs: tool.fireBoundMs,
+    timeoutMs: tool.timeoutMs,
+    origin: "agent",
+    probe,
+    subject: effect.subject,
+  });
+}
+
+const callIdOf = (call: ToolCall): string => `${call.chain.chainId}:${call.command.step}`;
+
+const aboutCall = (call: ToolCall) => ({
+  chain: call.chain,
+  causationId: call.causationId,
+  traceparent: call.command.meta.traceparent,
+  commandSeq: call.command.meta.streamSeq,
+});
+
+function argsHashOf(command: MessageOf<"CallTool">): string {
+  const args = parseJson(command.args);
+  return sha256Hex(args === undefined ? command.args : canonicalJson(args));
+}
+
+/** A second call under the same key: answered from the ledger, or made to wait for the open effect. */
+function answerFromLedger(turn: Turn, call: ToolCall, effect: NamedEffect): boolean {
+  const { command } = call;
+  const { entry, key } = effect;
+  if (entry === undefined || entry.status === "failed") return false;
+  const common = { callId: callIdOf(call), step: command.step, tool: command.tool, argsHash: argsHashOf(command) };
+  if (entry.status === "committed") {
+    const result = canonicalJson({ alreadyDone: true, offset: entry.offset });
+    const body = { ...common, effectKey: key, originalOffset: entry.offset, result };
+    emit(turn, "EffectAlreadyDone", aboutCall(call), body);
+  } else {
+    emit(turn, "EffectAwaited", aboutCall(call), { ...common, effectKey: key });
+  }
+  return true;
+}
+
+function recordVerdict(turn: Turn, call: ToolCall, verdict: Verdict, effectKey = ""): void {
+  const { command } = call;
+  const callId = callIdOf(call);
+  if (verdict.kind === "defer") {
+    const about = { ...aboutCall(call), commandSeq: 0 };
+    const { code, retryAfterMs } = verdict;
+    emit(turn, "CommandDeferred", about, { code, expected: 0, retryAfterMs, commandType: "CallTool", callId });
+    return;
+  }
+  if (verdict.kind !== "refuse") return;
+  const { code, reason, evidence } = verdict;
+  const policy = turn.state.policyHash.slice(0, 12);
+  emit(turn, "EffectRefused", aboutCall(call), {
+    callId,
+    step: command.step,
+    tool: command.tool,
+    args: command.args,
+    argsHash: argsHashOf(command),
+    effectKey,
+    code,
+    reason,
+    rule: policy === "" ? "door" : `door@${policy}`,
+    ruleVersion: 1,
+    evidence,
+  });
+}
+
+/** A further attempt of a call whose last one provably did not happen, or whose tool honours the key. */
+export function readmit(turn: Turn, chainId: string, callId: string, origin: "agent" | "gateway"): boolean {
+  const chain = chainOf(turn, chainId);
+  const call = chain?.calls[callId];
+  const tool = call === undefined ? undefined : turn.state.policy?.tools[call.name];
+  if (chain === undefined || call === undefined || tool === undefined) return false;
+  const subject = { chain, tool: call.name, effectClass: tool.effect };
+  const verdict = obstacle(turn.state, subject, turn.env.atMs);
+  if (verdict.kind !== "admit") return false;
+  const entry = chain.ledger[call.effectKey];
+  emit(turn, "EffectAdmitted", { chain }, {
+    callId,
+    step: call.step,
+    tool: call.name,
+    toolClass: tool.toolClass,
+    effectClass: tool.effect,
+    effectKey: call.effectKey,
+    args: call.args,
+    argsHash: call.argsHash,
+    attempt: call.attempt + 1,
+    fireBoundMs: tool.fireBoundMs,
+    timeoutMs: tool.timeoutMs,
+    origin,
+    probe: verdict.probe,
+    subject: entry?.subject ?? "",
+  });
+  return true;
+}

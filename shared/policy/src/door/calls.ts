@@ -1,0 +1,153 @@
+/** Model calls, sub-tasks and statements: steps of a chain that are no tool calls. Halts stop them like any other. */
+import { covers, type MessageOf } from "@busbar/events";
+import { canonicalJson, type ErrorCode, parseJson, sha256Hex, shortHash } from "@busbar/kernel";
+import { canChain } from "../machines/chain.ts";
+import type { ChainState } from "../partition-state.ts";
+import { mayAsk, maySend, type Policy } from "../policy-document.ts";
+import { type About, emit, type Turn } from "./turn.ts";
+
+export interface Asked<T> {
+  readonly command: T;
+  readonly chain: ChainState;
+  readonly policy: Policy;
+  readonly causationId: string;
+}
+
+type StepCommand = MessageOf<"CallModel"> | MessageOf<"SendTask"> | MessageOf<"MakeStatement">;
+
+const about = (asked: Asked<StepCommand>): About => ({
+  chain: asked.chain,
+  causationId: asked.causationId,
+  traceparent: asked.command.meta.traceparent,
+  commandSeq: asked.command.meta.streamSeq,
+});
+
+const callIdOf = (asked: Asked<StepCommand>): string => `${asked.chain.chainId}:${asked.command.step}`;
+
+function canonical(text: string): string | null {
+  const value = parseJson(text);
+  return value === undefined ? null : canonicalJson(value);
+}
+
+interface Refusal {
+  readonly code: ErrorCode;
+  readonly reason: string;
+}
+
+function refuse(turn: Turn, asked: Asked<StepCommand>, name: string, content: string, refusal: Refusal): void {
+  emit(turn, "EffectRefused", about(asked), {
+    callId: callIdOf(asked),
+    step: asked.command.step,
+    tool: name,
+    args: content,
+    argsHash: sha256Hex(content),
+    effectKey: "",
+    code: refusal.code,
+    reason: refusal.reason,
+    rule: "door",
+    ruleVersion: 1,
+    evidence: asked.chain.halted === null ? [] : [asked.chain.halted.fence],
+  });
+}
+
+/** A halt that covers the chain, or a status in which the event would be illegal. */
+function stopped(turn: Turn, chain: ChainState, event: string): Refusal | null {
+  if (chain.halted !== null) {
+    const code = chain.halted.rule === "halt" ? "BUSBAR_HALT_ACTIVE" : "BUSBAR_CHAIN_HALTED";
+    return { code, reason: `the chain is halted by ${chain.halted.rule}: ${chain.halted.reason}` };
+  }
+  for (const [scope, fence] of Object.entries(turn.state.fences)) {
+    if (!covers(scope, { agent: chain.agent, lineage: chain.lineage })) continue;
+    return { code: "BUSBAR_HALT_ACTIVE", reason: `${scope} is halted (fence ${fence.fence}): ${fence.reason}` };
+  }
+  return canChain(chain.status, event) ? null : { code: "BUSBAR_TASK_CLOSED", reason: `the chain is ${chain.status}` };
+}
+
+function modelProblem(turn: Turn, asked: Asked<MessageOf<"CallModel">>): Refusal | null {
+  const { chain, command, policy } = asked;
+  const halt = stopped(turn, chain, "ModelCallAdmitted");
+  if (halt !== null) return halt;
+  if (!mayAsk(policy, chain.agent, command.model)) {
+    return { code: "BUSBAR_TOOL_FORBIDDEN", reason: `agent ${chain.agent} may not ask model ${command.model}` };
+  }
+  if (chain.budgetTokens > 0 && chain.tokensUsed >= chain.budgetTokens) {
+    return { code: "BUSBAR_BUDGET_SPENT", reason: `${chain.tokensUsed} of ${chain.budgetTokens} tokens are spent` };
+  }
+  return null;
+}
+
+export function decideModelCall(turn: Turn, asked: Asked<MessageOf<"CallModel">>): void {
+  const { command, policy } = asked;
+  const request = canonical(command.request);
+  const problem =
+    modelProblem(turn, asked) ??
+    (request === null ? { code: "BUSBAR_INPUT_INVALID" as const, reason: "the request is not JSON" } : null);
+  if (problem !== null || request === null) {
+    return refuse(turn, asked, `model:${command.model}`, command.request, problem ?? { code: "BUSBAR_INPUT_INVALID", reason: "" });
+  }
+  emit(turn, "ModelCallAdmitted", about(asked), {
+    callId: callIdOf(asked),
+    step: command.step,
+    model: command.model,
+    request,
+    requestHash: sha256Hex(request),
+    timeoutMs: policy.limits.modelTimeoutMs,
+  });
+}
+
+/** Id of a sub-task's chain: a repeated step names the same child. */
+export function childChainId(parent: string, step: number): string {
+  return shortHash("child", parent, String(step));
+}
+
+function sendProblem(turn: Turn, asked: Asked<MessageOf<"SendTask">>): Refusal | null {
+  const { chain, command, policy } = asked;
+  const halt = stopped(turn, chain, "TaskSent");
+  if (halt !== null) return halt;
+  if (!maySend(policy, chain.agent, command.agent)) {
+    return { code: "BUSBAR_TOOL_FORBIDDEN", reason: `agent ${chain.agent} may not send tasks to ${command.agent}` };
+  }
+  const open = Object.values(chain.children).filter((child) => child.open).length;
+  if (open >= policy.limits.maxChildren) {
+    return { code: "BUSBAR_CHILD_LIMIT", reason: `the chain already has ${open} open sub-tasks` };
+  }
+  return null;
+}
+
+export function decideSend(turn: Turn, asked: Asked<MessageOf<"SendTask">>): void {
+  const { chain, command } = asked;
+  const input = canonical(command.input);
+  const problem =
+    sendProblem(turn, asked) ??
+    (input === null ? { code: "BUSBAR_INPUT_INVALID" as const, reason: "the input is not JSON" } : null);
+  if (problem !== null || input === null) {
+    return refuse(turn, asked, `agent:${command.agent}`, command.input, problem ?? { code: "BUSBAR_INPUT_INVALID", reason: "" });
+  }
+  emit(turn, "TaskSent", about(asked), {
+    callId: callIdOf(asked),
+    step: command.step,
+    childChainId: childChainId(chain.chainId, command.step),
+    agent: command.agent,
+    input,
+    argsHash: sha256Hex(input),
+    // Deadlines are inherited; half of what is left of the budget is carved out for the child.
+    deadlineAtMs: chain.deadlineAtMs,
+    budgetTokens: chain.budgetTokens === 0 ? 0 : Math.max(1, Math.floor((chain.budgetTokens - chain.tokensUsed) / 2)),
+  });
+}
+
+/** A statement is never refused for a halt: it changes nothing, and what an agent claims is evidence. */
+export function decideStatement(turn: Turn, asked: Asked<MessageOf<"MakeStatement">>): void {
+  const { command, policy } = asked;
+  if (!Object.hasOwn(policy.statements, command.subject)) {
+    const reason = `no authority is declared for statements about ${command.subject}`;
+    return refuse(turn, asked, `statement:${command.subject}`, command.statement, { code: "BUSBAR_TOOL_UNKNOWN", reason });
+  }
+  emit(turn, "StatementRecorded", about(asked), {
+    callId: callIdOf(asked),
+    step: command.step,
+    subject: command.subject,
+    statement: command.statement,
+    argsHash: sha256Hex(command.statement),
+  });
+}

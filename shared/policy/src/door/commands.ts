@@ -1,0 +1,236 @@
+/**
+ * Commands at the door (PROTOCOL 4.1, 4.2): who may ask, in which order, and what each command becomes. Every command
+ * yields at least one event. A deferred command was not consumed: the sender sends the same bytes again.
+ */
+import type { BusCommand, MessageOf } from "@busbar/events";
+import { partitionOf } from "@busbar/events";
+import { canonicalJson, type ErrorCode, parseJson, sha256Hex } from "@busbar/kernel";
+import { canChain } from "../machines/chain.ts";
+import type { CallState, ChainState } from "../partition-state.ts";
+import { decideToolCall } from "./admit.ts";
+import { decideModelCall, decideSend, decideStatement } from "./calls.ts";
+import type { Input } from "./inputs.ts";
+import { settleByPerson } from "./settle.ts";
+import { decideSubmit, decideSubtaskReport } from "./tasks.ts";
+import { type About, emit, type Turn } from "./turn.ts";
+
+type CommandInput = Extract<Input, { kind: "command" }>;
+
+/** Arguments, requests, inputs and outputs larger than this are refused to their author (bytes of JSON text). */
+export const PAYLOAD_LIMIT_BYTES = 262_144;
+
+const positionOf = (input: { readonly topic: string; readonly offset: bigint }, partition: number): string =>
+  `${input.topic}/${partition}/${input.offset}`;
+
+function aboutCommand(turn: Turn, input: CommandInput): About {
+  const { meta } = input.command;
+  const chain = turn.state.chains[meta.chainId];
+  const causationId = positionOf(input, turn.state.partition);
+  const common = { causationId, traceparent: meta.traceparent };
+  return chain === undefined ? { ...common, chainId: meta.chainId, agent: meta.agent } : { ...common, chain };
+}
+
+function reject(turn: Turn, input: CommandInput, code: ErrorCode, reason: string): void {
+  const { command, topic, offset } = input;
+  const callId = "step" in command ? `${command.meta.chainId}:${command.step}` : "";
+  // The asker's incarnation, not the chain's: an old run must learn that it is over.
+  const about = { ...aboutCommand(turn, input), incarnation: command.meta.incarnation };
+  const body = { code, reason, commandType: command.type, topic, offset: offset.toString(), callId };
+  emit(turn, "CommandRejected", about, body);
+}
+
+function defer(turn: Turn, input: CommandInput, code: ErrorCode, expected: number, retryAfterMs: number): void {
+  const { command } = input;
+  const callId = "step" in command ? `${command.meta.chainId}:${command.step}` : "";
+  const about = { ...aboutCommand(turn, input), incarnation: command.meta.incarnation };
+  emit(turn, "CommandDeferred", about, { code, expected, retryAfterMs, commandType: command.type, callId });
+}
+
+function payloadOf(command: BusCommand): string {
+  switch (command.type) {
+    case "CallTool":
+      return command.args;
+    case "CallModel":
+      return command.request;
+    case "SubmitTask":
+    case "SendTask":
+      return command.input;
+    case "CompleteTask":
+      return command.output;
+    default:
+      return "";
+  }
+}
+
+/** What is wrong with a command whatever the chain's state; null when nothing is. */
+function problemOf(turn: Turn, input: CommandInput): { readonly code: ErrorCode; readonly reason: string } | null {
+  const { command, authProblem, principal } = input;
+  const { state, env } = turn;
+  if (authProblem !== null) return { code: "BUSBAR_AUTH_FAILED", reason: `${principal}: ${authProblem}` };
+  if (command.meta.replay) return { code: "BUSBAR_INPUT_INVALID", reason: "a replayed command cannot act" };
+  const { chainId } = command.meta;
+  if (partitionOf(chainId, env.partitionCount) !== state.partition) {
+    return { code: "BUSBAR_CHAIN_MISPLACED", reason: `chain ${chainId} does not hash to partition ${state.partition}` };
+  }
+  if (payloadOf(command).length > PAYLOAD_LIMIT_BYTES) {
+    return { code: "BUSBAR_RECORD_TOO_LARGE", reason: `${payloadOf(command).length} of ${PAYLOAD_LIMIT_BYTES} bytes` };
+  }
+  return null;
+}
+
+/** Decides one command. */
+export function decideCommand(turn: Turn, input: CommandInput): void {
+  const { command, principal } = input;
+  const problem = problemOf(turn, input);
+  if (problem !== null) return reject(turn, input, problem.code, problem.reason);
+  const causationId = positionOf(input, turn.state.partition);
+  switch (command.type) {
+    case "SubmitTask":
+      return decideSubmit(turn, { command, principal, causationId });
+    case "ReportSubtask":
+      if (principal !== "gateway") return reject(turn, input, "BUSBAR_AUTH_FAILED", "only a gateway reports sub-tasks");
+      return decideSubtaskReport(turn, command, causationId);
+    case "SettleEffect":
+      if (input.source !== "control") return reject(turn, input, "BUSBAR_AUTH_FAILED", "only a person settles");
+      return settleByPerson(turn, command, causationId);
+    default:
+      return decideAgentCommand(turn, input, command);
+  }
+}
+
+type AgentCommand = Exclude<BusCommand, { type: "SubmitTask" | "ReportSubtask" | "SettleEffect" }>;
+
+function chainProblem(turn: Turn, input: CommandInput): { readonly code: ErrorCode; readonly reason: string } | null {
+  const { meta } = input.command;
+  const chain = turn.state.chains[meta.chainId];
+  if (chain === undefined) {
+    const closed = turn.state.closed[meta.chainId];
+    if (closed !== undefined) return { code: "BUSBAR_TASK_CLOSED", reason: `the chain is ${closed.state}` };
+    return { code: "BUSBAR_CHAIN_UNKNOWN", reason: `no task opened chain ${meta.chainId}` };
+  }
+  if (meta.agent !== chain.agent || input.principal !== `agent:${chain.agent}`) {
+    return { code: "BUSBAR_AUTH_FAILED", reason: `the chain belongs to agent ${chain.agent}` };
+  }
+  return null;
+}
+
+function decideAgentCommand(turn: Turn, input: CommandInput, command: AgentCommand): void {
+  const problem = chainProblem(turn, input);
+  if (problem !== null) return reject(turn, input, problem.code, problem.reason);
+  const chain = turn.state.chains[command.meta.chainId];
+  if (chain === undefined) return;
+  if (command.type === "RequestJournal") return reassign(turn, chain.chainId, `the journal was asked for: ${command.reason}`);
+  const { incarnation, streamSeq } = command.meta;
+  if (incarnation !== chain.incarnation) {
+    const reason = `the chain is at incarnation ${chain.incarnation}; the command is of ${incarnation}`;
+    return reject(turn, input, "BUSBAR_INCARNATION_OLD", reason);
+  }
+  if (streamSeq <= chain.sequence) return defer(turn, input, "BUSBAR_DUPLICATE", chain.sequence + 1, 0);
+  if (streamSeq > chain.sequence + 1) return defer(turn, input, "BUSBAR_SEQUENCE_GAP", chain.sequence + 1, 0);
+  decideStep(turn, input, command, chain);
+}
+
+function decideStep(turn: Turn, input: CommandInput, command: AgentCommand, chain: ChainState): void {
+  if (command.type === "CompleteTask" || command.type === "FailTask") return finish(turn, input, command, chain);
+  if (command.type === "ReportDivergence") return diverge(turn, input, command, chain);
+  if (command.type === "RequestJournal") return;
+  const known = chain.calls[`${chain.chainId}:${command.step}`];
+  if (known !== undefined) return repeatStep(turn, input, command, chain, known);
+  const limits = turn.state.policy?.limits;
+  if (limits === undefined) return defer(turn, input, "BUSBAR_DOOR_CLOSED", 0, 250);
+  const open = Object.values(chain.calls).filter((call) => call.status !== "answered").length;
+  if (open >= limits.maxOpenCalls) return defer(turn, input, "BUSBAR_OVERLOADED", 0, 250);
+  decideCall(turn, input, command, chain);
+}
+
+type CallCommand = Exclude<AgentCommand, { type: "CompleteTask" | "FailTask" | "ReportDivergence" | "RequestJournal" }>;
+
+function decideCall(turn: Turn, input: CommandInput, command: CallCommand, chain: ChainState): void {
+  const policy = turn.state.policy;
+  if (policy === null) return;
+  const causationId = positionOf(input, turn.state.partition);
+  const call = { chain, policy, causationId };
+  switch (command.type) {
+    case "CallTool":
+      return decideToolCall(turn, { ...call, command });
+    case "CallModel":
+      return decideModelCall(turn, { ...call, command });
+    case "SendTask":
+      return decideSend(turn, { ...call, command });
+    case "MakeStatement":
+      return decideStatement(turn, { ...call, command });
+  }
+}
+
+function contentOf(command: CallCommand): { readonly name: string; readonly hash: string } {
+  const canonicalHash = (text: string): string => {
+    const value = parseJson(text);
+    return sha256Hex(value === undefined ? text : canonicalJson(value));
+  };
+  switch (command.type) {
+    case "CallTool":
+      return { name: command.tool, hash: canonicalHash(command.args) };
+    case "CallModel":
+      return { name: command.model, hash: canonicalHash(command.request) };
+    case "SendTask":
+      return { name: command.agent, hash: canonicalHash(command.input) };
+    case "MakeStatement":
+      return { name: command.subject, hash: sha256Hex(command.statement) };
+  }
+}
+
+/** A step that is recorded: the same call is answered again, another one is a divergence. */
+function repeatStep(turn: Turn, input: CommandInput, command: CallCommand, chain: ChainState, known: CallState): void {
+  const { name, hash } = contentOf(command);
+  if (known.argsHash === hash && (known.name === "" || known.name === name)) {
+    return defer(turn, input, "BUSBAR_DUPLICATE", chain.sequence + 1, 0);
+  }
+  const expected = `${known.kind} ${known.name} ${known.argsHash.slice(0, 12)}`;
+  recordDivergence(turn, input, command.step, expected, `${name} ${hash.slice(0, 12)}`);
+}
+
+function recordDivergence(turn: Turn, input: CommandInput, step: number, expected: string, actual: string): void {
+  const about = { ...aboutCommand(turn, input), commandSeq: input.command.meta.streamSeq };
+  const evidence = emit(turn, "Diverged", about, { step, expected, actual });
+  const reason = `step ${step} was ${expected} and is now ${actual}`;
+  emit(turn, "ChainHalted", about, { rule: "divergence", ruleVersion: 1, reason, evidence: [evidence], directive: "" });
+}
+
+function diverge(turn: Turn, input: CommandInput, command: MessageOf<"ReportDivergence">, chain: ChainState): void {
+  if (chain.halted !== null) return reject(turn, input, "BUSBAR_CHAIN_HALTED", chain.halted.reason);
+  recordDivergence(turn, input, command.step, command.expected, command.actual);
+}
+
+const RETRY_OPEN_MS = 200;
+
+function finish(
+  turn: Turn,
+  input: CommandInput,
+  command: MessageOf<"CompleteTask"> | MessageOf<"FailTask">,
+  chain: ChainState,
+): void {
+  const type = command.type === "CompleteTask" ? "TaskCompleted" : "TaskFailed";
+  if (!canChain(chain.status, type)) {
+    return reject(turn, input, "BUSBAR_CHAIN_HALTED", chain.halted?.reason ?? `the chain is ${chain.status}`);
+  }
+  const open = Object.values(chain.calls).some((call) => call.status !== "answered");
+  if (open) return defer(turn, input, "BUSBAR_CALLS_OPEN", 0, RETRY_OPEN_MS);
+  const about = { ...aboutCommand(turn, input), commandSeq: command.meta.streamSeq };
+  if (command.type === "CompleteTask") emit(turn, "TaskCompleted", about, { output: command.output });
+  else emit(turn, "TaskFailed", about, { code: command.code, reason: command.reason });
+}
+
+/** Gives a chain to its agent again, with the next incarnation; what an older run still sends is refused. */
+export function reassign(turn: Turn, chainId: string, reason: string): void {
+  const chain = turn.state.chains[chainId];
+  if (chain === undefined || chain.halted !== null) return;
+  const incarnation = chain.incarnation + 1;
+  emit(turn, "TaskAssigned", { chain, incarnation }, { agent: chain.agent, incarnation, reason });
+}
+
+/** Input that nobody could read: one rejection on the log; bytes and reason go to the dead letters. */
+export function decideUndecodable(turn: Turn, input: Extract<Input, { kind: "undecodable" }>): void {
+  const { code, reason, topic, offset } = input;
+  const causationId = positionOf(input, turn.state.partition);
+  emit(turn, "CommandRejected", { causationId }, { code, reason, commandType: "", topic, offset: offset.toString(), callId: "" });
+}

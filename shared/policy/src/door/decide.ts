@@ -1,0 +1,86 @@
+/** One input of the door, decided. The order of inputs is the caller's; control comes first only among undecided ones. */
+import { unreachable } from "@busbar/kernel";
+import { decideCommand, decideUndecodable, reassign } from "./commands.ts";
+import { decideDirectives } from "./directives.ts";
+import type { Input } from "./inputs.ts";
+import { decideOutcome } from "./outcomes.ts";
+import { decideTick } from "./timers.ts";
+import { emit, type Turn } from "./turn.ts";
+
+function advance(turn: Turn, input: { readonly source: "commands" | "control"; readonly offset: bigint }): void {
+  turn.progress = { ...turn.progress, [input.source]: (input.offset + 1n).toString() };
+}
+
+export function decide(turn: Turn, input: Input): void {
+  switch (input.kind) {
+    case "command":
+      advance(turn, input);
+      return decideCommand(turn, input);
+    case "undecodable":
+      advance(turn, input);
+      return decideUndecodable(turn, input);
+    case "gap":
+      return decideGap(turn, input);
+    case "directives":
+      return decideDirectives(turn, input.applied, input.through);
+    case "outcome":
+      return decideOutcome(turn, input.outcome);
+    case "open":
+      return decideOpen(turn, input.opening);
+    case "degrade":
+      if (turn.state.door !== "degraded") emit(turn, "DoorDegraded", {}, { reason: input.reason });
+      return;
+    case "reassign":
+      return reassign(turn, input.chainId, input.reason);
+    case "inherit":
+      return inherit(turn, input.calls);
+    case "tick":
+      return decideTick(turn);
+    case "release":
+      emit(turn, "PartitionReleased", {}, { owner: "", reason: input.reason });
+      return;
+    default:
+      return unreachable(input);
+  }
+}
+
+function decideGap(turn: Turn, input: Extract<Input, { kind: "gap" }>): void {
+  turn.progress = { ...turn.progress, [input.source]: input.found.toString() };
+  const { topic, expected, found } = input;
+  emit(turn, "LogGap", {}, { topic, expected: expected.toString(), found: found.toString() });
+}
+
+/** The door opens only when everything that the heartbeat knows of is applied (PROTOCOL 6.3). */
+function decideOpen(turn: Turn, opening: Extract<Input, { kind: "open" }>["opening"]): void {
+  const { state } = turn;
+  if (state.door === "open" || state.claim === null || state.policy === null) return;
+  if (BigInt(state.through) < BigInt(opening.directivesEnd)) return;
+  if (BigInt(opening.eventsThrough) <= BigInt(state.claim.offset)) return;
+  emit(turn, "DoorOpened", {}, { ...opening, through: state.through });
+}
+
+/**
+ * Open admissions of a former owner are in doubt: its bytes may still be on their way. They wait fire bound, time-out
+ * and margin from this owner's claim, then settle (PROTOCOL 5.6).
+ */
+function inherit(turn: Turn, calls: Extract<Input, { kind: "inherit" }>["calls"]): void {
+  for (const { chainId, callId } of calls) {
+    const chain = turn.state.chains[chainId];
+    const call = chain?.calls[callId];
+    if (chain === undefined || call === undefined || call.status !== "open" || call.kind !== "tool") continue;
+    const tool = turn.state.policy?.tools[call.name];
+    const waitMs = (tool?.fireBoundMs ?? 2000) + (tool?.timeoutMs ?? 10_000);
+    const settleAtMs = turn.env.atMs + waitMs + (turn.state.policy?.limits.settleMarginMs ?? 500);
+    const { effectKey, name, attempt, admitted } = call;
+    emit(turn, "EffectInDoubt", { chain }, {
+      callId,
+      effectKey,
+      tool: name,
+      attempt,
+      admitted,
+      code: "BUSBAR_EFFECT_IN_DOUBT",
+      reason: "its owner is gone",
+      settleAtMs: call.effectClass === "read" ? turn.env.atMs : settleAtMs,
+    });
+  }
+}

@@ -1,0 +1,66 @@
+/** What comes to the owner of a partition; each input is decided in a turn and yields at least one event, or none
+ * where it changes nothing. */
+import type { AppliedDirective, BusCommand } from "@busbar/events";
+import type { ErrorCode } from "@busbar/kernel";
+
+/** What a tool or model call came to, as the process that ran it saw it. */
+export type CallOutcome = {
+  readonly chainId: string;
+  readonly callId: string;
+  /** Offset of the admission that it belongs to. */
+  readonly admitted: string;
+  readonly durationMs: number;
+} & (
+  | { readonly kind: "committed"; readonly result: string }
+  /** The tool answered, but not what its result schema allows: it happened. */
+  | { readonly kind: "invalid"; readonly result: string; readonly reason: string }
+  | { readonly kind: "failed"; readonly code: ErrorCode; readonly reason: string; readonly beforeEffect: boolean }
+  | { readonly kind: "timeout"; readonly reason: string }
+  | { readonly kind: "abandoned"; readonly reason: string }
+  | { readonly kind: "model-completed"; readonly response: string; readonly inputTokens: number; readonly outputTokens: number }
+  | { readonly kind: "model-failed"; readonly code: ErrorCode; readonly reason: string }
+  | { readonly kind: "checked"; readonly fact: string; readonly source: string; readonly agrees: boolean; readonly evidence: readonly string[] }
+  | { readonly kind: "read-back"; readonly shown: boolean; readonly result: string; readonly reason: string }
+);
+
+export interface DoorOpening {
+  readonly supervisor: string;
+  readonly heartbeatAtMs: number;
+  readonly eventsThrough: string;
+  readonly directivesEnd: string;
+}
+
+export type Input =
+  | {
+      readonly kind: "command";
+      readonly source: "commands" | "control";
+      readonly topic: string;
+      readonly offset: bigint;
+      readonly command: BusCommand;
+      readonly principal: string;
+      /** Why the sender is not who it says, or null. */
+      readonly authProblem: string | null;
+    }
+  | {
+      readonly kind: "undecodable";
+      readonly source: "commands" | "control";
+      readonly topic: string;
+      readonly offset: bigint;
+      readonly code: ErrorCode;
+      readonly reason: string;
+    }
+  | { readonly kind: "gap"; readonly source: "commands" | "control"; readonly topic: string; readonly expected: bigint; readonly found: bigint }
+  | { readonly kind: "directives"; readonly applied: readonly AppliedDirective[]; readonly through: string }
+  | { readonly kind: "outcome"; readonly outcome: CallOutcome }
+  | { readonly kind: "open"; readonly opening: DoorOpening }
+  | { readonly kind: "degrade"; readonly reason: string }
+  | { readonly kind: "reassign"; readonly chainId: string; readonly reason: string }
+  /** Effects that a former owner admitted and that this process does not run. */
+  | { readonly kind: "inherit"; readonly calls: readonly InheritedCall[] }
+  | { readonly kind: "tick" }
+  | { readonly kind: "release"; readonly reason: string };
+
+export interface InheritedCall {
+  readonly chainId: string;
+  readonly callId: string;
+}

@@ -1,0 +1,132 @@
+/** What calls came to, as events. An outcome of an admission that is no longer open is evidence, not state. */
+import type { CallState, ChainState } from "../partition-state.ts";
+import { readmit } from "./admit.ts";
+import type { CallOutcome } from "./inputs.ts";
+import { answerWaiting, leaveToPerson, settle } from "./settle.ts";
+import { emit, type Turn } from "./turn.ts";
+
+interface Found {
+  readonly chain: ChainState;
+  readonly call: CallState;
+}
+
+function find(turn: Turn, outcome: CallOutcome): Found | null {
+  const chain = turn.state.chains[outcome.chainId];
+  const call = chain?.calls[outcome.callId];
+  if (chain === undefined || call === undefined) return null;
+  return call.admitted === outcome.admitted ? { chain, call } : null;
+}
+
+export function decideOutcome(turn: Turn, outcome: CallOutcome): void {
+  const found = find(turn, outcome);
+  if (found === null || found.call.status === "answered") return;
+  switch (outcome.kind) {
+    case "model-completed":
+    case "model-failed":
+      return modelOutcome(turn, found, outcome);
+    case "checked":
+      return checkedOutcome(turn, found, outcome);
+    case "read-back":
+      return readBackOutcome(turn, found, outcome);
+    default:
+      return found.call.status === "in-doubt"
+        ? lateOutcome(turn, found, outcome)
+        : effectOutcome(turn, found, outcome);
+  }
+}
+
+type EffectOutcome = Extract<CallOutcome, { kind: "committed" | "invalid" | "failed" | "timeout" | "abandoned" }>;
+
+function effectOutcome(turn: Turn, found: Found, outcome: EffectOutcome): void {
+  const { chain, call } = found;
+  const { callId, admitted, durationMs } = outcome;
+  const { effectKey, name: tool, attempt } = call;
+  const common = { callId, effectKey, tool, attempt, admitted };
+  switch (outcome.kind) {
+    case "committed":
+      emit(turn, "EffectCommitted", { chain }, { ...common, result: outcome.result, durationMs });
+      break;
+    case "invalid": {
+      const { result, reason } = outcome;
+      emit(turn, "EffectCommittedInvalid", { chain }, { ...common, result, reason, durationMs });
+      break;
+    }
+    case "failed":
+      return failedOutcome(turn, found, outcome);
+    case "timeout":
+      return timedOut(turn, found, outcome);
+    case "abandoned":
+      emit(turn, "EffectAbandoned", { chain }, { ...common, reason: outcome.reason });
+      break;
+  }
+  answerWaiting(turn, chain.chainId, effectKey);
+}
+
+function failedOutcome(turn: Turn, { chain, call }: Found, outcome: Extract<EffectOutcome, { kind: "failed" }>): void {
+  const { callId, admitted, durationMs, code, reason } = outcome;
+  const { effectKey, name: tool, attempt } = call;
+  const attempts = turn.state.policy?.tools[tool]?.attempts ?? 1;
+  // Only an error that is known to lie before the effect may be tried again, and only so often.
+  const mayRetry = outcome.beforeEffect && attempt < attempts && chain.halted === null;
+  const body = { callId, effectKey, tool, attempt, admitted, code, reason, durationMs };
+  emit(turn, "EffectFailed", { chain }, { ...body, final: !mayRetry });
+  if (!mayRetry) return answerWaiting(turn, chain.chainId, effectKey);
+  if (readmit(turn, chain.chainId, callId, "gateway")) return;
+  emit(turn, "EffectFailed", { chain }, { ...body, reason: `no further attempt: ${reason}`, final: true });
+  answerWaiting(turn, chain.chainId, effectKey);
+}
+
+/** A read that is late failed; a mutation that is late may still happen. */
+function timedOut(turn: Turn, { chain, call }: Found, outcome: Extract<EffectOutcome, { kind: "timeout" }>): void {
+  const { callId, admitted, durationMs, reason } = outcome;
+  const { effectKey, name: tool, attempt } = call;
+  const body = { callId, effectKey, tool, attempt, admitted, code: "BUSBAR_OUTCOME_LATE", reason };
+  if (call.effectClass === "read") {
+    emit(turn, "EffectFailed", { chain }, { ...body, final: true, durationMs });
+    return;
+  }
+  const margin = turn.state.policy?.limits.settleMarginMs ?? 500;
+  emit(turn, "EffectInDoubt", { chain }, { ...body, settleAtMs: turn.env.atMs + margin });
+}
+
+/** The process that ran the call is still here and tells late what came of it. */
+function lateOutcome(turn: Turn, { chain }: Found, outcome: EffectOutcome): void {
+  const { callId } = outcome;
+  const common = { by: "late-outcome", evidenceOffset: outcome.admitted };
+  if (outcome.kind === "committed" || outcome.kind === "invalid") {
+    settle(turn, chain, callId, { ...common, outcome: "committed", result: outcome.result, reason: "the tool answered late" });
+  } else if (outcome.kind === "abandoned" || (outcome.kind === "failed" && outcome.beforeEffect)) {
+    settle(turn, chain, callId, { ...common, outcome: "not-done", result: "", reason: outcome.reason });
+  }
+}
+
+function readBackOutcome(turn: Turn, { chain, call }: Found, outcome: Extract<CallOutcome, { kind: "read-back" }>): void {
+  if (call.status !== "in-doubt") return;
+  const { callId, result, reason } = outcome;
+  if (outcome.shown) {
+    settle(turn, chain, callId, { outcome: "committed", by: "read-back", evidenceOffset: call.admitted, result, reason });
+    return;
+  }
+  // Nothing to be seen is no proof: the bytes of a frozen sender may still arrive.
+  leaveToPerson(turn, chain, callId, `the read-back does not show it: ${reason}`);
+}
+
+type ModelOutcome = Extract<CallOutcome, { kind: "model-completed" | "model-failed" }>;
+
+function modelOutcome(turn: Turn, { chain, call }: Found, outcome: ModelOutcome): void {
+  const { callId, durationMs } = outcome;
+  if (outcome.kind === "model-completed") {
+    const { response, inputTokens, outputTokens } = outcome;
+    const body = { callId, model: call.name, response, inputTokens, outputTokens, durationMs };
+    emit(turn, "ModelCallCompleted", { chain }, body);
+    return;
+  }
+  const { code, reason } = outcome;
+  emit(turn, "ModelCallFailed", { chain }, { callId, model: call.name, code, reason, durationMs });
+}
+
+function checkedOutcome(turn: Turn, { chain, call }: Found, outcome: Extract<CallOutcome, { kind: "checked" }>): void {
+  const { callId, fact, source, agrees, evidence } = outcome;
+  const body = { callId, subject: call.name, statement: call.args, fact, source, agrees, evidence };
+  emit(turn, "StatementChecked", { chain }, body);
+}

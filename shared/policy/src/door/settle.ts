@@ -1,0 +1,90 @@
+/** Settlement of what is in doubt (PROTOCOL 5.6): by the tool that honours the key, by a read-back, or by a person. */
+import type { MessageOf } from "@busbar/events";
+import type { CallState, ChainState } from "../partition-state.ts";
+import { readmit } from "./admit.ts";
+import { emit, type Turn } from "./turn.ts";
+
+interface Settlement {
+  readonly outcome: "committed" | "not-done" | "unknown";
+  readonly by: string;
+  readonly evidenceOffset: string;
+  readonly result: string;
+  readonly reason: string;
+}
+
+/** Records how a doubt ended and answers whoever waits for the effect. */
+export function settle(turn: Turn, chain: ChainState, callId: string, settlement: Settlement): void {
+  const call = chain.calls[callId];
+  if (call === undefined) return;
+  const { effectKey, name, admitted } = call;
+  emit(turn, "EffectSettled", { chain }, { callId, effectKey, tool: name, admitted, ...settlement });
+  answerWaiting(turn, chain.chainId, effectKey);
+  restoreWorking(turn, chain.chainId);
+}
+
+function restoreWorking(turn: Turn, chainId: string): void {
+  const chain = turn.state.chains[chainId];
+  if (chain?.status !== "degraded") return;
+  if (Object.values(chain.calls).some((call) => call.status === "in-doubt")) return;
+  emit(turn, "ChainResumed", { chain }, { directive: "", reason: "nothing is in doubt any more", by: "gateway" });
+}
+
+/** Calls that were made to wait for an effect get its outcome. */
+export function answerWaiting(turn: Turn, chainId: string, effectKey: string): void {
+  const chain = turn.state.chains[chainId];
+  const entry = chain?.ledger[effectKey];
+  if (chain === undefined || entry === undefined || effectKey === "") return;
+  if (entry.status !== "committed" && entry.status !== "failed") return;
+  for (const [callId, call] of Object.entries(chain.calls)) {
+    if (call.status !== "waiting" || call.effectKey !== effectKey) continue;
+    if (entry.status === "committed") {
+      const body = { callId, step: call.step, tool: call.name, effectKey, argsHash: call.argsHash };
+      emit(turn, "EffectAlreadyDone", { chain }, { ...body, originalOffset: entry.offset, result: "" });
+    } else {
+      const body = { callId, effectKey, tool: call.name, attempt: entry.attempt, admitted: entry.offset };
+      const reason = "the effect that this call waited for did not happen";
+      emit(turn, "EffectFailed", { chain }, { ...body, code: "BUSBAR_EFFECT_NOT_STARTED", reason, final: true, durationMs: 0 });
+    }
+  }
+}
+
+/** A person's word on an effect in doubt; it stands on the log with who said it. */
+export function settleByPerson(turn: Turn, command: MessageOf<"SettleEffect">, causationId: string): void {
+  const chain = turn.state.chains[command.meta.chainId];
+  const call = chain?.calls[command.callId];
+  const isKnown = command.outcome === "committed" || command.outcome === "not-done";
+  if (chain === undefined || call?.status !== "in-doubt" || !isKnown) {
+    const reason = isKnown ? "no such effect is in doubt" : `an outcome is committed or not-done, not ${command.outcome}`;
+    const body = { code: "BUSBAR_NOT_FOUND", reason, commandType: command.type, topic: "", offset: "", callId: command.callId };
+    emit(turn, "CommandRejected", { chainId: command.meta.chainId, causationId }, body);
+    return;
+  }
+  const outcome = command.outcome === "committed" ? "committed" : "not-done";
+  settle(turn, chain, command.callId, { outcome, by: command.by, evidenceOffset: "", result: "", reason: command.reason });
+}
+
+/** A doubt whose waiting time is over. `read-back` asks the shell to look; its answer comes back as an outcome. */
+export function settleDue(turn: Turn, chain: ChainState, callId: string, call: CallState): void {
+  const tool = turn.state.policy?.tools[call.name];
+  if (tool === undefined) return;
+  const mayFireAgain = call.effectClass === "read" || tool.toolClass === "exact";
+  if (mayFireAgain) {
+    readmit(turn, chain.chainId, callId, "gateway");
+    return;
+  }
+  if (tool.readBack !== null) return;
+  leaveToPerson(turn, chain, callId, "the tool neither honours the key nor has a read-back");
+}
+
+/** Nothing here can tell: the effect stays in doubt and the chain reads only, until a person decides. */
+export function leaveToPerson(turn: Turn, chain: ChainState, callId: string, reason: string): void {
+  const call = chain.calls[callId];
+  if (call === undefined) return;
+  const { effectKey, name, admitted } = call;
+  const settlement: Settlement = { outcome: "unknown", by: "gateway", evidenceOffset: "", result: "", reason };
+  emit(turn, "EffectSettled", { chain }, { callId, effectKey, tool: name, admitted, ...settlement });
+  const now = turn.state.chains[chain.chainId];
+  if (now === undefined || now.halted !== null) return;
+  const body = { rule: "in-doubt", ruleVersion: 1, reason: `${name}: ${reason}`, evidence: [`${admitted}`] };
+  emit(turn, "ChainDegraded", { chain: now }, body);
+}

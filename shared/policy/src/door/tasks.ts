@@ -1,0 +1,105 @@
+/** Tasks: how chains are opened, given to agents and ended (PROTOCOL 4.3, 4.6). */
+import { covers, type MessageOf } from "@busbar/events";
+import { canonicalJson, parseJson, shortHash } from "@busbar/kernel";
+import type { ChainState } from "../partition-state.ts";
+import { emit, type Turn } from "./turn.ts";
+
+/** Chain of a client's task: the same key names the same task for ever. */
+export function taskChainId(taskKey: string): string {
+  return shortHash("task", taskKey);
+}
+
+interface Submission {
+  readonly command: MessageOf<"SubmitTask">;
+  readonly principal: string;
+  readonly causationId: string;
+}
+
+function submitProblem(turn: Turn, { command, principal }: Submission): string | null {
+  const { meta, parentChainId } = command;
+  const { policy } = turn.state;
+  if (parentChainId !== "" && principal !== "gateway") return "only a gateway opens a sub-task";
+  if (parentChainId === "" && meta.chainId !== taskChainId(command.taskKey)) return "the chain is not the key's chain";
+  if (parseJson(command.input) === undefined) return "the input is not JSON";
+  if (policy !== null && !Object.hasOwn(policy.agents, command.agent)) return `no agent is named ${command.agent}`;
+  return null;
+}
+
+function answerKnown(turn: Turn, submission: Submission): boolean {
+  const { command, causationId } = submission;
+  const { chainId } = command.meta;
+  const open = turn.state.chains[chainId];
+  const closed = turn.state.closed[chainId];
+  if (open === undefined && closed === undefined) return false;
+  const state = open?.status ?? closed?.state ?? "";
+  const about = open === undefined ? { chainId, agent: command.agent, causationId } : { chain: open, causationId };
+  emit(turn, "TaskAlreadyKnown", about, { taskKey: command.taskKey, state, outcomeOffset: closed?.outcome ?? "" });
+  return true;
+}
+
+export function decideSubmit(turn: Turn, submission: Submission): void {
+  const { command, causationId } = submission;
+  const { chainId, traceparent } = command.meta;
+  const common = { chainId, agent: command.agent, causationId, traceparent };
+  if (turn.state.policy === null || turn.state.openChains >= turn.state.policy.limits.maxOpenChains) {
+    const code = turn.state.policy === null ? "BUSBAR_DOOR_CLOSED" : "BUSBAR_OVERLOADED";
+    emit(turn, "CommandDeferred", common, { code, expected: 0, retryAfterMs: 250, commandType: "SubmitTask", callId: "" });
+    return;
+  }
+  const problem = submitProblem(turn, submission);
+  if (problem !== null) {
+    const offset = causationId.slice(causationId.lastIndexOf("/") + 1);
+    const body = { code: "BUSBAR_INPUT_INVALID", reason: problem, commandType: "SubmitTask", topic: "", offset, callId: "" };
+    emit(turn, "CommandRejected", common, body);
+    return;
+  }
+  if (!answerKnown(turn, submission)) openTask(turn, submission);
+}
+
+function openTask(turn: Turn, { command, causationId }: Submission): void {
+  const { meta } = command;
+  const lineage = command.parentChainId === "" ? [meta.chainId] : meta.lineage;
+  const correlationId = lineage[0] ?? meta.chainId;
+  const about = { chainId: meta.chainId, agent: command.agent, lineage, causationId, correlationId, traceparent: meta.traceparent };
+  const limits = turn.state.policy?.limits;
+  const maxSteps = Math.min(command.maxSteps === 0 ? Number.MAX_SAFE_INTEGER : command.maxSteps, limits?.maxSteps ?? 200);
+  emit(turn, "TaskSubmitted", about, {
+    taskKey: command.taskKey,
+    agent: command.agent,
+    input: canonicalJson(parseJson(command.input) ?? null),
+    deadlineAtMs: command.deadlineAtMs,
+    maxSteps,
+    budgetTokens: command.budgetTokens,
+    parentChainId: command.parentChainId,
+    parentCallId: command.parentCallId,
+  });
+  const chain = turn.state.chains[meta.chainId];
+  if (chain === undefined) return;
+  if (startHalted(turn, chain)) return;
+  emit(turn, "TaskAssigned", { chain, incarnation: 1 }, { agent: command.agent, incarnation: 1, reason: "submitted" });
+}
+
+/** A task that comes under a standing halt is kept, and assigned when the halt is lifted. */
+function startHalted(turn: Turn, chain: ChainState): boolean {
+  for (const [scope, fence] of Object.entries(turn.state.fences)) {
+    if (!covers(scope, { agent: chain.agent, lineage: chain.lineage })) continue;
+    const body = { rule: "halt", ruleVersion: 1, reason: fence.reason, evidence: [], directive: fence.fence };
+    emit(turn, "ChainHalted", { chain }, body);
+    return true;
+  }
+  return false;
+}
+
+/** The child's owner tells the parent's owner how the child ended; a repetition changes nothing. */
+export function decideSubtaskReport(turn: Turn, command: MessageOf<"ReportSubtask">, causationId: string): void {
+  const chain = turn.state.chains[command.meta.chainId];
+  const call = chain?.calls[command.parentCallId];
+  if (chain === undefined || call === undefined || call.status === "answered") {
+    const about = { chainId: command.meta.chainId, causationId };
+    const body = { code: "BUSBAR_DUPLICATE", expected: 0, retryAfterMs: 0, commandType: command.type, callId: command.parentCallId };
+    emit(turn, "CommandDeferred", about, body);
+    return;
+  }
+  const { parentCallId: callId, childChainId, state, output, childOffset } = command;
+  emit(turn, "SubtaskFinished", { chain, causationId }, { callId, childChainId, state, output, childOffset });
+}

@@ -1,0 +1,140 @@
+/**
+ * A turn: what the owner of a partition does with the inputs that wait when nothing of it is in flight.
+ *
+ * T1 A decision is replayed the moment it is emitted, so the next input of the same turn sees it (PROTOCOL 4.4).
+ * T2 What is emitted is one append; effects and answers wait for its acknowledgement, outside this file.
+ * T3 Everything is a function of (state, inputs, env): no clock, no randomness, no I/O.
+ */
+import type { BusEvent, EventBody, Meta, Progress, TypeOfFamily } from "@busbar/events";
+import { assert, type Json } from "@busbar/kernel";
+import type { ChainState, PartitionState } from "../partition-state.ts";
+import { type LoggedEvent, replay } from "../replay/replay.ts";
+
+/** What decisions are made with besides the state. All of it is data or a pure function. */
+export interface TurnEnv {
+  /** Events topic, for event ids. */
+  readonly topic: string;
+  readonly atMs: number;
+  readonly partitionCount: number;
+  readonly namespace: string;
+  readonly codeVersion: string;
+  /** Encodes an event; digest = running digest over the partition's valid records, this one included. */
+  encode(event: BusEvent, previousDigest: string): { readonly bytes: Uint8Array; readonly digest: string };
+  /** JSON Schema check: null, or what is wrong. */
+  check(schema: Json, value: Json): string | null;
+}
+
+export interface EmittedEvent extends LoggedEvent {
+  readonly bytes: Uint8Array;
+  readonly previousDigest: string;
+}
+
+export type EventType = TypeOfFamily<"event">;
+
+export interface Turn {
+  readonly state: PartitionState;
+  readonly env: TurnEnv;
+  readonly emitted: EmittedEvent[];
+  /** Calls admitted in this very turn: decided, not yet acknowledged, so not started. */
+  readonly admitted: Set<string>;
+  /** The owner's positions after the input at hand; rides on every record (PROTOCOL 4.1). */
+  progress: Progress;
+  bytes: number;
+}
+
+export function beginTurn(state: PartitionState, env: TurnEnv): Turn {
+  const progress = { ...state.inputs, inbox: state.inbox, forwards: "" };
+  return { state, env, emitted: [], admitted: new Set(), progress, bytes: 0 };
+}
+
+/** About whom an event is; a chain gives most of it. */
+export interface About {
+  readonly chain?: ChainState;
+  readonly chainId?: string;
+  readonly lineage?: readonly string[];
+  readonly agent?: string;
+  readonly incarnation?: number;
+  readonly causationId?: string;
+  readonly traceparent?: string;
+  readonly commandSeq?: number;
+  readonly correlationId?: string;
+}
+
+function metaOf(turn: Turn, about: About): Meta {
+  const { state, env } = turn;
+  const { chain } = about;
+  return {
+    eventId: `${env.topic}/${state.partition}/${state.end}`,
+    chainId: chain?.chainId ?? about.chainId ?? "",
+    lineage: chain?.lineage ?? about.lineage ?? [],
+    agent: about.agent ?? chain?.agent ?? "",
+    incarnation: about.incarnation ?? chain?.incarnation ?? 0,
+    causationId: about.causationId ?? "",
+    correlationId: about.correlationId ?? chain?.correlationId ?? "",
+    traceparent: about.traceparent ?? chain?.traceparent ?? "",
+    atMs: Math.max(env.atMs, state.atMs),
+    streamSeq: (chain?.streamSeq ?? 0) + 1,
+    namespace: env.namespace,
+    commandSeq: about.commandSeq ?? 0,
+    replay: false,
+    policyHash: state.policyHash,
+    codeVersion: env.codeVersion,
+    claimCheck: null,
+    progress: turn.progress,
+  };
+}
+
+/** The chain as it is now (a decision may have changed it since it was looked up). */
+export function chainOf(turn: Turn, chainId: string): ChainState | undefined {
+  return turn.state.chains[chainId];
+}
+
+/** Records one decision: stamped, encoded, replayed. A rule that it trips is recorded at once. */
+export function emit<T extends EventType>(turn: Turn, type: T, about: About, body: EventBody<T>): string {
+  const fresh = about.chain === undefined ? about : { ...about, chain: chainOf(turn, about.chain.chainId) ?? about.chain };
+  const event = { type, meta: metaOf(turn, fresh), ...body } as unknown as BusEvent;
+  record(turn, event);
+  if (event.type === "EffectAdmitted") turn.admitted.add(event.callId);
+  if (event.meta.chainId !== "") recordTrip(turn, event.meta.chainId, event.meta.eventId);
+  return event.meta.eventId;
+}
+
+function record(turn: Turn, event: BusEvent): void {
+  const previousDigest = turn.state.digest;
+  const { bytes, digest } = turn.env.encode(event, previousDigest);
+  const logged = { offset: BigInt(turn.state.end), event, digest, bytes, previousDigest };
+  turn.emitted.push(logged);
+  turn.bytes += bytes.length;
+  replay(turn.state, logged);
+}
+
+function recordTrip(turn: Turn, chainId: string, causationId: string): void {
+  const chain = chainOf(turn, chainId);
+  if (chain === undefined || chain.trip === null) return;
+  const { rule, ruleVersion, reason, evidence } = chain.trip;
+  const meta = metaOf(turn, { chain, causationId });
+  record(turn, { type: "ChainHalted", meta, rule, ruleVersion, reason, evidence, directive: "" });
+  assert(chainOf(turn, chainId)?.trip === null, "a recorded trip is over");
+  abandonUnstarted(turn, (found) => found === chainId, `chain halted by ${rule}`);
+}
+
+/** Takes back what this very turn admitted and a halt now covers: nothing of it has been started. */
+export function abandonUnstarted(
+  turn: Turn,
+  isCovered: (chainId: string, tool: string) => boolean,
+  reason: string,
+): readonly string[] {
+  const abandoned: string[] = [];
+  for (const callId of turn.admitted) {
+    const chain = chainOf(turn, callId.slice(0, callId.lastIndexOf(":")));
+    const call = chain?.calls[callId];
+    if (chain === undefined || call === undefined || call.status !== "open") continue;
+    if (!isCovered(chain.chainId, call.name)) continue;
+    turn.admitted.delete(callId);
+    const { effectKey, name, attempt, admitted } = call;
+    const meta = metaOf(turn, { chain });
+    record(turn, { type: "EffectAbandoned", meta, callId, effectKey, tool: name, attempt, admitted, reason });
+    abandoned.push(callId);
+  }
+  return abandoned;
+}

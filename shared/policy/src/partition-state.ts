@@ -1,0 +1,186 @@
+/**
+ * The state of one partition of the events topic: plain JSON, a fold of its valid records and of nothing else.
+ * `replay` alone changes it. Offsets are decimal strings (JSON has no bigint), "" means none yet.
+ */
+import { GENESIS_DIGEST } from "@busbar/events";
+import type { ChainStatus } from "./machines/chain.ts";
+import type { EffectClass, Policy } from "./policy-document.ts";
+import type { ChainRulesState, Trip } from "./rules/index.ts";
+
+export type CallStatus = "open" | "waiting" | "in-doubt" | "answered";
+
+/** One step of a chain as the door knows it. */
+export interface CallState {
+  readonly step: number;
+  readonly kind: "tool" | "model" | "task" | "statement";
+  /** Tool, model, agent or subject. */
+  readonly name: string;
+  readonly argsHash: string;
+  readonly status: CallStatus;
+  /** Offset of the current admission (EffectAdmitted, ModelCallAdmitted, TaskSent, StatementRecorded). */
+  readonly admitted: string;
+  /** Offset of the answer, "" while there is none. */
+  readonly answered: string;
+  readonly attempt: number;
+  readonly effectKey: string;
+  readonly effectClass: EffectClass | "";
+  readonly args: string;
+  /** When an inherited or late effect may be settled, ms; 0 where it is not in doubt. */
+  readonly settleAtMs: number;
+}
+
+/** One effect of a chain's ledger, by effect key. */
+export interface LedgerEntry {
+  readonly status: "open" | "committed" | "failed" | "in-doubt";
+  readonly callId: string;
+  readonly offset: string;
+  readonly attempt: number;
+  readonly subject: string;
+  /** The chain's count of other subject changes when this one committed. */
+  readonly generation: number;
+}
+
+export interface HaltCause {
+  /** Offset of the Halt directive, or the event id of the ChainHalted that a rule wrote. */
+  readonly fence: string;
+  readonly rule: string;
+  readonly reason: string;
+}
+
+export interface ChildState {
+  readonly childChainId: string;
+  readonly agent: string;
+  readonly open: boolean;
+}
+
+export interface ChainState {
+  readonly chainId: string;
+  readonly status: ChainStatus;
+  readonly agent: string;
+  readonly incarnation: number;
+  readonly assignedAtMs: number;
+  /** Last accepted command sequence of the current incarnation. */
+  readonly sequence: number;
+  /** Stream sequence: valid events of this chain so far. */
+  readonly streamSeq: number;
+  /** Root first, this chain last. */
+  readonly lineage: readonly string[];
+  readonly parentChainId: string;
+  readonly parentCallId: string;
+  readonly taskKey: string;
+  readonly correlationId: string;
+  readonly traceparent: string;
+  readonly openedAtMs: number;
+  readonly submitted: string;
+  readonly deadlineAtMs: number;
+  readonly maxSteps: number;
+  readonly budgetTokens: number;
+  readonly tokensUsed: number;
+  readonly calls: Readonly<Record<string, CallState>>;
+  readonly ledger: Readonly<Record<string, LedgerEntry>>;
+  /** Committed changes by subject, for "another mutation of the subject lies between". */
+  readonly subjectChanges: Readonly<Record<string, number>>;
+  readonly children: Readonly<Record<string, ChildState>>;
+  readonly rules: ChainRulesState;
+  /** A rule tripped and its ChainHalted is the chain's next event. */
+  readonly trip: Trip | null;
+  readonly halted: HaltCause | null;
+  /** The halt was also put on the directives topic, so that it reaches the sub-tasks. */
+  readonly haltSpread: boolean;
+}
+
+/** What stays of a finished chain, so that its task is known when it is sent again. */
+export interface ClosedChain {
+  readonly state: ChainStatus;
+  readonly outcome: string;
+  readonly atMs: number;
+  readonly parentChainId: string;
+  readonly parentCallId: string;
+}
+
+export interface Fence {
+  /** Offset of the scope's last Halt. */
+  readonly fence: string;
+  readonly reason: string;
+  readonly by: string;
+}
+
+export interface FreezeState {
+  readonly freezeId: string;
+  readonly scope: string;
+  readonly effects: readonly string[];
+  readonly fromMs: number;
+  readonly untilMs: number;
+  readonly reason: string;
+}
+
+export interface BreakerView {
+  readonly state: "open" | "isolated" | "half-open";
+  readonly rule: string;
+  readonly reason: string;
+  readonly cause: string;
+}
+
+export interface GrantState {
+  readonly key: string;
+  readonly left: number;
+  readonly expiresAtMs: number;
+}
+
+export type DoorState = "closed" | "open" | "degraded";
+
+export interface PartitionState {
+  readonly partition: number;
+  /** Next offset of the partition. */
+  end: string;
+  claim: { readonly offset: string; readonly nonce: string } | null;
+  /** Running digest over the valid records (hex). */
+  digest: string;
+  atMs: number;
+  /** Directives applied, exclusive. */
+  through: string;
+  inputs: { readonly commands: string; readonly control: string };
+  /** Events projected to the inboxes, exclusive. */
+  inbox: string;
+  door: DoorState;
+  doorReason: string;
+  policy: Policy | null;
+  policyHash: string;
+  fences: Record<string, Fence>;
+  freezes: Record<string, FreezeState>;
+  breakers: Record<string, BreakerView>;
+  grants: Record<string, GrantState>;
+  /** What each resumed scope covered, per events partition: a trip whose cause lies before has no effect. */
+  covered: Record<string, Record<string, string>>;
+  chains: Record<string, ChainState>;
+  closed: Record<string, ClosedChain>;
+  openChains: number;
+  /** Valid events folded so far. */
+  events: number;
+}
+
+export function initialPartitionState(partition: number): PartitionState {
+  return {
+    partition,
+    end: "0",
+    claim: null,
+    digest: GENESIS_DIGEST,
+    atMs: 0,
+    through: "0",
+    inputs: { commands: "0", control: "0" },
+    inbox: "0",
+    door: "closed",
+    doorReason: "not opened yet",
+    policy: null,
+    policyHash: "",
+    fences: {},
+    freezes: {},
+    breakers: {},
+    grants: {},
+    covered: {},
+    chains: {},
+    closed: {},
+    openChains: 0,
+    events: 0,
+  };
+}

@@ -1,0 +1,135 @@
+/**
+ * The policy as the door reads it: plain data from `busbar.yaml` and the tools' manifests, put on the log by a
+ * `SetPolicy` directive and named by its hash. Every limit has a unit in its name and a default here.
+ */
+import { canonicalJson, type Json, type JsonObject, sha256Hex } from "@busbar/kernel";
+
+export type EffectClass = "read" | "write" | "destructive";
+export type ToolClass = "exact" | "at-most-once";
+
+/** A read-back: a read tool, its arguments (literals or `$args.x` / `$result.y`) and what its result must show. */
+export interface ReadBack {
+  readonly tool: string;
+  readonly args: JsonObject;
+  readonly expect: JsonObject | null;
+}
+
+export interface ToolPolicy {
+  readonly effect: EffectClass;
+  readonly toolClass: ToolClass;
+  readonly timeoutMs: number;
+  /** Longest time from queueing an admission to handing its first byte to the tool. */
+  readonly fireBoundMs: number;
+  /** Attempts of one call while the error is known to be before the effect. */
+  readonly attempts: number;
+  /** Argument fields that name the effect; null: all arguments. */
+  readonly identity: readonly string[] | null;
+  /** Argument fields that name what is changed; null: unknown. */
+  readonly subject: readonly string[] | null;
+  /** Results of the same read may differ without being a contradiction. */
+  readonly volatile: boolean;
+  readonly args: Json;
+  readonly result: Json | null;
+  readonly readBack: ReadBack | null;
+  readonly digest: string;
+}
+
+export interface AgentPolicy {
+  /** Tool names, or `*`. */
+  readonly tools: readonly string[];
+  /** Agents it may send tasks to, or `*`. */
+  readonly sends: readonly string[];
+  readonly models: readonly string[];
+}
+
+/** How a statement about a subject is checked: the read that knows, and when it refutes. */
+export interface Authority {
+  readonly tool: string;
+  readonly args: JsonObject;
+  /** The statement is refuted when the result's field at `path` (dots) equals `equals`. */
+  readonly refutedWhen: { readonly path: string; readonly equals: Json };
+}
+
+export interface RulesPolicy {
+  /** Errors in a row that stop a chain; 0 turns the rule off. */
+  readonly consecutiveErrors: number;
+  /** Contradictory results that stop a chain; 0 turns the rule off. */
+  readonly contradictions: number;
+  /** Destructive effects in a row without a verification that stop a chain; 0 turns the rule off. */
+  readonly destructiveRun: number;
+}
+
+export interface BreakerPolicy {
+  /** Failures in a row of one tool, over all chains, that open its breaker; 0 turns it off. */
+  readonly consecutiveFailures: number;
+  readonly cooldownMs: number;
+  /** Probes granted at a time while half-open. */
+  readonly probes: number;
+}
+
+export interface LimitsPolicy {
+  readonly maxSteps: number;
+  readonly maxOpenCalls: number;
+  readonly maxChildren: number;
+  readonly maxOpenChains: number;
+  /** How long a finished chain is remembered, so that its task is known when it is sent again. */
+  readonly closedChainsMs: number;
+  readonly settleMarginMs: number;
+  readonly modelTimeoutMs: number;
+}
+
+export interface Policy {
+  readonly version: 1;
+  readonly tools: Readonly<Record<string, ToolPolicy>>;
+  readonly agents: Readonly<Record<string, AgentPolicy>>;
+  readonly statements: Readonly<Record<string, Authority>>;
+  readonly rules: RulesPolicy;
+  readonly breaker: BreakerPolicy;
+  readonly limits: LimitsPolicy;
+}
+
+export const DEFAULT_RULES: RulesPolicy = { consecutiveErrors: 2, contradictions: 1, destructiveRun: 3 };
+export const DEFAULT_BREAKER: BreakerPolicy = { consecutiveFailures: 2, cooldownMs: 5000, probes: 1 };
+export const DEFAULT_LIMITS: LimitsPolicy = {
+  maxSteps: 200,
+  maxOpenCalls: 16,
+  maxChildren: 16,
+  maxOpenChains: 50_000,
+  closedChainsMs: 86_400_000,
+  settleMarginMs: 500,
+  modelTimeoutMs: 60_000,
+};
+export const DEFAULT_TOOL: Omit<ToolPolicy, "effect" | "digest"> = {
+  toolClass: "at-most-once",
+  timeoutMs: 10_000,
+  fireBoundMs: 2000,
+  attempts: 1,
+  identity: null,
+  subject: null,
+  volatile: false,
+  args: true,
+  result: null,
+  readBack: null,
+};
+
+/** Name of a policy: SHA-256 of its canonical JSON. */
+export function policyHash(policy: Policy): string {
+  return sha256Hex(canonicalJson(policy));
+}
+
+const listed = (list: readonly string[], name: string): boolean => list.includes("*") || list.includes(name);
+
+export function mayCall(policy: Policy, agent: string, tool: string): boolean {
+  const row = policy.agents[agent];
+  return row !== undefined && listed(row.tools, tool);
+}
+
+export function maySend(policy: Policy, agent: string, to: string): boolean {
+  const row = policy.agents[agent];
+  return row !== undefined && policy.agents[to] !== undefined && listed(row.sends, to);
+}
+
+export function mayAsk(policy: Policy, agent: string, model: string): boolean {
+  const row = policy.agents[agent];
+  return row !== undefined && listed(row.models, model);
+}

@@ -1,0 +1,210 @@
+/** How one event changes its chain: a pure function (chain, event) -> chain. Unknown events change nothing. */
+import type { BusEvent, MessageOf } from "@busbar/events";
+import { nextChainStatus } from "../machines/chain.ts";
+import type { CallState, ChainState, LedgerEntry } from "../partition-state.ts";
+import type { Policy } from "../policy-document.ts";
+import { INITIAL_RULES, stepRules } from "../rules/index.ts";
+import { factOf } from "./facts.ts";
+import { offsetOf } from "./offsets.ts";
+
+export function openChain(event: MessageOf<"TaskSubmitted">): ChainState {
+  const { meta } = event;
+  return {
+    chainId: meta.chainId,
+    status: "working",
+    agent: event.agent,
+    incarnation: 0,
+    assignedAtMs: meta.atMs,
+    sequence: 0,
+    streamSeq: meta.streamSeq,
+    lineage: meta.lineage,
+    parentChainId: event.parentChainId,
+    parentCallId: event.parentCallId,
+    taskKey: event.taskKey,
+    correlationId: meta.correlationId,
+    traceparent: meta.traceparent,
+    openedAtMs: meta.atMs,
+    submitted: offsetOf(meta.eventId),
+    deadlineAtMs: event.deadlineAtMs,
+    maxSteps: event.maxSteps,
+    budgetTokens: event.budgetTokens,
+    tokensUsed: 0,
+    calls: {},
+    ledger: {},
+    subjectChanges: {},
+    children: {},
+    rules: INITIAL_RULES,
+    trip: null,
+    halted: null,
+    haltSpread: false,
+  };
+}
+
+function withCall(chain: ChainState, callId: string, change: Partial<CallState>): ChainState {
+  const call = chain.calls[callId];
+  if (call === undefined) return chain;
+  return { ...chain, calls: { ...chain.calls, [callId]: { ...call, ...change } } };
+}
+
+function withEntry(chain: ChainState, key: string, entry: LedgerEntry): ChainState {
+  return key === "" ? chain : { ...chain, ledger: { ...chain.ledger, [key]: entry } };
+}
+
+function settled(chain: ChainState, key: string, status: LedgerEntry["status"], offset: string): ChainState {
+  const entry = chain.ledger[key];
+  if (entry === undefined) return chain;
+  const next = withEntry(chain, key, { ...entry, status, offset });
+  if (status !== "committed" || entry.subject === "") return next;
+  const changes = (chain.subjectChanges[entry.subject] ?? 0) + 1;
+  // The entry remembers the count with itself in it: a later change by another effect raises it further.
+  const remembered = withEntry(next, key, { ...entry, status, offset, generation: changes });
+  return { ...remembered, subjectChanges: { ...chain.subjectChanges, [entry.subject]: changes } };
+}
+
+type On<T extends BusEvent["type"]> = (chain: ChainState, event: MessageOf<T>, offset: string) => ChainState;
+type Handlers = { readonly [T in BusEvent["type"]]?: On<T> };
+
+const newCall = (call: Partial<CallState> & Pick<CallState, "step" | "kind" | "name" | "argsHash">): CallState => ({
+  status: "open",
+  admitted: "",
+  answered: "",
+  attempt: 0,
+  effectKey: "",
+  effectClass: "",
+  args: "",
+  settleAtMs: 0,
+  ...call,
+});
+
+const addCall = (chain: ChainState, callId: string, call: CallState): ChainState => ({
+  ...chain,
+  calls: { ...chain.calls, [callId]: call },
+});
+
+const answer = (chain: ChainState, callId: string, offset: string): ChainState =>
+  withCall(chain, callId, { status: "answered", answered: offset, args: "", settleAtMs: 0 });
+
+const HANDLERS: Handlers = {
+  TaskAssigned: (chain, event) => ({
+    ...chain,
+    incarnation: event.incarnation,
+    assignedAtMs: event.meta.atMs,
+    sequence: 0,
+  }),
+  EffectAdmitted: (chain, event, offset) => {
+    const known = chain.calls[event.callId];
+    const call = newCall({
+      ...known,
+      step: event.step,
+      kind: "tool",
+      name: event.tool,
+      argsHash: event.argsHash,
+      status: "open",
+      admitted: offset,
+      attempt: event.attempt,
+      effectKey: event.effectKey,
+      effectClass: event.effectClass as CallState["effectClass"],
+      args: event.args,
+      settleAtMs: 0,
+    });
+    const next = addCall(chain, event.callId, call);
+    if (event.effectKey === "") return next;
+    const generation = chain.ledger[event.effectKey]?.generation ?? 0;
+    const entry = { callId: event.callId, offset, attempt: event.attempt, subject: event.subject, generation };
+    return withEntry(next, event.effectKey, { ...entry, status: "open" });
+  },
+  EffectCommitted: (chain, event, offset) =>
+    settled(answer(chain, event.callId, offset), event.effectKey, "committed", offset),
+  EffectCommittedInvalid: (chain, event, offset) =>
+    settled(answer(chain, event.callId, offset), event.effectKey, "committed", offset),
+  EffectFailed: (chain, event, offset) => {
+    const next = settled(chain, event.effectKey, "failed", offset);
+    return event.final ? answer(next, event.callId, offset) : next;
+  },
+  EffectAbandoned: (chain, event, offset) =>
+    answer(settled(chain, event.effectKey, "failed", offset), event.callId, offset),
+  EffectInDoubt: (chain, event, offset) =>
+    settled(
+      withCall(chain, event.callId, { status: "in-doubt", settleAtMs: event.settleAtMs }),
+      event.effectKey,
+      "in-doubt",
+      offset,
+    ),
+  EffectSettled: (chain, event, offset) => {
+    if (event.outcome === "unknown") return withCall(chain, event.callId, { settleAtMs: 0 });
+    const status = event.outcome === "committed" ? "committed" : "failed";
+    return answer(settled(chain, event.effectKey, status, offset), event.callId, offset);
+  },
+  EffectAlreadyDone: (chain, event, offset) =>
+    addCall(
+      chain,
+      event.callId,
+      newCall({ step: event.step, kind: "tool", name: event.tool, argsHash: event.argsHash, status: "answered", answered: offset }),
+    ),
+  EffectRefused: (chain, event, offset) =>
+    addCall(
+      chain,
+      event.callId,
+      newCall({ step: event.step, kind: "tool", name: event.tool, argsHash: event.argsHash, status: "answered", answered: offset }),
+    ),
+  EffectAwaited: (chain, event) =>
+    addCall(
+      chain,
+      event.callId,
+      newCall({ step: event.step, kind: "tool", name: event.tool, argsHash: event.argsHash, status: "waiting", effectKey: event.effectKey }),
+    ),
+  ModelCallAdmitted: (chain, event, offset) =>
+    addCall(
+      chain,
+      event.callId,
+      newCall({ step: event.step, kind: "model", name: event.model, argsHash: event.requestHash, admitted: offset, attempt: 1, args: event.request }),
+    ),
+  ModelCallCompleted: (chain, event, offset) => ({
+    ...answer(chain, event.callId, offset),
+    tokensUsed: chain.tokensUsed + event.inputTokens + event.outputTokens,
+  }),
+  ModelCallFailed: (chain, event, offset) => answer(chain, event.callId, offset),
+  TaskSent: (chain, event, offset) => {
+    const call = newCall({ step: event.step, kind: "task", name: event.agent, argsHash: event.argsHash, admitted: offset, attempt: 1, args: event.input });
+    const child = { childChainId: event.childChainId, agent: event.agent, open: true };
+    return { ...addCall(chain, event.callId, call), children: { ...chain.children, [event.callId]: child } };
+  },
+  SubtaskFinished: (chain, event, offset) => {
+    const child = chain.children[event.callId];
+    const children = child === undefined ? chain.children : { ...chain.children, [event.callId]: { ...child, open: false } };
+    return { ...answer(chain, event.callId, offset), children };
+  },
+  StatementRecorded: (chain, event, offset) =>
+    addCall(
+      chain,
+      event.callId,
+      newCall({ step: event.step, kind: "statement", name: event.subject, argsHash: event.argsHash, admitted: offset, attempt: 1, args: event.statement }),
+    ),
+  StatementChecked: (chain, event, offset) => answer(chain, event.callId, offset),
+  ChainHalted: (chain, event) => ({
+    ...chain,
+    trip: null,
+    halted: {
+      fence: event.directive === "" ? event.meta.eventId : event.directive,
+      rule: event.rule,
+      reason: event.reason,
+    },
+    haltSpread: event.directive !== "",
+  }),
+  ChainResumed: (chain) => ({ ...chain, halted: null, trip: null, haltSpread: false, rules: INITIAL_RULES }),
+};
+
+const effectClassOf = (event: BusEvent): string => (event.type === "EffectAdmitted" ? event.effectClass : "");
+
+/** Steps machine, calls, ledger and rules of a chain over one of its events. */
+export function replayChain(chain: ChainState, event: BusEvent, policy: Policy | null): ChainState {
+  const handler = HANDLERS[event.type] as On<BusEvent["type"]> | undefined;
+  const fact = factOf(chain, event, policy);
+  const changed = handler === undefined ? chain : handler(chain, event as never, offsetOf(event.meta.eventId));
+  const status = nextChainStatus(chain.status, event.type, effectClassOf(event));
+  const sequence = event.meta.commandSeq > 0 ? Math.max(changed.sequence, event.meta.commandSeq) : changed.sequence;
+  const stepped = { ...changed, status, sequence, streamSeq: event.meta.streamSeq };
+  if (fact === null || policy === null || stepped.halted !== null) return stepped;
+  const [rules, trip] = stepRules(stepped.rules, fact, policy.rules);
+  return { ...stepped, rules, trip: stepped.trip ?? trip };
+}

@@ -1,0 +1,55 @@
+/** What the outcome of a call means to the chain-local rules (PROTOCOL 5.5). */
+import type { BusEvent } from "@busbar/events";
+import { shortHash } from "@busbar/kernel";
+import type { CallState, ChainState } from "../partition-state.ts";
+import type { Policy, ToolPolicy } from "../policy-document.ts";
+import type { CallFact } from "../rules/index.ts";
+
+type Outcome = Pick<CallFact, "kind" | "resultHash" | "verified">;
+
+const ERROR: Outcome = { kind: "error", resultHash: "", verified: false };
+
+/**
+ * A success counts as verified when something other than the agent looked at it: a read that a tool answered, or a
+ * mutation whose result its declared schema accepted.
+ */
+function success(call: CallState | undefined, tool: ToolPolicy | undefined, result: string): Outcome {
+  const verified = call?.effectClass === "read" || (tool !== undefined && tool.result !== null);
+  return { kind: "success", resultHash: shortHash(result), verified };
+}
+
+/** The fact of an event, or null where it is no final outcome of a call (throttling, deferral, an open attempt). */
+export function factOf(chain: ChainState, event: BusEvent, policy: Policy | null): CallFact | null {
+  if (!("callId" in event)) return null;
+  const call = chain.calls[event.callId];
+  const name = "tool" in event ? event.tool : (call?.name ?? "");
+  const tool = Object.hasOwn(policy?.tools ?? {}, name) ? policy?.tools[name] : undefined;
+  const outcome = outcomeOf(event, call, tool);
+  if (outcome === null) return null;
+  return {
+    ...outcome,
+    tool: name,
+    effectClass: call?.kind === "model" ? "model" : (call?.effectClass ?? "") || (tool?.effect ?? "read"),
+    argsHash: call?.argsHash ?? ("argsHash" in event ? event.argsHash : ""),
+    volatile: tool?.volatile ?? false,
+    evidence: event.meta.eventId,
+  };
+}
+
+function outcomeOf(event: BusEvent, call: CallState | undefined, tool: ToolPolicy | undefined): Outcome | null {
+  switch (event.type) {
+    case "EffectCommitted":
+      return success(call, tool, event.result);
+    case "EffectFailed":
+      return event.final ? ERROR : null;
+    case "EffectInDoubt":
+      // A time-out is the tool's error; an owner that died is not.
+      return event.code === "BUSBAR_OUTCOME_LATE" ? ERROR : null;
+    case "EffectCommittedInvalid":
+    case "EffectRefused":
+    case "ModelCallFailed":
+      return ERROR;
+    default:
+      return null;
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * Replay: the only place where a partition's state changes. One valid record in, the state changed in place (the
+ * container; everything below it is replaced, never edited). Live, reload, the supervisor's check and what-if use it.
+ *
+ * R1 Only valid records and claims come here, in offset order; void records are somebody else's evidence.
+ * R2 It never fails: an event it does not know changes positions and counters only.
+ */
+import type { BusEvent } from "@busbar/events";
+import { covers, parseScope } from "@busbar/events";
+import { isFinal, nextChainStatus } from "../machines/chain.ts";
+import type { ChainState, PartitionState } from "../partition-state.ts";
+import { INITIAL_RULES } from "../rules/index.ts";
+import { openChain, replayChain } from "./chain-events.ts";
+import { applyDirective } from "./directives.ts";
+import { maxOffset, nextOffset } from "./offsets.ts";
+
+export interface LoggedEvent {
+  readonly offset: bigint;
+  readonly event: BusEvent;
+  /** Running digest after this record. */
+  readonly digest: string;
+}
+
+/** Whether a scope covers a chain: its agent, or the chain itself or an ancestor, or everything. */
+export function scopeCoversChain(scope: string, chain: ChainState): boolean {
+  const parsed = parseScope(scope);
+  return parsed !== null && covers(parsed, { agent: chain.agent, tool: "", lineage: chain.lineage });
+}
+
+function haltCovered(state: PartitionState, scope: string, fence: string, reason: string): void {
+  for (const chain of Object.values(state.chains)) {
+    if (!scopeCoversChain(scope, chain)) continue;
+    const status = nextChainStatus(chain.status, "ChainHalted");
+    // The newest fence is the one to name in a resume; the first cause stays the reason.
+    const halted = { rule: "halt", reason, ...chain.halted, fence };
+    state.chains[chain.chainId] = { ...chain, status, trip: null, halted, haltSpread: true };
+  }
+}
+
+function resumeCovered(state: PartitionState, scope: string, fence: string): void {
+  for (const chain of Object.values(state.chains)) {
+    if (chain.halted?.fence !== fence || !scopeCoversChain(scope, chain)) continue;
+    const status = nextChainStatus(chain.status, "ChainResumed");
+    state.chains[chain.chainId] = { ...chain, status, halted: null, rules: INITIAL_RULES };
+  }
+}
+
+function replayDirectives(state: PartitionState, event: BusEvent): void {
+  if (event.type !== "DirectivesApplied" && event.type !== "HaltAcknowledged") return;
+  for (const applied of event.applied) {
+    applyDirective(state, applied);
+    const fence = state.fences[applied.scope];
+    if (applied.kind === "Halt" && fence?.fence === applied.offset) haltCovered(state, applied.scope, fence.fence, fence.reason);
+    if (applied.kind === "Resume") resumeCovered(state, applied.scope, applied.id);
+  }
+  state.through = maxOffset(state.through, event.through);
+}
+
+/** Time without an owner does not count against deadlines: they move by the silence before a claim (PROTOCOL 9). */
+function shiftDeadlines(state: PartitionState, silenceMs: number): void {
+  if (state.events === 0 || silenceMs <= 0) return;
+  for (const chain of Object.values(state.chains)) {
+    if (chain.deadlineAtMs === 0) continue;
+    state.chains[chain.chainId] = { ...chain, deadlineAtMs: chain.deadlineAtMs + silenceMs };
+  }
+}
+
+function replayOwnership(state: PartitionState, event: BusEvent, offset: bigint, before: number): void {
+  switch (event.type) {
+    case "PartitionClaimed":
+      shiftDeadlines(state, event.meta.atMs - before);
+      state.claim = { offset: offset.toString(), nonce: event.nonce };
+      state.door = "closed";
+      state.doorReason = "the owner has just claimed the partition";
+      return;
+    case "PartitionReleased":
+      state.door = "closed";
+      state.doorReason = "the owner released the partition";
+      return;
+    case "DoorOpened":
+      state.door = "open";
+      state.doorReason = "";
+      return;
+    case "DoorDegraded":
+      state.door = "degraded";
+      state.doorReason = event.reason;
+      return;
+    default:
+      replayDirectives(state, event);
+  }
+}
+
+function close(state: PartitionState, chain: ChainState, outcome: string, atMs: number): void {
+  delete state.chains[chain.chainId];
+  state.openChains -= 1;
+  const { status, parentChainId, parentCallId } = chain;
+  state.closed[chain.chainId] = { state: status, outcome, atMs, parentChainId, parentCallId };
+}
+
+function replayChainEvent(state: PartitionState, event: BusEvent, offset: bigint): void {
+  const { chainId } = event.meta;
+  if (chainId === "") return;
+  if (event.type === "TaskSubmitted") {
+    if (state.chains[chainId] === undefined) state.openChains += 1;
+    state.chains[chainId] = openChain(event);
+    return;
+  }
+  const chain = state.chains[chainId];
+  if (chain === undefined) return;
+  const next = replayChain(chain, event, state.policy);
+  state.chains[chainId] = next;
+  if (isFinal(next.status)) close(state, next, offset.toString(), event.meta.atMs);
+}
+
+function spendGrant(state: PartitionState, event: BusEvent): void {
+  if (event.type !== "EffectAdmitted" || event.probe === "") return;
+  const grant = state.grants[event.probe];
+  if (grant === undefined) return;
+  if (grant.left <= 1) delete state.grants[event.probe];
+  else state.grants[event.probe] = { ...grant, left: grant.left - 1 };
+}
+
+function forgetClosed(state: PartitionState): void {
+  const keepMs = state.policy?.limits.closedChainsMs ?? Number.MAX_SAFE_INTEGER;
+  // Insertion order is closing order, so the first that is young enough ends the scan.
+  for (const [chainId, closed] of Object.entries(state.closed)) {
+    if (closed.atMs + keepMs >= state.atMs) return;
+    delete state.closed[chainId];
+  }
+}
+
+function replayPositions(state: PartitionState, event: BusEvent): void {
+  const { progress } = event.meta;
+  if (progress === null) return;
+  state.inputs = {
+    commands: maxOffset(state.inputs.commands, progress.commands),
+    control: maxOffset(state.inputs.control, progress.control),
+  };
+  state.inbox = maxOffset(state.inbox, progress.inbox);
+}
+
+/** How often finished chains are looked over, in events. */
+const FORGET_EVERY = 1024;
+
+/** Folds one valid record (or a claim) into the state. */
+export function replay(state: PartitionState, logged: LoggedEvent): void {
+  const { event, offset } = logged;
+  const before = state.atMs;
+  state.atMs = Math.max(before, event.meta.atMs);
+  state.digest = logged.digest;
+  replayOwnership(state, event, offset, before);
+  spendGrant(state, event);
+  replayChainEvent(state, event, offset);
+  replayPositions(state, event);
+  state.events += 1;
+  if (state.events % FORGET_EVERY === 0) forgetClosed(state);
+  state.end = nextOffset(offset.toString());
+}
