@@ -1,1 +1,3 @@
-export {};
+/** Names, logs and metrics of the services. */
+export * from "./logger.ts";
+export * from "./metrics.ts";

@@ -5,6 +5,7 @@
  * avsc compiles schemas to code, so only schemas that passed the lint come here.
  */
 import avro from "avsc";
+import { assert } from "@busbar/kernel";
 import type { AvroRecord } from "../avro-schema.ts";
 
 export type AvroType = avro.Type;
@@ -22,11 +23,17 @@ export function avroType(schema: AvroRecord): AvroType {
   return type;
 }
 
-/** Makes `new Record()` of avsc yield objects whose prototype is that of a literal, for this type and those within. */
+/**
+ * For this type and those within: `new Record()` of avsc yields objects whose prototype is that of a literal, and its
+ * check for undeclared fields no longer takes `constructor` or `__proto__` for declared ones.
+ */
 function makePlain(type: AvroType): void {
   if (type instanceof avro.types.RecordType) {
     const constructor = type.recordConstructor as { prototype: object };
     constructor.prototype = Object.prototype;
+    const declared: unknown = Reflect.get(type, "_fieldsByName");
+    assert(typeof declared === "object" && declared !== null, "avsc 5.7.9 keeps its fields by name");
+    Object.setPrototypeOf(declared, null);
     for (const field of type.fields) makePlain(field.type);
   } else if (type instanceof avro.types.ArrayType) {
     makePlain(type.itemsType);

@@ -7,3 +7,8 @@ export function fastDigestChain(prevHex: string, value: Uint8Array): string {
   assert(prev.length === 32 && prevHex.length === 64, "digestChain: the previous digest is 64 hex digits");
   return createHash("sha256").update(prev).update(value).digest("hex");
 }
+
+/** SHA-256 of bytes, hex. */
+export function sha256OfBytes(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}

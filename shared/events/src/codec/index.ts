@@ -1,4 +1,5 @@
 /** The codec and its surroundings (Node): framed Avro, schema ids, the registry, dead letters. */
+export * from "./auth.ts";
 export * from "./codec.ts";
 export * from "./compatibility.ts";
 export * from "./dead-letter.ts";
