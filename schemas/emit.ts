@@ -1,8 +1,16 @@
 /** Turns the schema sources into TypeScript: one interface per record, unions per family, and the embedded bundle. */
-import { type AvroField, type AvroRecord, type AvroSchema, isArray, isRecord, isUnion } from "../shared/events/src/avro-schema.ts";
+import {
+  type AvroField,
+  type AvroRecord,
+  type AvroSchema,
+  isArray,
+  isRecord,
+  isUnion,
+} from "../shared/events/src/avro-schema.ts";
 import { FAMILY_FOLDERS, type Family, type SourceRecord, type Sources } from "./load.ts";
 
-const NOTICE = "// Written by schemas/generate.ts from schemas/**/*.avsc. Do not edit: run `node schemas/generate.ts`.\n";
+const NOTICE =
+  "// Written by schemas/generate.ts from schemas/**/*.avsc. Do not edit: run `node schemas/generate.ts`.\n";
 
 const UNION_NAMES: Readonly<Record<Family, string>> = {
   event: "BusEvent",
@@ -54,7 +62,9 @@ function unionText(family: Family, records: readonly SourceRecord[]): string {
 export function messagesText(sources: Sources): string {
   const families = Object.values(FAMILY_FOLDERS);
   const rows = sources.records.map((record) => `  ${record.source.name}: "${record.family}",`).join("\n");
-  const entries = sources.records.map((record) => `  readonly ${record.source.name}: ${record.source.name};`).join("\n");
+  const entries = sources.records
+    .map((record) => `  readonly ${record.source.name}: ${record.source.name};`)
+    .join("\n");
   const familyEntries = families.map((family) => `  readonly "${family}": ${UNION_NAMES[family]};`).join("\n");
   return [
     NOTICE,

@@ -202,6 +202,10 @@ const PROMISES = {
     "schemas:unknown-id": "an unknown schema id is looked up once and otherwise a dead letter",
     "schemas:codec-never-throws": "decoding never throws, whatever the bytes",
     "schemas:poison-dead-lettered": "a bad record becomes a dead letter with bytes and reason, and the next good record is processed",
+    "schemas:encode-strict": "a missing, undeclared or wrong field throws before anything takes effect",
+    "schemas:offline-start": "all schemas and their ids are at hand without a registry",
+    "schemas:family-checked": "a record of another family than its topic's is invalid",
+    "schemas:unknown-value": "a value outside a closed vocabulary is read as UNKNOWN",
     "schemas:partition-frozen": "the partition of a chain id never changes between versions",
   },
   errors: {

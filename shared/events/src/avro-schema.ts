@@ -40,7 +40,9 @@ export const isArray = (schema: AvroSchema): schema is AvroArray =>
 
 /** `namespace.name` of a record; a dotted name is full already. */
 export function fullName(record: AvroRecord): string {
-  return record.namespace === undefined || record.name.includes(".") ? record.name : `${record.namespace}.${record.name}`;
+  return record.namespace === undefined || record.name.includes(".")
+    ? record.name
+    : `${record.namespace}.${record.name}`;
 }
 
 /** Namespace that names within a record belong to. */

@@ -2,7 +2,15 @@
  * Who speaks (PROTOCOL 4.2): commands carry an HMAC-SHA256 of their sender, orders (directives, control) an Ed25519
  * signature. Both cover where the record stands and its raw bytes, so a record copied elsewhere proves nothing.
  */
-import { createHmac, createPrivateKey, createPublicKey, type KeyObject, sign, timingSafeEqual, verify } from "node:crypto";
+import {
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  type KeyObject,
+  sign,
+  timingSafeEqual,
+  verify,
+} from "node:crypto";
 import { canonicalJson } from "@busbar/kernel";
 import { sha256OfBytes } from "./digest.ts";
 

@@ -172,6 +172,10 @@ function encode<T extends MessageType>(ids: SchemaIds, maxBytes: number, type: T
     assert(end === target.length, "codec: avsc says how many bytes are missing");
   }
   if (end > maxBytes) throw busbarError("BUSBAR_RECORD_TOO_LARGE", { bytes: end, limit: maxBytes });
+  // What we write we must be able to read: avsc itself rounds longs beyond 2^52.
+  if (compiled.measure(target, FRAME_BYTES) !== end) {
+    throw busbarError("BUSBAR_SCHEMA_INVALID", { type, reason: "a number is beyond 2^52" });
+  }
   const framed = Buffer.allocUnsafeSlow(end);
   target.copy(framed, 0, 0, end);
   framed[0] = 0;

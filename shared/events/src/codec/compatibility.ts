@@ -3,7 +3,15 @@
  * other one, both ways, since the log is kept for ever and readers of several versions run side by side.
  */
 import { reasonOf } from "@busbar/kernel";
-import { type AvroField, type AvroRecord, type AvroSchema, fullName, isArray, isRecord, isUnion } from "../avro-schema.ts";
+import {
+  type AvroField,
+  type AvroRecord,
+  type AvroSchema,
+  fullName,
+  isArray,
+  isRecord,
+  isUnion,
+} from "../avro-schema.ts";
 import { HISTORY } from "../generated/bundle.ts";
 import { MESSAGE_TYPES } from "../messages.ts";
 import { avroType, type AvroType } from "./avro-type.ts";
@@ -55,10 +63,7 @@ function quietBreaks(current: AvroRecord, past: AvroRecord): readonly string[] {
 }
 
 /** Each break of FULL_TRANSITIVE between the current schemas and all past ones, as a sentence; empty when sound. */
-export function incompatibilities(
-  current: readonly AvroRecord[],
-  past: readonly VersionedSchema[],
-): readonly string[] {
+export function incompatibilities(current: readonly AvroRecord[], past: readonly VersionedSchema[]): readonly string[] {
   const types = new Map(current.map((schema) => [fullName(schema), { schema, type: avroType(schema) }]));
   return past.flatMap(({ version, schema }) => {
     const name = fullName(schema);

@@ -41,7 +41,9 @@ export async function loadSchemaIds(registryUrl: string): Promise<SchemaIds> {
     try {
       return await registry.getRegistryIdBySchema(subjectOf(schema), avroConfluent(schema));
     } catch (error) {
-      throw isAbsence(error) ? busbarError("BUSBAR_SCHEMA_UNKNOWN", { id: subjectOf(schema) }, error) : unavailable(error);
+      throw isAbsence(error)
+        ? busbarError("BUSBAR_SCHEMA_UNKNOWN", { id: subjectOf(schema) }, error)
+        : unavailable(error);
     }
   });
 }
@@ -100,7 +102,8 @@ async function setCompatibility(registryUrl: string, subject: string, level: Pus
   });
   await response.body?.cancel();
   // 404: the registry wants the subject to exist first; then the client sets the level right after registering it.
-  if (!response.ok && response.status !== 404) throw unavailable(new Error(`PUT /config/${subject}: ${response.status}`));
+  if (!response.ok && response.status !== 404)
+    throw unavailable(new Error(`PUT /config/${subject}: ${response.status}`));
 }
 
 function avroConfluent(schema: AvroRecord): { type: SchemaType.AVRO; schema: string } {

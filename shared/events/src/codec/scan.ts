@@ -113,7 +113,7 @@ const PRIMITIVES: ReadonlyMap<string, Step> = new Map<string, Step>([
   ["bytes", skipBytes],
 ]);
 
-/** A zig-zag varint of up to 2^53; NaN when the bytes end or the number is larger. */
+/** A zig-zag varint of -2^52 to 2^52 - 1; NaN when the bytes end or the number is beyond. */
 function readVarint(cursor: Cursor): number {
   const first = cursor.bytes[cursor.position++];
   if (first === undefined) return Number.NaN;
@@ -129,8 +129,9 @@ function readLongVarint(cursor: Cursor, first: number): number {
     if (byte === undefined) return Number.NaN;
     value += (byte & 0x7f) * scale;
     if (byte < 0x80) {
-      const half = value % 2 === 0 ? value / 2 : -(value + 1) / 2;
-      return Number.isSafeInteger(value) && Number.isSafeInteger(half) ? half : Number.NaN;
+      // Beyond 2^53 the sign bit itself is rounded away, here and in avsc.
+      if (!Number.isSafeInteger(value)) return Number.NaN;
+      return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
     }
   }
   return Number.NaN;

@@ -4,6 +4,7 @@ import { type AvroField, type AvroRecord, builtinSchemaId, fullName, selfContain
 import { HISTORY, RECORDS, SHARED_TYPES } from "../generated/bundle.ts";
 import { isMessageType, MESSAGE_TYPES, type MessageType } from "../messages.ts";
 import { avroType, type AvroType } from "./avro-type.ts";
+import { compileMeasure, type Measure } from "./scan.ts";
 
 const shared = new Map(SHARED_TYPES.map((record) => [fullName(record), record]));
 const sources = new Map(RECORDS.map((record) => [record.name, record]));
@@ -44,6 +45,8 @@ export interface CompiledMessage {
   readonly strict: AvroType;
   /** The wire type with the field `type`, whose default is the message's type: decoding fills it in. */
   readonly reader: AvroType;
+  /** Of the wire type. */
+  readonly measure: Measure;
   readonly vocabularies: readonly Vocabulary[];
   readonly bytesFields: readonly string[];
 }
@@ -59,6 +62,7 @@ export function compiledMessage(type: MessageType): CompiledMessage {
     wire: avroType(schema),
     strict: avroType({ ...strict, fields: [typeField, ...strict.fields] }),
     reader: avroType({ ...schema, fields: [typeField, ...schema.fields] }),
+    measure: compileMeasure(schema),
     vocabularies: schema.fields.flatMap(({ name, values }) =>
       values === undefined ? [] : [{ field: name, values: new Set<unknown>([...values, "UNKNOWN"]) }],
     ),

@@ -3,6 +3,7 @@
  * at a time, answers remembered, a token bucket over all ids (one bad record per message must not become one request
  * per message), and a bound on how many schemas are learned.
  */
+import { reasonOf } from "@busbar/kernel";
 import { BUILTIN_ID_BASE } from "../avro-schema.ts";
 
 export type LookupAnswer =
@@ -14,7 +15,7 @@ export type LookupAnswer =
   /** No answer; the id may be asked for again. */
   | { readonly kind: "unavailable"; readonly reason: string };
 
-/** Asks a registry for the schema behind an id. Never rejects. */
+/** Asks a registry for the schema behind an id. */
 export type SchemaLookup = (id: number) => Promise<LookupAnswer>;
 
 export interface LookupOptions {
@@ -77,6 +78,7 @@ export function createUnknownIds(
   const start = (id: number, ask: SchemaLookup): Promise<Resolution> => {
     const answer = ask(id)
       .then((found) => settle(id, found))
+      .catch((error: unknown) => unavailable(reasonOf(error)))
       .finally(() => running.delete(id));
     running.set(id, answer);
     return answer;
@@ -86,7 +88,8 @@ export function createUnknownIds(
     async resolve(id) {
       if (learned.has(id)) return { ok: true };
       if (lookup === undefined) return unknown("no registry is configured");
-      if (!Number.isInteger(id) || id < 1 || id >= BUILTIN_ID_BASE) return unknown(`no registry gives out the id ${id}`);
+      if (!Number.isInteger(id) || id < 1 || id >= BUILTIN_ID_BASE)
+        return unknown(`no registry gives out the id ${id}`);
       const remembered = refused.get(id);
       if (remembered !== undefined && nowMs() < remembered.untilMs) return remembered.answer;
       refused.delete(id);
