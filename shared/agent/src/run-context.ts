@@ -1,0 +1,105 @@
+/** The handler's `ctx`: each method is one shape of call, and one way to read its answer. */
+import { busbarError, chainId, type Json, type JsonObject, shortHash } from "@busbar/kernel";
+import type { AgentContext, StatementVerdict, ToolAnswer, ToolOptions } from "./define-agent.ts";
+import { RefusedError } from "./errors.ts";
+import { type Answer, type AnswerValue, type CallShape, contentHash, jsonText } from "./journal.ts";
+import type { ModelReply, ModelRequest } from "./model.ts";
+
+/** The commands of a run, without their meta. */
+export type RunCommand =
+  | { readonly type: "CallTool"; readonly step: number; readonly tool: string; readonly args: string; readonly repeat: number }
+  | { readonly type: "CallModel"; readonly step: number; readonly model: string; readonly request: string }
+  | { readonly type: "SendTask"; readonly step: number; readonly agent: string; readonly input: string }
+  | { readonly type: "MakeStatement"; readonly step: number; readonly subject: string; readonly statement: string }
+  | { readonly type: "CompleteTask"; readonly step: number; readonly output: string }
+  | { readonly type: "FailTask"; readonly step: number; readonly code: string; readonly reason: string }
+  | { readonly type: "ReportDivergence"; readonly step: number; readonly expected: string; readonly actual: string };
+
+/** Length of the JSON text of arguments, requests, inputs and outputs that the door accepts. */
+const PAYLOAD_LIMIT = 262_144;
+
+export interface ContextPorts {
+  readonly chainId: string;
+  readonly signal: AbortSignal;
+  /** Makes the next step; the answer may be an error. */
+  call(shape: CallShape, command: (step: number) => RunCommand): Promise<Answer>;
+  complete(output: Json): void;
+  now(): number;
+}
+
+export function createContext(ports: ContextPorts): AgentContext {
+  let drawn = 0;
+  // Counted per run from its start, so a re-run draws the same values; the incarnation is not part of it.
+  const draw = (what: string): string => {
+    drawn += 1;
+    return shortHash(what, ports.chainId, String(drawn));
+  };
+  return {
+    chainId: chainId(ports.chainId),
+    signal: ports.signal,
+    tool: async (name, args, options) => (await callTool(ports, name, args, options)).result as never,
+    toolAnswer: async (name, args, options) => (await callTool(ports, name, args, options)) as never,
+    model: (name, request) => callModel(ports, name, request),
+    send: async (agent, input) => (await sendTask(ports, agent, input)) as never,
+    state: (subject, statement) => makeStatement(ports, subject, statement),
+    complete: (output) => {
+      ports.complete(output);
+    },
+    now: () => ports.now(),
+    random: () => Number.parseInt(draw("random").slice(0, 13), 16) / 2 ** 52,
+    uuid: () => uuidOf(draw("uuid")),
+  };
+}
+
+async function callTool(ports: ContextPorts, tool: string, args: JsonObject, options: ToolOptions = {}): Promise<ToolAnswer> {
+  const text = requireJson(args, `arguments of ${tool}`);
+  const repeat = options.repeat ?? 0;
+  const shape = { kind: "tool", name: tool, hash: contentHash(text) } as const;
+  const answer = await ports.call(shape, (step) => ({ type: "CallTool", step, tool, args: text, repeat }));
+  const { result, alreadyDone } = successOf(answer.value, "result", tool);
+  return { result, alreadyDone, source: answer.source };
+}
+
+async function callModel(ports: ContextPorts, model: string, request: ModelRequest): Promise<ModelReply> {
+  const text = requireJson(request, `request to ${model}`);
+  const shape = { kind: "model", name: model, hash: contentHash(text) } as const;
+  const answer = await ports.call(shape, (step) => ({ type: "CallModel", step, model, request: text }));
+  return successOf(answer.value, "model", model).reply;
+}
+
+async function sendTask(ports: ContextPorts, agent: string, input: Json): Promise<Json> {
+  const text = requireJson(input, `input of ${agent}`);
+  const shape = { kind: "send", name: agent, hash: contentHash(text) } as const;
+  const answer = await ports.call(shape, (step) => ({ type: "SendTask", step, agent, input: text }));
+  return successOf(answer.value, "output", agent).output;
+}
+
+async function makeStatement(ports: ContextPorts, subject: string, statement: string): Promise<StatementVerdict> {
+  const shape = { kind: "statement", name: subject, hash: contentHash(statement) } as const;
+  const answer = await ports.call(shape, (step) => ({ type: "MakeStatement", step, subject, statement }));
+  return successOf(answer.value, "verdict", subject).verdict;
+}
+
+/** The value of the expected kind. Everything else throws: no answer can be read as a success that it is not. */
+function successOf<K extends Exclude<AnswerValue["kind"], "error">>(value: AnswerValue, kind: K, name: string): Extract<AnswerValue, { kind: K }> {
+  if (value.kind === "error") throw value.error;
+  if (value.kind !== kind) throw new RefusedError({ code: "BUSBAR_STEP_CONFLICT", reason: `${name} was answered with a ${value.kind}` });
+  return value as Extract<AnswerValue, { kind: K }>;
+}
+
+/** Checked before the call takes its step: the door would refuse it without consuming its sequence number. */
+export function requireJson(value: unknown, what: string): string {
+  const text = jsonText(value);
+  if (text === null) throw new TypeError(`${what}: it has no JSON form`);
+  if (text.length > PAYLOAD_LIMIT) {
+    throw busbarError("BUSBAR_RECORD_TOO_LARGE", { bytes: text.length, limit: PAYLOAD_LIMIT });
+  }
+  return text;
+}
+
+/** A version 8 UUID (RFC 9562) from 32 hex digits. */
+function uuidOf(hex: string): string {
+  const variant = (8 + (Number.parseInt(hex.slice(16, 17), 16) % 4)).toString(16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
+

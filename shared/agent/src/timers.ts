@@ -1,0 +1,25 @@
+/** Time and turns of the event loop as a port, so that tests hold both in their hands. */
+
+export interface Timers {
+  /** Wall clock, ms since the epoch. */
+  now(): number;
+  /** Calls once after `delayMs`; the answer cancels. */
+  after(delayMs: number, run: () => void): () => void;
+  /** Calls in a later turn of the event loop, when all promise reactions of this one have run. */
+  turn(run: () => void): void;
+}
+
+/** The process's own. Its timers do not keep the process alive. */
+export const systemTimers: Timers = {
+  now: () => Date.now(),
+  after(delayMs, run) {
+    const timer = setTimeout(run, delayMs);
+    timer.unref();
+    return () => {
+      clearTimeout(timer);
+    };
+  },
+  turn: (run) => {
+    setImmediate(run);
+  },
+};
