@@ -49,3 +49,22 @@ it("answers delivered in one turn are numbered otherwise than live: the schedule
   expect(live.commands.map(toolAt).slice(2, 4)).toEqual(["3:b2", "4:a2"]);
   expect(bypassed.commands.map(toolAt).slice(2, 4)).not.toEqual(["3:b2", "4:a2"]);
 });
+
+it("a recorded call is waited for before a later answer comes, however slow the handler is [agents:results-in-log-order]", async () => {
+  // The pause is outside of ctx: it costs nothing live, where the answer is far away, and must cost nothing replayed.
+  const pausing = async (_task: Task, ctx: AgentContext): Promise<void> => {
+    const slow = async (): Promise<void> => {
+      await ctx.tool("b1", {});
+      for (let turn = 0; turn < 4; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      await ctx.tool("b2", {});
+    };
+    const other = async (): Promise<void> => {
+      await ctx.tool("a1", {});
+      await ctx.tool("a2", {});
+    };
+    await Promise.all([other(), slow()]);
+  };
+  const live = await playLive(pausing, unequal);
+  expect(live.commands.map(toolAt).slice(0, 4)).toEqual(["1:a1", "2:b1", "3:b2", "4:a2"]);
+  expect((await playAgain(pausing, live, live.events.length)).end).toEqual(live.end);
+});
