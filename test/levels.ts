@@ -1,0 +1,49 @@
+/**
+ * The levels of the tests, in the order in which they run: which files belong to one, what it needs, how long one test
+ * may take. The vitest projects and the runner are both made from this table.
+ */
+
+/** One level. `phase`: levels of one phase run in one vitest process, and so share one broker. */
+export interface Level {
+  readonly name: string;
+  readonly phase: "unit" | "tidy" | "broker";
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+  readonly testTimeoutMs: number;
+  readonly parallel: boolean;
+  /** Name of the environment variable without which the level cannot run, and the words for that. */
+  readonly needs?: { readonly variable: string; readonly otherwise: string };
+}
+
+const SOURCES = "{shared,services,infra,schemas}/**";
+
+const broker = (name: string, include: string): Level => ({
+  name,
+  phase: "broker",
+  include: [include],
+  exclude: [],
+  testTimeoutMs: 60_000,
+  parallel: false,
+});
+
+/** Every level. */
+export const LEVELS: readonly Level[] = [
+  {
+    name: "unit",
+    phase: "unit",
+    include: [`${SOURCES}/*.test.ts`],
+    exclude: [`${SOURCES}/*.property.test.ts`, `${SOURCES}/*.int.test.ts`],
+    testTimeoutMs: 5_000,
+    parallel: true,
+  },
+  { name: "property", phase: "unit", include: [`${SOURCES}/*.property.test.ts`], exclude: [], testTimeoutMs: 20_000, parallel: true },
+  { name: "tidy", phase: "tidy", include: ["test/tidy/**/*.test.ts"], exclude: [], testTimeoutMs: 20_000, parallel: true },
+  broker("contract", "test/contract/**/*.test.ts"),
+  broker("integration", "test/integration/**/*.int.test.ts"),
+  broker("scenarios", "test/scenarios/**/*.test.ts"),
+  { ...broker("real", "test/real/**/*.test.ts"), needs: { variable: "BUSBAR_REAL_DATA", otherwise: "data absent" } },
+  { ...broker("e2e", "test/e2e/**/*.test.ts"), testTimeoutMs: 180_000 },
+];
+
+/** Folders that are no source of tests. */
+export const IGNORED: readonly string[] = ["**/node_modules/**", ".busbar/**"];
