@@ -58,6 +58,15 @@ function unionText(family: Family, records: readonly SourceRecord[]): string {
   return `export type ${name} =\n${lines};\n`;
 }
 
+/** Names of fields that hold personal or secret content in any record. */
+function sensitiveFields(sources: Sources): readonly string[] {
+  const fields = [...sources.shared, ...sources.records.map((record) => record.source)].flatMap(
+    ({ fields: all }) => all,
+  );
+  const names = fields.filter(({ sensitivity }) => sensitivity === "personal" || sensitivity === "secret");
+  return [...new Set(names.map((field) => field.name))].toSorted();
+}
+
 /** Text of generated/messages.ts. */
 export function messagesText(sources: Sources): string {
   const families = Object.values(FAMILY_FOLDERS);
@@ -74,6 +83,7 @@ export function messagesText(sources: Sources): string {
     `/** Every message, by its type. */\nexport interface MessageMap {\n${entries}\n}\n`,
     `/** The messages of a family, by its name. */\nexport interface FamilyMap {\n${familyEntries}\n}\n`,
     `/** The family of each message type. */\nexport const FAMILY_OF = {\n${rows}\n} as const;\n`,
+    `/** Fields that hold personal or secret content in any record: kept out of logs. */\nexport const SENSITIVE_FIELDS = ${JSON.stringify(sensitiveFields(sources))} as const;\n`,
   ]
     .filter((part) => part !== "")
     .join("\n");

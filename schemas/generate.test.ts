@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { incompatibilities } from "@busbar/events/codec";
@@ -46,6 +47,34 @@ describe("schema sources", () => {
         past,
       ),
     ).toEqual([]);
+  });
+
+  test("a frozen record that is laid out differently stays readable: it is bundled [schemas:frozen-compatible]", () => {
+    const root = mkdtempSync(join(tmpdir(), "busbar-schemas-"));
+    try {
+      cpSync(SCHEMA_ROOT, root, { recursive: true });
+      const path = join(root, "frozen", "0.1.0", "commands", "RequestJournal.avsc");
+      const older = JSON.parse(readFileSync(path, "utf8")) as { fields: object[] };
+      writeFileSync(path, JSON.stringify({ ...older, fields: older.fields.slice(0, 1) }));
+      const [, bundle] = generate(root).values();
+      const history = bundle
+        ?.slice(bundle.indexOf("HISTORY"))
+        .split("\n")
+        .filter((line) => line.startsWith("  {"));
+      expect(history).toEqual([
+        expect.stringContaining('{"version":"0.1.0","schema":{"type":"record","name":"RequestJournal"'),
+      ]);
+    } finally {
+      rmSync(root, { recursive: true });
+    }
+  });
+
+  test("fields with personal or secret content are listed for redaction [schemas:generated-fresh]", () => {
+    const [messages] = generate().values();
+    const list = messages?.split("\n").find((line) => line.startsWith("export const SENSITIVE_FIELDS")) ?? "";
+    for (const name of ["args", "result", "input", "output", "request", "response", "bytes"])
+      expect(list).toContain(`"${name}"`);
+    for (const name of ["chainId", "reason", "tool"]) expect(list).not.toContain(`"${name}"`);
   });
 
   test("each record has a family, a doc and meta first [schemas:lint]", () => {

@@ -17,10 +17,11 @@ export const SCHEMA_ROOT = dirname(fileURLToPath(import.meta.url));
 export const FROZEN_ROOT = join(SCHEMA_ROOT, "frozen");
 const GENERATED_ROOT = join(SCHEMA_ROOT, "..", "shared", "events", "src", "generated");
 
-/** Frozen versions, oldest first. */
-export function frozenVersions(): readonly string[] {
-  if (!existsSync(FROZEN_ROOT)) return [];
-  return readdirSync(FROZEN_ROOT).toSorted((a, b) => a.localeCompare(b, "en", { numeric: true }));
+/** Frozen versions of a schema folder, oldest first. */
+export function frozenVersions(root: string = SCHEMA_ROOT): readonly string[] {
+  const frozen = join(root, "frozen");
+  if (!existsSync(frozen)) return [];
+  return readdirSync(frozen).toSorted((a, b) => a.localeCompare(b, "en", { numeric: true }));
 }
 
 /** Problems of all sources: the lint's, and what only shows across files. */
@@ -40,11 +41,11 @@ export function sourceProblems(sources: Sources): readonly string[] {
 }
 
 /** Frozen schemas that today's bytes no longer look like; readers still have to know them. */
-function history(sources: Sources): readonly BundledHistory[] {
+function history(root: string, sources: Sources): readonly BundledHistory[] {
   const known = new Set(sources.records.map(({ schema }) => builtinSchemaId(schema)));
   const found: BundledHistory[] = [];
-  for (const version of frozenVersions()) {
-    for (const { schema } of loadSources(join(FROZEN_ROOT, version)).records) {
+  for (const version of frozenVersions(root)) {
+    for (const { schema } of loadSources(join(root, "frozen", version)).records) {
       const id = builtinSchemaId(schema);
       if (!known.has(id)) found.push({ version, schema });
       known.add(id);
@@ -54,13 +55,13 @@ function history(sources: Sources): readonly BundledHistory[] {
 }
 
 /** Path -> text of each generated file. Throws with all problems when the sources have any. */
-export function generate(): ReadonlyMap<string, string> {
-  const sources = loadSources(SCHEMA_ROOT);
+export function generate(root: string = SCHEMA_ROOT): ReadonlyMap<string, string> {
+  const sources = loadSources(root);
   const problems = sourceProblems(sources);
   if (problems.length > 0) throw new Error(`schemas:\n  ${problems.join("\n  ")}`);
   return new Map([
     [join(GENERATED_ROOT, "messages.ts"), messagesText(sources)],
-    [join(GENERATED_ROOT, "bundle.ts"), bundleText(sources, history(sources))],
+    [join(GENERATED_ROOT, "bundle.ts"), bundleText(sources, history(root, sources))],
   ]);
 }
 

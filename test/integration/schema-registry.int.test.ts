@@ -127,7 +127,12 @@ describe("the schema registry", () => {
   });
 
   test("a stranger's schema is refused before it is compiled [schemas:unknown-id]", async () => {
-    const bomb = { type: "record", name: "Bomb", namespace: "evil", fields: [{ name: "a", type: { type: "array", items: "null" } }] };
+    const bomb = {
+      type: "record",
+      name: "Bomb",
+      namespace: "evil",
+      fields: [{ name: "a", type: { type: "array", items: "null" } }],
+    };
     const decent = { type: "record", name: "Decent", namespace: "evil", fields: [{ name: "a", type: "string" }] };
     const answers = [await register(bomb, "evil.Bomb"), await register(decent, "evil.Decent"), 999_999_999].map((id) =>
       codec.resolveUnknown(id),
@@ -142,7 +147,9 @@ describe("the schema registry", () => {
   test("that is away is an error with its own code, and takes no decoding with it [schemas:offline-start]", async () => {
     const away = "http://127.0.0.1:1/apis/ccompat/v7";
     expect(await errorCode(loadSchemaIds(away))).toBe("BUSBAR_REGISTRY_UNAVAILABLE");
-    expect(await errorCode(pushSchemas(away, { compatibility: "FULL_TRANSITIVE" }))).toBe("BUSBAR_REGISTRY_UNAVAILABLE");
+    expect(await errorCode(pushSchemas(away, { compatibility: "FULL_TRANSITIVE" }))).toBe(
+      "BUSBAR_REGISTRY_UNAVAILABLE",
+    );
     const alone = createCodec({ ids, lookup: registryLookup(away) });
     expect(await alone.resolveUnknown(70_000)).toMatchObject({ ok: false, code: "BUSBAR_REGISTRY_UNAVAILABLE" });
     expect(alone.decode(codec.encode("EffectSettled", message), "event").ok).toBe(true);

@@ -143,8 +143,10 @@ describe("decoding", () => {
   });
 
   test("a record of another family is invalid [schemas:family-checked]", () => {
-    expect(reasonFor(good, "command")).toBe("BUSBAR_SCHEMA_INVALID EffectSettled is a event, not a command");
-    expect(reasonFor(codec.encode("RequestJournal", { meta: META, reason: "" }), "event")).toContain("not a event");
+    expect(reasonFor(good, "command")).toBe("BUSBAR_SCHEMA_INVALID EffectSettled is of the family event, not command");
+    expect(reasonFor(codec.encode("RequestJournal", { meta: META, reason: "" }), "event")).toContain(
+      "family command, not event",
+    );
   });
 
   test("a value outside a vocabulary is read as UNKNOWN, never as one of ours [schemas:unknown-value]", () => {

@@ -80,7 +80,7 @@ export function createCodec(options: CodecOptions): Codec {
     if (writer === undefined) return fault("BUSBAR_SCHEMA_UNKNOWN", `schema id ${id} is not known`);
     if (typeof writer === "string") return invalid(writer);
     if (family !== undefined && writer.family !== family) {
-      return invalid(`${writer.compiled.type} is a ${writer.family}, not a ${family}`);
+      return invalid(`${writer.compiled.type} is of the family ${writer.family}, not ${family}`);
     }
     return decodeValue(writer, bytes);
   };

@@ -1350,3 +1350,6 @@ export const FAMILY_OF = {
   SupervisorHeartbeat: "heartbeat",
   DeadLetter: "dead-letter",
 } as const;
+
+/** Fields that hold personal or secret content in any record: kept out of logs. */
+export const SENSITIVE_FIELDS = ["args","bytes","fact","headers","input","output","request","response","result","statement","subject","taskKey"] as const;
