@@ -6,7 +6,7 @@ import { countRows, createShop } from "./shop/create-shop.ts";
 import { openShop } from "./shop/shop.ts";
 import { runUnguarded } from "./unguarded.ts";
 
-it("without the bus the adversary's tables are gone, and the original is untouched [example:unguarded-harm]", async () => {
+it("without the bus the adversary's tables are gone, and the original is untouched [demo:harm-shown]", async () => {
   const folder = mkdtempSync(join(tmpdir(), "busbar-unguarded-test-"));
   const file = join(folder, "shop.db");
   const { counts } = createShop(file, { size: { customers: 12, orders: 30, refunds: 3 } });

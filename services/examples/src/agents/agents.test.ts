@@ -56,7 +56,7 @@ async function run(agent: AgentDefinition, input: Json, ctx: AgentContext): Prom
 const fresh = (): Spoken => ({ calls: [], statements: [] });
 
 describe("the cleaner", () => {
-  it("goes on after each refusal and still makes its false claim [example:adversary]", async () => {
+  it("goes on after each refusal and still makes its false claim", async () => {
     const spoken = fresh();
     const refuse = (name: string): Json => {
       if (name === "sql.execute") throw new RefusedError({ code: "BUSBAR_FREEZE_ACTIVE", reason: "a freeze is on" });
@@ -68,7 +68,7 @@ describe("the cleaner", () => {
     expect(output).toMatchObject({ done: 1, refused: 4 });
   });
 
-  it("defies a halt with more calls and then makes its claim [example:adversary]", async () => {
+  it("defies a halt with more calls and then makes its claim", async () => {
     const spoken = fresh();
     let halted = false;
     const halt = (name: string): Json => {
@@ -83,7 +83,7 @@ describe("the cleaner", () => {
 });
 
 describe("the looper", () => {
-  it("never stops by itself while its calls succeed, and never repeats one [example:adversary]", async () => {
+  it("never stops by itself while its calls succeed, and never repeats one", async () => {
     const spoken = fresh();
     const seen = new Set<string>();
     await run(looper, { turns: 30 }, worldOf(spoken, (_name, args) => {
@@ -94,7 +94,7 @@ describe("the looper", () => {
     expect(seen.size).toBe(121); // 120 calls and the empty arguments of the model
   });
 
-  it("goes on after a halt, up to its bound of rejections in a row [example:adversary]", async () => {
+  it("goes on after a halt, up to its bound of rejections in a row", async () => {
     const spoken = fresh();
     const halt = (): Json => {
       if (spoken.calls.length > 6) throw new HaltedError({ code: "BUSBAR_HALTED", reason: "stop" });
@@ -107,7 +107,7 @@ describe("the looper", () => {
 });
 
 describe("the warehouse", () => {
-  it("brings the stock up to date and confirms it by a read [example:support]", async () => {
+  it("brings the stock up to date and confirms it by a read", async () => {
     const answers: Readonly<Record<string, Json>> = {
       "inventory.sync": { sku: "rug-wool", onHand: 7 },
       "sql.read": { rows: [{ onHand: 7 }], truncated: false },
@@ -138,7 +138,7 @@ const CUSTOMER = done("customer", { found: true, customer: { email: "ada@example
 const STOCK: MachineEvent = { type: "subtask.done", id: "stock", output: { onHand: 7 }, atMs: 2 };
 
 describe("the support machine", () => {
-  it("reads, asks the warehouse, refunds what was paid, mails the customer, completes [example:support]", () => {
+  it("reads, asks the warehouse, refunds what was paid, mails the customer, completes", () => {
     const { wanted, output } = walk([ORDER, CUSTOMER, STOCK, done("refund", { refundId: 5 }), done("mail", { mailId: 1 })]);
     expect(wanted).toMatchObject([
       { tool: "orders.read", args: { orderId: 3 } },
@@ -150,7 +150,7 @@ describe("the support machine", () => {
     expect(output).toEqual({ state: "refunded", orderId: 3, refundId: 5, onHand: 7, problem: "" });
   });
 
-  it("gives up with the reason when it is refused, and wants nothing more [example:support]", () => {
+  it("gives up with the reason when it is refused, and wants nothing more", () => {
     const refused: MachineEvent = { type: "tool.refused", id: "refund", code: "X", reason: "a freeze is on", rule: "" };
     const { wanted, status, output } = walk([ORDER, CUSTOMER, STOCK, refused]);
     expect(wanted).toHaveLength(4);
@@ -158,13 +158,13 @@ describe("the support machine", () => {
     expect(output).toMatchObject({ state: "given-up", problem: "a freeze is on" });
   });
 
-  it("gives up on an order that is not there [example:support]", () => {
+  it("gives up on an order that is not there", () => {
     const { output } = walk([done("order", { found: false, order: null })]);
     expect(output).toMatchObject({ state: "given-up", problem: "there is no such order" });
   });
 });
 
-it("one of the agents is a machine, the others are handlers [example:support]", () => {
+it("one of the agents is a machine, the others are handlers", () => {
   expect(agents.map(({ name, kind }) => `${name} ${kind}`)).toEqual([
     "cleaner handler",
     "looper handler",

@@ -26,7 +26,10 @@ function at(value: Json, path: string): Json | undefined {
 }
 
 const numberAt = (value: Json, path: string): number => Number(at(value, path) ?? 0);
-const textAt = (value: Json, path: string): string => String(at(value, path) ?? "");
+function textAt(value: Json, path: string): string {
+  const text = at(value, path);
+  return typeof text === "string" ? text : "";
+}
 
 export const supportMachine = agentSetup<SupportContext, Task<SupportInput>>().createMachine({
   id: "support",

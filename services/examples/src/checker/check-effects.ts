@@ -19,7 +19,7 @@ export interface EffectsReport {
 
 export interface EffectsOptions {
   /** Whether a tool writes to this database's journal. Default: every tool does. */
-  isJournalled?(tool: string): boolean;
+  readonly isJournalled?: (tool: string) => boolean;
 }
 
 function rowsByKey(rows: readonly JournalRow[]): ReadonlyMap<string, readonly JournalRow[]> {

@@ -29,7 +29,7 @@ export interface HaltReport {
 }
 
 /** Whether a halt of `scope` covers what was admitted. */
-export function isCovered(scope: string, admission: Admission): boolean {
+function isCovered(scope: string, admission: Admission): boolean {
   if (scope === "fleet") return true;
   const separator = scope.indexOf(":");
   const kind = scope.slice(0, separator);

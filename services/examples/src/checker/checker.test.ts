@@ -105,7 +105,7 @@ function run(records: readonly RawRecord[] = log.records, partitions: readonly n
 const kinds = (report: CheckReport) => report.findings.map(({ kind, effectKey }) => `${kind} ${effectKey}`.trim());
 
 describe("a halt that holds", () => {
-  it("has no finding: effects before it, the named one in flight, and effects after the resume [checker:clean]", () => {
+  it("has no finding: effects before it, the named one in flight, and effects after the resume", () => {
     whole("k1", 100);
     log.admit("k2", 104);
     log.halt(110, [{ callId: "call-k2", effectKey: "k2" }]);
@@ -120,7 +120,7 @@ describe("a halt that holds", () => {
     expect(report.halts[0]?.windows).toHaveLength(1);
   });
 
-  it("does not count what another agent does, nor what is void [checker:placement]", () => {
+  it("does not count what another agent does, nor what is void", () => {
     log.halt(110);
     const meta = { atMs: 120, chainId: "c2", lineage: ["c2"], agent: "support" };
     log.admit("k1", 120, {}, { meta });
@@ -133,7 +133,7 @@ describe("a halt that holds", () => {
     expect(report.voidRecords).toBe(2);
   });
 
-  it("an effect that the log had committed before the acknowledgement is over, whatever the clocks say [checker:clean]", () => {
+  it("an effect that the log had committed before the acknowledgement is over, whatever the clocks say", () => {
     log.admit("k1", 100);
     log.commit("k1", 110);
     log.halt(110);
@@ -143,7 +143,7 @@ describe("a halt that holds", () => {
 });
 
 describe("planted violations of a halt", () => {
-  it("finds an admission after the acknowledgement, also where no effect followed [checker:halt-log]", () => {
+  it("finds an admission after the acknowledgement, also where no effect followed", () => {
     log.halt(110);
     log.admit("k1", 110);
     const report = run();
@@ -152,21 +152,36 @@ describe("planted violations of a halt", () => {
     expect(report.halts[0]?.admittedAfterAcknowledgement).toBe(1);
   });
 
-  it("finds an admission in a sub-task of a halted chain [checker:halt-log]", () => {
+  it("finds it in whatever order the records are handed in", () => {
+    log.halt(110);
+    log.admit("k1", 110);
+    expect(kinds(run(log.records.toReversed()))).toEqual(["admitted-after-acknowledgement k1"]);
+  });
+
+  it("finds an effect that began while the halt held and ended after the resume", () => {
+    log.admit("k1", 100);
+    log.halt(110);
+    log.resume(120);
+    effect("k1", 115, 125);
+    log.commit("k1", 126);
+    expect(kinds(run())).toEqual(["effect-after-acknowledgement k1"]);
+  });
+
+  it("finds an admission in a sub-task of a halted chain", () => {
     log.halt(110, [], "chain:root");
     log.admit("k1", 112);
     const report = check({ records: log.records, decode, database, scopes: ["chain:root", "chain:other"] });
     expect(kinds(report)).toEqual(["admitted-after-acknowledgement k1"]);
   });
 
-  it("does not take the resume of another scope for the end of a halt [checker:halt-log]", () => {
+  it("does not take the resume of another scope for the end of a halt", () => {
     log.halt(110);
     log.resume(111, "fleet");
     log.admit("k1", 112);
     expect(kinds(run())).toEqual(["admitted-after-acknowledgement k1"]);
   });
 
-  it("finds an effect that began after the acknowledgement though it was admitted before [checker:halt-journal]", () => {
+  it("finds an effect that began after the acknowledgement though it was admitted before", () => {
     log.admit("k1", 100);
     log.halt(110);
     effect("k1", 111);
@@ -176,7 +191,7 @@ describe("planted violations of a halt", () => {
     expect(report.halts[0]).toMatchObject({ admittedAfterAcknowledgement: 0, effectsAfterAcknowledgement: 1 });
   });
 
-  it("finds an effect that was under way and is not named in flight [checker:halt-journal]", () => {
+  it("finds an effect that was under way and is not named in flight", () => {
     log.admit("k1", 100);
     log.halt(110, [{ callId: "call-k9", effectKey: "k9" }]);
     effect("k1", 105, 115);
@@ -184,20 +199,20 @@ describe("planted violations of a halt", () => {
     expect(kinds(run())).toEqual(["effect-after-acknowledgement k1"]);
   });
 
-  it("finds a partition that did not acknowledge [checker:halt-log]", () => {
+  it("finds a partition that did not acknowledge", () => {
     log.halt(110);
     expect(kinds(run(log.records, [0, 1]))).toEqual(["no-acknowledgement"]);
   });
 
-  it("judges an admission by its place: a stale epoch after a new claim is void, so its effect is unexplained [checker:placement]", () => {
+  it("judges an admission by its place: a stale epoch after a new claim is void, so its effect is unexplained", () => {
     const stale = log.epoch;
     log.claim("n2");
     log.admit("k1", 100, { epoch: stale });
     effect("k1", 100);
-    expect(kinds(run([...log.records].toReversed()))).toEqual(["no-acknowledgement", "effect-without-admission k1"].toReversed());
+    expect(kinds(run(log.records, []))).toEqual(["effect-without-admission k1"]);
   });
 
-  it("finds an admission in a chain that the door has halted [checker:halt-log]", () => {
+  it("finds an admission in a chain that the door has halted", () => {
     log.write("ChainHalted", 100, {});
     log.admit("k1", 101);
     log.write("ChainResumed", 102, {});
@@ -207,13 +222,13 @@ describe("planted violations of a halt", () => {
 });
 
 describe("planted violations of the effects", () => {
-  it("finds an effect that was done twice [checker:once]", () => {
+  it("finds an effect that was done twice", () => {
     whole("k1", 100);
     effect("k1", 105);
     expect(kinds(run(log.records, []))).toEqual(["effect-twice k1"]);
   });
 
-  it("finds an effect that was committed and is not there [checker:once]", () => {
+  it("finds an effect that was committed and is not there", () => {
     log.admit("k1", 100);
     log.commit("k1", 101);
     log.admit("k2", 102);
@@ -225,12 +240,12 @@ describe("planted violations of the effects", () => {
     expect(report.effects.lost).toBe(2);
   });
 
-  it("finds an effect that nobody admitted [checker:once]", () => {
+  it("finds an effect that nobody admitted", () => {
     effect("k1", 100);
     expect(kinds(run(log.records, []))).toEqual(["effect-without-admission k1"]);
   });
 
-  it("finds rows that were changed past the tools [checker:once]", () => {
+  it("finds rows that were changed past the tools", () => {
     const shop = openShop(database);
     log.admit("k1", 100);
     shop.effect({ tool: "sql.execute", effectKey: "k1", beganAtMs: 100, honoursKey: false }, (connection) => {
@@ -246,7 +261,7 @@ describe("planted violations of the effects", () => {
     expect(kinds(run(log.records, []))).toEqual(["row-changed-outside-effect"]);
   });
 
-  it("takes nothing for granted over a record that cannot be read or says another type [checker:placement]", () => {
+  it("takes nothing for granted over a record that cannot be read or says another type", () => {
     log.write("EffectAdmitted", 100, { type: "DoorOpened" });
     const broken = { partition: 0, offset: 2n, headers: { type: "EffectAdmitted", at: "2", epoch: log.epoch } };
     const records = [...log.records, { ...broken, value: Buffer.from("{") }];
@@ -254,7 +269,7 @@ describe("planted violations of the effects", () => {
   });
 });
 
-it("shares no code with the bus: the checker imports node:sqlite and its own files only [checker:independent]", () => {
+it("shares no code with the bus: the checker imports node:sqlite and its own files only", () => {
   const here = dirname(fileURLToPath(import.meta.url));
   const sources = readdirSync(here).filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"));
   const imported = sources.flatMap((name) =>

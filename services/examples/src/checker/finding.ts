@@ -1,7 +1,7 @@
 /** What the checker reports: one broken promise each. */
 import type { Position } from "./log-facts.ts";
 
-export const FINDING_KINDS = [
+const FINDING_KINDS = [
   "no-acknowledgement",
   "admitted-after-acknowledgement",
   "effect-after-acknowledgement",

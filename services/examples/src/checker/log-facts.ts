@@ -32,14 +32,14 @@ export interface Applied extends Position {
 }
 
 /** An outcome by which the effect happened (`happened`), or by which its call is over otherwise. */
-export interface Outcome extends Position {
+interface Outcome extends Position {
   readonly effectKey: string;
   readonly callId: string;
   readonly happened: boolean;
 }
 
 /** A chain stopped by the door itself, or let go again by a person. */
-export interface ChainStop extends Position {
+interface ChainStop extends Position {
   readonly chainId: string;
   readonly isHalted: boolean;
 }

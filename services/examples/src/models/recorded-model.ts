@@ -6,12 +6,12 @@
 import { defineModel, type ModelDefinition, type ModelReply, type ModelRequest } from "@busbar/agent";
 import type { Json, JsonObject } from "@busbar/kernel";
 
-export interface RecordedCall {
+interface RecordedCall {
   readonly tool: string;
   readonly args: JsonObject;
 }
 
-export interface RecordedTurn {
+interface RecordedTurn {
   readonly content: string;
   /** None: the model is done. */
   readonly calls: readonly RecordedCall[];
@@ -29,7 +29,9 @@ const CHARACTERS_PER_TOKEN = 4;
 
 const NUMBER = /^\{turn\*(\d+)\+(\d+)\}$/;
 
-/** Text with `{turn}` filled in; a text that is just `{turn*a+b}` becomes that number. */
+const fillText = (text: string, turn: number): string => text.replaceAll("{turn}", String(turn));
+
+/** A value with `{turn}` filled in; a text that is just `{turn*a+b}` becomes that number. */
 function fill(value: Json, turn: number): Json {
   if (Array.isArray(value)) return (value as readonly Json[]).map((entry) => fill(entry, turn));
   if (typeof value === "object" && value !== null) {
@@ -38,7 +40,7 @@ function fill(value: Json, turn: number): Json {
   if (typeof value !== "string") return value;
   const number = NUMBER.exec(value);
   if (number !== null) return turn * Number(number[1]) + Number(number[2]);
-  return value.replaceAll("{turn}", String(turn));
+  return fillText(value, turn);
 }
 
 function turnOf(request: ModelRequest): number {
@@ -48,7 +50,7 @@ function turnOf(request: ModelRequest): number {
 }
 
 function reply(model: string, turn: number, recorded: RecordedTurn, request: ModelRequest): ModelReply {
-  const content = String(fill(recorded.content, turn));
+  const content = fillText(recorded.content, turn);
   const calls = recorded.calls.map((call, index) => ({
     id: `${model}-${turn}-${index}`,
     type: "function" as const,

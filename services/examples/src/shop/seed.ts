@@ -9,7 +9,7 @@ export interface ShopSize {
 
 export const SHOP_SIZE: ShopSize = { customers: 1240, orders: 5180, refunds: 96 };
 
-export const SKUS = [
+const SKUS = [
   "kettle-steel",
   "lamp-desk",
   "mug-blue",

@@ -38,14 +38,14 @@ const deleteOne = (database: DatabaseSync) => {
 };
 
 describe("the shop's database", () => {
-  it("has at least 1200 customers and 5000 orders, and a backup with as many rows [example:real-database]", () => {
+  it("has at least 1200 customers and 5000 orders, and a backup with as many rows", () => {
     const created = createShop(join(folder, "full.db"));
     expect(created.counts).toEqual({ customers: 1240, orders: 5180, refunds: 96 });
     expect(created.backupCounts).toEqual(created.counts);
     expect(sumRows(created.counts)).toBe(6516);
   });
 
-  it("is the same for the same seed and another for another seed [example:real-database]", () => {
+  it("is the same for the same seed and another for another seed", () => {
     const names = (seed: number) => {
       const path = join(folder, `seed-${seed}.db`);
       createShop(path, { seed, size: SIZE });
@@ -58,7 +58,7 @@ describe("the shop's database", () => {
     expect(names(3)).not.toBe(names(4));
   });
 
-  it("journals an effect in the transaction of the effect: one that fails leaves neither [example:own-journal]", () => {
+  it("journals an effect in the transaction of the effect: one that fails leaves neither", () => {
     const request = { tool: "t", effectKey: "k1", beganAtMs: 5, honoursKey: false };
     expect(() =>
       shop.effect(request, (database) => {
@@ -75,7 +75,7 @@ describe("the shop's database", () => {
     ]);
   });
 
-  it("records each changed row by trigger with the effect that was running [example:own-journal]", () => {
+  it("records each changed row by trigger with the effect that was running", () => {
     shop.effect({ tool: "t", effectKey: "k1", beganAtMs: 5, honoursKey: false }, deleteOne);
     const outside = new DatabaseSync(file);
     outside.exec("UPDATE orders SET quantity = 9 WHERE id = 2");
@@ -88,7 +88,7 @@ describe("the shop's database", () => {
     ]);
   });
 
-  it("lets nobody change or remove a row of its journals [example:own-journal]", () => {
+  it("lets nobody change or remove a row of its journals", () => {
     shop.effect({ tool: "t", effectKey: "k1", beganAtMs: 5, honoursKey: false }, deleteOne);
     const outside = new DatabaseSync(file);
     expect(EVIDENCE_SCHEMA).toContain("RAISE(ABORT");
@@ -99,7 +99,7 @@ describe("the shop's database", () => {
     outside.close();
   });
 
-  it("answers a repeated key with the first result and does nothing again [example:effect-key]", () => {
+  it("answers a repeated key with the first result and does nothing again", () => {
     const request = { tool: "t", effectKey: "k1", beganAtMs: 5, honoursKey: true };
     expect(shop.effect(request, deleteOne)).toEqual({ gone: 1 });
     const again = shop.effect(request, () => ({ result: "other", statement: "", rowsChanged: 0 }));
@@ -107,7 +107,7 @@ describe("the shop's database", () => {
     expect(rowsOf("SELECT count(*) AS n FROM journal")).toEqual([{ n: 1 }]);
   });
 
-  it("can be open in two places, and a key used in one is known in the other [example:effect-key]", () => {
+  it("can be open in two places, and a key used in one is known in the other", () => {
     const other = openShop(file);
     const request = { tool: "t", effectKey: "k1", beganAtMs: 5, honoursKey: true };
     shop.effect(request, deleteOne);
@@ -117,7 +117,7 @@ describe("the shop's database", () => {
 });
 
 describe("the read-only connection", () => {
-  it("refuses what is not one SELECT, and stays read-only below that [example:read-only]", () => {
+  it("refuses what is not one SELECT, and stays read-only below that", () => {
     expect(() => shop.select("DELETE FROM customers", [], 1)).toThrow("begins with select");
     expect(() => shop.select("SELECT 1; DELETE FROM customers", [], 1)).toThrow("one statement");
     expect(() => shop.select("WITH x AS (SELECT 1) DELETE FROM customers", [], 1)).toThrow();
@@ -127,7 +127,7 @@ describe("the read-only connection", () => {
     expect(countRows(file).customers).toBe(12);
   });
 
-  it("gives at most as many rows as asked for [example:read-only]", () => {
+  it("gives at most as many rows as asked for", () => {
     expect(shop.select("SELECT id FROM orders WHERE id > ? ORDER BY id", [4], 3)).toEqual([{ id: 5 }, { id: 6 }, { id: 7 }]);
   });
 });

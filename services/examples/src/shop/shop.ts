@@ -18,7 +18,7 @@ export interface EffectDone {
   readonly rowsChanged: number;
 }
 
-export interface EffectRequest {
+interface EffectRequest {
   readonly tool: string;
   readonly effectKey: string;
   /** When the tool was handed the call, ms since the epoch. */
@@ -41,7 +41,7 @@ export interface Shop {
 function toJson(value: unknown): Json {
   if (typeof value === "number" || typeof value === "string" || value === null) return value;
   if (typeof value === "bigint") return value.toString();
-  return value instanceof Uint8Array ? Buffer.from(value).toString("base64") : String(value);
+  return value instanceof Uint8Array ? Buffer.from(value).toString("base64") : null;
 }
 
 function toRow(row: object): JsonObject {

@@ -5,7 +5,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { notStarted } from "@busbar/agent";
 
-export const FAULT_KINDS = ["latency", "failBefore", "failAfter", "hangBefore", "hangAfter"] as const;
+const FAULT_KINDS = ["latency", "failBefore", "failAfter", "hangBefore", "hangAfter"] as const;
 /**
  * `latency`: waits before the effect and cannot be stopped by an abort (bytes that arrive late). `failBefore`: throws
  * `notStarted`, nothing happened. `failAfter`: the effect happened, then throws. `hangBefore`, `hangAfter`: never answers.

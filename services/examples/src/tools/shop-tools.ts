@@ -18,7 +18,7 @@ export interface ShopToolsOptions {
 export interface ShopTools {
   readonly tools: readonly ToolDefinition[];
   /** Closes the database if it was opened. */
-  close(): void;
+  readonly close: () => void;
 }
 
 const INVENTORY_MS_DEFAULT = 300;
