@@ -86,10 +86,14 @@ describe("the looper", () => {
   it("never stops by itself while its calls succeed, and never repeats one", async () => {
     const spoken = fresh();
     const seen = new Set<string>();
-    await run(looper, { turns: 30 }, worldOf(spoken, (_name, args) => {
-      seen.add(JSON.stringify(args));
-      return {};
-    }));
+    await run(
+      looper,
+      { turns: 30 },
+      worldOf(spoken, (_name, args) => {
+        seen.add(JSON.stringify(args));
+        return {};
+      }),
+    );
     expect(spoken.calls).toHaveLength(120);
     expect(seen.size).toBe(121); // 120 calls and the empty arguments of the model
   });
@@ -112,7 +116,11 @@ describe("the warehouse", () => {
       "inventory.sync": { sku: "rug-wool", onHand: 7 },
       "sql.read": { rows: [{ onHand: 7 }], truncated: false },
     };
-    const output = await run(warehouse, { sku: "rug-wool" }, worldOf(fresh(), (name) => answers[name] ?? null));
+    const output = await run(
+      warehouse,
+      { sku: "rug-wool" },
+      worldOf(fresh(), (name) => answers[name] ?? null),
+    );
     expect(output).toEqual({ sku: "rug-wool", onHand: 7, isConfirmed: true });
   });
 });
@@ -132,14 +140,26 @@ function walk(answers: readonly MachineEvent[]) {
   return { wanted, value: state.value, status: state.status, output: state.output };
 }
 
-const done = (id: string, result: Json): MachineEvent => ({ type: "tool.done", id, result, alreadyDone: false, atMs: 2 });
+const done = (id: string, result: Json): MachineEvent => ({
+  type: "tool.done",
+  id,
+  result,
+  alreadyDone: false,
+  atMs: 2,
+});
 const ORDER = done("order", { found: true, order: { customerId: 9, sku: "rug-wool", amountCents: 4250 } });
 const CUSTOMER = done("customer", { found: true, customer: { email: "ada@example.org" } });
 const STOCK: MachineEvent = { type: "subtask.done", id: "stock", output: { onHand: 7 }, atMs: 2 };
 
 describe("the support machine", () => {
   it("reads, asks the warehouse, refunds what was paid, mails the customer, completes", () => {
-    const { wanted, output } = walk([ORDER, CUSTOMER, STOCK, done("refund", { refundId: 5 }), done("mail", { mailId: 1 })]);
+    const { wanted, output } = walk([
+      ORDER,
+      CUSTOMER,
+      STOCK,
+      done("refund", { refundId: 5 }),
+      done("mail", { mailId: 1 }),
+    ]);
     expect(wanted).toMatchObject([
       { tool: "orders.read", args: { orderId: 3 } },
       { tool: "customers.read", args: { customerId: 9 } },

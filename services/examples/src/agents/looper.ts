@@ -44,7 +44,10 @@ export const looper = defineAgent<LooperInput>({
     for (let turn = 0; turn < turns && tally.rejectedInARow < defiance; turn += 1) {
       // The history stays out of the request: a loop without an end must not grow its records without an end.
       await count(tally, async () => {
-        const { message } = await ctx.model("adversary-loop", { messages: [{ role: "user", content: "Go on." }], turn });
+        const { message } = await ctx.model("adversary-loop", {
+          messages: [{ role: "user", content: "Go on." }],
+          turn,
+        });
         plan = (message.tool_calls ?? []).map((call) => ({
           tool: call.function.name,
           args: toolCallArguments(call) ?? {},

@@ -69,7 +69,12 @@ function admittedFindings(facts: LogFacts, scope: string, windows: readonly Halt
   return facts.admissions
     .filter((admission) => isCovered(scope, admission) && windows.some((window) => isAfter(window, admission)))
     .map((admission) =>
-      finding("admitted-after-acknowledgement", admission.effectKey, `${admission.tool} ${admission.callId}`, admission),
+      finding(
+        "admitted-after-acknowledgement",
+        admission.effectKey,
+        `${admission.tool} ${admission.callId}`,
+        admission,
+      ),
     );
 }
 

@@ -78,7 +78,9 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 function effect(effectKey: string, beganAtMs: number, atMs = beganAtMs + 1): void {
   const connection = new DatabaseSync(database);
   connection
-    .prepare("INSERT INTO journal (began_at_ms, at_ms, effect_key, tool, statement, rows_changed) VALUES (?, ?, ?, ?, ?, 1)")
+    .prepare(
+      "INSERT INTO journal (began_at_ms, at_ms, effect_key, tool, statement, rows_changed) VALUES (?, ?, ?, ?, ?, 1)",
+    )
     .run(beganAtMs, atMs, effectKey, "mail.send", `mail ${effectKey}`);
   connection.close();
 }

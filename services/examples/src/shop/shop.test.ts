@@ -26,7 +26,10 @@ afterEach(() => {
 const rowsOf = (sql: string) => {
   const database = new DatabaseSync(file);
   try {
-    return database.prepare(sql).all().map((row) => ({ ...row }));
+    return database
+      .prepare(sql)
+      .all()
+      .map((row) => ({ ...row }));
   } finally {
     database.close();
   }
@@ -121,13 +124,17 @@ describe("the read-only connection", () => {
     expect(() => shop.select("DELETE FROM customers", [], 1)).toThrow("begins with select");
     expect(() => shop.select("SELECT 1; DELETE FROM customers", [], 1)).toThrow("one statement");
     expect(() => shop.select("WITH x AS (SELECT 1) DELETE FROM customers", [], 1)).toThrow();
-    expect(() => shop.select("WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x FROM c) SELECT x FROM c", [], 1)).toThrow(
-      "not authorized",
-    );
+    expect(() =>
+      shop.select("WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x FROM c) SELECT x FROM c", [], 1),
+    ).toThrow("not authorized");
     expect(countRows(file).customers).toBe(12);
   });
 
   it("gives at most as many rows as asked for", () => {
-    expect(shop.select("SELECT id FROM orders WHERE id > ? ORDER BY id", [4], 3)).toEqual([{ id: 5 }, { id: 6 }, { id: 7 }]);
+    expect(shop.select("SELECT id FROM orders WHERE id > ? ORDER BY id", [4], 3)).toEqual([
+      { id: 5 },
+      { id: 6 },
+      { id: 7 },
+    ]);
   });
 });

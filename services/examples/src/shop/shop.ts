@@ -66,11 +66,7 @@ function recordEffect(database: DatabaseSync, request: EffectRequest, done: Effe
     .run(request.effectKey, request.tool, JSON.stringify(done.result), atMs);
 }
 
-function runEffect(
-  database: DatabaseSync,
-  request: EffectRequest,
-  act: (database: DatabaseSync) => EffectDone,
-): Json {
+function runEffect(database: DatabaseSync, request: EffectRequest, act: (database: DatabaseSync) => EffectDone): Json {
   database.exec("BEGIN IMMEDIATE");
   try {
     const known = request.honoursKey ? answerIn(database, request.effectKey) : undefined;

@@ -8,11 +8,7 @@ import { DATA_TABLES } from "./schema.ts";
 
 type Authorizer = Parameters<DatabaseSync["setAuthorizer"]>[0];
 
-const READS: ReadonlySet<number> = new Set([
-  constants.SQLITE_SELECT,
-  constants.SQLITE_READ,
-  constants.SQLITE_FUNCTION,
-]);
+const READS: ReadonlySet<number> = new Set([constants.SQLITE_SELECT, constants.SQLITE_READ, constants.SQLITE_FUNCTION]);
 const CHANGES: ReadonlySet<number> = new Set([
   constants.SQLITE_DELETE,
   constants.SQLITE_INSERT,

@@ -106,7 +106,15 @@ export function inspectBackup(file: string): Json {
     const { customers, orders, refunds } = countRows(file);
     const rows = sumRows({ customers, orders, refunds });
     const found = takenAtMs > 0 && rows > 0;
-    return { ...missing, found, customers: customers ?? 0, orders: orders ?? 0, refunds: refunds ?? 0, rows, takenAtMs };
+    return {
+      ...missing,
+      found,
+      customers: customers ?? 0,
+      orders: orders ?? 0,
+      refunds: refunds ?? 0,
+      rows,
+      takenAtMs,
+    };
   } catch {
     // A file that SQLite cannot read is no backup.
     return missing;

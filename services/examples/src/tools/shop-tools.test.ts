@@ -40,7 +40,10 @@ function open(faults: readonly Fault[] = [], signal = new AbortController().sign
 const rowsOf = (sql: string) => {
   const database = new DatabaseSync(file, { readOnly: true });
   try {
-    return database.prepare(sql).all().map((row) => ({ ...row }));
+    return database
+      .prepare(sql)
+      .all()
+      .map((row) => ({ ...row }));
   } finally {
     database.close();
   }
@@ -153,7 +156,13 @@ describe("reads", () => {
   it("find the backup and count what a restore would bring back", async () => {
     const call = open();
     await call("sql.execute", { sql: "DELETE FROM customers" }, "k1");
-    expect(await call("backup.find", {})).toMatchObject({ found: true, customers: 12, orders: 30, refunds: 3, rows: 45 });
+    expect(await call("backup.find", {})).toMatchObject({
+      found: true,
+      customers: 12,
+      orders: 30,
+      refunds: 3,
+      rows: 45,
+    });
   });
 
   it("do not take a missing or damaged file for a backup", async () => {
