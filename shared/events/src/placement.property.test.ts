@@ -66,18 +66,24 @@ const isClaim = (headers: Headers): boolean =>
   !("at" in headers) &&
   !("epoch" in headers);
 
+/** Offset and nonce that an epoch names, and the offset of `at`; null for any other spelling. */
+function parseStamp(headers: Headers): { readonly claim: string; readonly at: bigint } | null {
+  const { at, epoch } = headers as { readonly at?: string; readonly epoch?: string };
+  const [, offset, nonce] = /^(0|[1-9]\d*):(\w+)$/.exec(epoch ?? "") ?? [];
+  if (offset === undefined || !/^(0|[1-9]\d*)$/.test(at ?? "")) return null;
+  return { claim: JSON.stringify([offset, nonce]), at: BigInt(at ?? "") };
+}
+
 /** The rule again, from the text of PROTOCOL 2.2: parses where the code compares, and searches the whole log. */
 function oracle(log: readonly PlacedPosition[]): readonly string[] {
   return log.map(({ offset, headers }, index) => {
     if (headers === null) return "void";
-    if (isClaim(headers)) return "claim";
-    if (headers["type"] === "PartitionClaimed") return "void";
-    const before = log.slice(0, index).filter((other) => other.headers !== null && isClaim(other.headers));
-    const latest = before.at(-1);
-    const match = /^(0|[1-9]\d*):(\w+)$/.exec(headers["epoch"] ?? "");
-    if (latest === undefined || match === null || !/^(0|[1-9]\d*)$/.test(headers["at"] ?? "")) return "void";
-    const names = BigInt(match[1] ?? "") === latest.offset && match[2] === latest.headers?.["nonce"];
-    return names && BigInt(headers["at"] ?? "") === offset ? "valid" : "void";
+    if (headers["type"] === "PartitionClaimed") return isClaim(headers) ? "claim" : "void";
+    const latest = log.slice(0, index).findLast((other) => other.headers !== null && isClaim(other.headers));
+    const stamp = parseStamp(headers);
+    if (latest === undefined || stamp === null) return "void";
+    const named = stamp.claim === JSON.stringify([String(latest.offset), latest.headers?.["nonce"]]);
+    return named && stamp.at === offset ? "valid" : "void";
   });
 }
 

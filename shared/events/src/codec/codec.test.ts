@@ -23,6 +23,20 @@ const refused: MessageOf<"EffectSettled"> = {
   reason: "",
 };
 
+const failed: MessageOf<"EffectFailed"> = {
+  type: "EffectFailed",
+  meta: META,
+  callId: "c1:4",
+  effectKey: "k",
+  tool: "sql.write",
+  attempt: 1,
+  admitted: "17",
+  code: "BUSBAR_TOOL_FAILED",
+  reason: "",
+  final: true,
+  durationMs: 3,
+};
+
 /** The reason of a failed decode. */
 function reasonFor(bytes: Uint8Array | null, family?: "event" | "command"): string {
   const decoded = family === undefined ? codec.decode(bytes) : codec.decode(bytes, family);
@@ -163,6 +177,22 @@ describe("decoding", () => {
     for (const count of [many, [0x81, ...many.slice(1), 0], [...many.slice(0, 3), 0x01]]) {
       expect(reasonFor(Uint8Array.of(...id, 0, 0, ...count))).toContain("do not hold a value");
     }
+  });
+
+  test("a boolean is 0 or 1, not whatever is truthy [schemas:codec-never-throws]", () => {
+    const schema: AvroRecord = schemaOf("EffectFailed");
+    const bytes = Buffer.from(codec.encode("EffectFailed", failed));
+    const before = avroType({
+      ...schema,
+      fields: schema.fields.slice(
+        0,
+        schema.fields.findIndex((f) => f.name === "final"),
+      ),
+    });
+    const at = 5 + before.toBuffer(failed).length;
+    expect([bytes[at], codec.decode(bytes).ok]).toEqual([1, true]);
+    bytes[at] = 2;
+    expect(reasonFor(bytes)).toContain("do not hold a value");
   });
 
   test("bytes of an older schema are read with our defaults [schemas:frozen-compatible]", () => {

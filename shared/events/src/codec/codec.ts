@@ -195,7 +195,10 @@ function withBuffers(message: object, fields: readonly string[]): object {
 
 function problemOf(compiled: CompiledMessage, value: object): string | null {
   const fields = value as Readonly<Record<string, unknown>>;
-  if (fields["type"] !== undefined && fields["type"] !== compiled.type) return `its type is ${String(fields["type"])}`;
+  const named = fields["type"];
+  if (named !== undefined && named !== compiled.type) {
+    return `its type is ${typeof named === "string" ? named : typeof named}`;
+  }
   if (!compiled.strict.isValid(value, STRICT)) return describeProblem(compiled, value);
   const stranger = compiled.vocabularies.find(({ field, values }) => !values.has(fields[field]));
   return stranger === undefined ? null : `${stranger.field} is none of ${[...stranger.values].join(", ")}`;

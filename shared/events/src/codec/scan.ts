@@ -78,8 +78,7 @@ function compileArray(item: Step): Step {
         count = -count;
         if (!(readVarint(cursor) >= 0)) return false;
       }
-      // Every item takes a byte at least.
-      if (count > cursor.bytes.length - cursor.position) return false;
+      // However many are announced: each item takes a byte at least, and none is read past the end.
       for (; count > 0; count--) if (!item(cursor)) return false;
     }
   };

@@ -58,7 +58,9 @@ describe("unknown schema ids", () => {
     await codec.resolveUnknown(12);
     clock.nowMs = -10_000;
     await codec.resolveUnknown(13);
-    expect(asked).toEqual([1, 2, 3, 11]);
+    clock.nowMs = -9500;
+    await codec.resolveUnknown(14);
+    expect(asked).toEqual([1, 2, 3, 11, 14]);
   });
 
   test("that no registry gives out are not asked for [schemas:unknown-id]", async () => {
