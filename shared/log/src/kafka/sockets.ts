@@ -1,0 +1,43 @@
+/**
+ * The sockets of one client, so that it can be thrown away at once.
+ *
+ * kafkajs's own disconnect waits for what is in flight and its retries go on meanwhile; after `destroyAll` nothing
+ * of that client is sent any more, and no new connection opens (PROTOCOL 1.3: the producer is thrown away).
+ */
+import type { ISocketFactory } from "kafkajs";
+import { connect as connectPlain, isIP, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+
+const KEEP_ALIVE_MS = 60_000;
+/** Errors of our own making carry this text, so that the log does not warn of them. */
+export const DROPPED = "dropped by busbar";
+
+export class SocketSet {
+  readonly #open = new Map<Socket, string>();
+  #dead = false;
+
+  get dead(): boolean {
+    return this.#dead;
+  }
+
+  readonly factory: ISocketFactory = ({ host, port, ssl, onConnect }) => {
+    if (this.#dead) throw new Error(DROPPED);
+    const name = isIP(host) === 0 ? { servername: host } : {};
+    const socket = ssl ? connectTls({ host, port, ...name, ...ssl }, onConnect) : connectPlain({ host, port }, onConnect);
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    socket.setNoDelay(true);
+    this.#open.set(socket, `${host}:${port}`);
+    socket.once("close", () => this.#open.delete(socket));
+    return socket;
+  };
+
+  /** Cuts the connections to one broker; they may be opened again. */
+  destroyTo(address: string): void {
+    for (const [socket, to] of this.#open) if (to === address) socket.destroy(new Error(DROPPED));
+  }
+
+  destroyAll(): void {
+    this.#dead = true;
+    for (const socket of this.#open.keys()) socket.destroy(new Error(DROPPED));
+  }
+}
