@@ -19,6 +19,8 @@ export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 export const LAYERS: Readonly<Record<string, Layer>> = readTable();
 
 function readTable(): Record<string, Layer> {
-  const parsed: { packages: Record<string, Layer> } = JSON.parse(readFileSync(join(ROOT, "test/tidy/layers.json"), "utf8"));
+  const parsed: { packages: Record<string, Layer> } = JSON.parse(
+    readFileSync(join(ROOT, "test/tidy/layers.json"), "utf8"),
+  );
   return parsed.packages;
 }

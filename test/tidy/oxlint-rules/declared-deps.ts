@@ -34,7 +34,9 @@ function declaredIn(path: string): ReadonlySet<string> {
   const known = manifests.get(path);
   if (known !== undefined) return known;
   const manifest: Record<string, Record<string, string> | string | undefined> = JSON.parse(readFileSync(path, "utf8"));
-  const sections = ["dependencies", "devDependencies", "peerDependencies", "optionalDependencies"].map((name) => manifest[name] ?? {});
+  const sections = ["dependencies", "devDependencies", "peerDependencies", "optionalDependencies"].map(
+    (name) => manifest[name] ?? {},
+  );
   const own = typeof manifest["name"] === "string" ? [manifest["name"]] : [];
   const declared = new Set([...own, ...sections.flatMap((section) => Object.keys(section))]);
   manifests.set(path, declared);

@@ -32,7 +32,12 @@ export function onImports(judge: (specifier: string, file: string) => string | u
         const message = judge(specifier, context.filename);
         if (message !== undefined) context.report({ node: node.source, message });
       };
-      return { ImportDeclaration: visit, ExportNamedDeclaration: visit, ExportAllDeclaration: visit, ImportExpression: visit };
+      return {
+        ImportDeclaration: visit,
+        ExportNamedDeclaration: visit,
+        ExportAllDeclaration: visit,
+        ImportExpression: visit,
+      };
     },
   };
 }
