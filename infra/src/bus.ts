@@ -1,0 +1,176 @@
+/**
+ * Broker and registry of one bus, by whatever way was chosen.
+ *
+ * S1 What runs already is used as it is: its state is in the state folder and its broker answers.
+ * S2 Docker that has no image and cannot pull one gives way to the next rung, unless it was forced.
+ * S3 `stop` and `stopBus` end exactly what was started here, known by marker or compose project.
+ */
+import { createHash } from "node:crypto";
+import path from "node:path";
+import { isBusbarError } from "@busbar/kernel";
+import { type BrokerChoice, type BrokerKind, chooseBroker, describeChoice } from "./broker-choice.ts";
+import { type BusState, type ComposeProject, readBusState, removeBusState, writeBusState } from "./bus-state.ts";
+import { composeDown, type ComposeOptions, composeUp, type IMAGES, pullImages } from "./docker.ts";
+import { startJvmKafka } from "./jvm-kafka.ts";
+import { registryUrlAt, startJvmRegistry } from "./jvm-registry.ts";
+import { freePorts, isListening } from "./ports.ts";
+import { endProcess, isOurs } from "./process-identity.ts";
+import { probeJvm } from "./probes.ts";
+
+const TERM_BOUND_MS = 15_000;
+
+export interface BusOptions {
+  readonly choice: BrokerChoice;
+  /** State and data of the bus: `.busbar` of a project, or a temporary folder. */
+  readonly stateDir: string;
+  /** Whether a schema registry is wanted beside the broker. */
+  readonly registry: boolean;
+  /** The bus outlives this process (`busbar up`); otherwise it ends with it. */
+  readonly detached?: boolean;
+  /** Client port of the broker; a free one when not given. */
+  readonly port?: number;
+  readonly env?: NodeJS.ProcessEnv;
+  onProgress(line: string): void;
+}
+
+export interface Bus {
+  /** What was started in the end: another rung than chosen where Docker gave way. */
+  readonly kind: BrokerKind;
+  /** Empty for the embedded log. */
+  readonly brokers: readonly string[];
+  readonly registryUrl: string | null;
+  /** It ran before. */
+  readonly reused: boolean;
+  /** Ends what this call started; its data stays. A bus that was given or ran before is left alone. */
+  stop(): Promise<void>;
+}
+
+type Started = BusState & { stop(): Promise<void> };
+
+const nothing = () => Promise.resolve();
+
+async function startJvm(options: BusOptions): Promise<Started> {
+  const { stateDir, onProgress, env = process.env, detached = false } = options;
+  const common = { env, detached, onProgress };
+  const port = options.port === undefined ? {} : { port: options.port };
+  const kafka = await startJvmKafka({ ...common, ...port, dataDir: path.join(stateDir, "kafka") });
+  const processes = [{ name: "kafka", pid: kafka.pid, marker: kafka.marker }];
+  const state = { kind: "jvm" as const, brokers: kafka.brokers, compose: null };
+  if (!options.registry) return { ...state, registryUrl: null, processes, stop: () => kafka.stop() };
+  onProgress("starting the schema registry");
+  try {
+    const dataDir = path.join(stateDir, "registry");
+    const registry = await startJvmRegistry({ ...common, storage: { brokers: kafka.brokers }, dataDir });
+    processes.push({ name: "registry", pid: registry.pid, marker: registry.marker });
+    const stop = async () => {
+      await registry.stop();
+      await kafka.stop();
+    };
+    return { ...state, registryUrl: registry.url, processes, stop };
+  } catch (error) {
+    await kafka.stop();
+    throw error;
+  }
+}
+
+async function composeProject(options: BusOptions): Promise<ComposeProject> {
+  const [kafkaPort = 0, registryPort = 0] = await freePorts(2);
+  const digest = createHash("sha256").update(path.resolve(options.stateDir)).digest("hex").slice(0, 8);
+  return { project: `busbar-${digest}`, kafkaPort: options.port ?? kafkaPort, registryPort };
+}
+
+async function startDocker(options: BusOptions): Promise<Started> {
+  const project = await composeProject(options);
+  const compose: ComposeOptions = { ...project, env: options.env ?? process.env, onProgress: options.onProgress };
+  const services: (keyof typeof IMAGES)[] = options.registry ? ["kafka", "registry"] : ["kafka"];
+  await pullImages(services, compose);
+  options.onProgress(`starting ${services.join(" and ")} in Docker`);
+  await composeUp(services, compose);
+  return {
+    kind: "docker",
+    brokers: [`127.0.0.1:${project.kafkaPort}`],
+    registryUrl: options.registry ? registryUrlAt(project.registryPort) : null,
+    processes: [],
+    compose: project,
+    stop: () => composeDown(compose, false),
+  };
+}
+
+/** S2. */
+async function startDockerOrNext(options: BusOptions): Promise<Started> {
+  try {
+    return await startDocker(options);
+  } catch (error) {
+    if (options.choice.forced || !isBusbarError(error)) throw error;
+    const env = options.env ?? process.env;
+    const docker = () => Promise.resolve({ ok: false, reason: error.message });
+    const next = await chooseBroker({}, { docker, jvm: () => probeJvm(env) });
+    options.onProgress(describeChoice(next));
+    return startChosen({ ...options, choice: next });
+  }
+}
+
+function startChosen(options: BusOptions): Promise<Started> {
+  const { kind, brokers, registryUrl } = options.choice;
+  switch (kind) {
+    case "given":
+      return Promise.resolve({ kind, brokers, registryUrl, processes: [], compose: null, stop: nothing });
+    case "embedded":
+      return Promise.resolve({ kind, brokers: [], registryUrl: null, processes: [], compose: null, stop: nothing });
+    case "jvm":
+      return startJvm(options);
+    case "docker":
+      return startDockerOrNext(options);
+  }
+}
+
+/** Whether the broker of a recorded bus answers. */
+export async function isBusRunning(state: BusState): Promise<boolean> {
+  for (const { pid, marker } of state.processes) if (!(await isOurs(pid, marker))) return false;
+  const [host, port] = state.brokers[0]?.split(":") ?? [];
+  return port !== undefined && isListening(Number(port), host);
+}
+
+/** Errors: those of the way that was chosen, each with what to do next. After an error nothing of it runs. */
+export async function startBus(options: BusOptions): Promise<Bus> {
+  const { stateDir, choice } = options;
+  const before = await readBusState(stateDir);
+  const isLocal = choice.kind === "jvm" || choice.kind === "docker";
+  const fits = before !== null && isLocal && (!options.registry || before.registryUrl !== null);
+  if (fits && (await isBusRunning(before))) {
+    options.onProgress(`using the broker that runs at ${before.brokers.join(",")}`);
+    const { kind, brokers, registryUrl } = before;
+    return { kind, brokers, registryUrl, reused: true, stop: nothing };
+  }
+  if (before !== null && isLocal) await stopBus(stateDir, options.env);
+  const { stop, ...state } = await startChosen(options);
+  if (state.processes.length > 0 || state.compose !== null) await writeBusState(stateDir, state);
+  const { kind, brokers, registryUrl } = state;
+  return {
+    kind,
+    brokers,
+    registryUrl,
+    reused: false,
+    stop: async () => {
+      await stop();
+      await removeBusState(stateDir);
+    },
+  };
+}
+
+/** Ends the bus that `stateDir` records and returns what was ended, by name; its data stays. */
+export async function stopBus(stateDir: string, env: NodeJS.ProcessEnv = process.env): Promise<readonly string[]> {
+  const state = await readBusState(stateDir);
+  if (state === null) return [];
+  const ended: string[] = [];
+  // The registry before the broker that it writes to.
+  for (const { name, pid, marker } of state.processes.toReversed()) {
+    if (await endProcess(pid, marker, TERM_BOUND_MS)) ended.push(name);
+  }
+  if (state.compose !== null) {
+    await composeDown({ ...state.compose, env, onProgress: () => undefined }, false);
+    ended.push("kafka", "registry");
+  }
+  await removeBusState(stateDir);
+  return ended;
+}

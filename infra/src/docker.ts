@@ -1,0 +1,97 @@
+/**
+ * Broker and registry through the repository's docker-compose.yml. The engine is the user's: only our own compose
+ * project is started and ended.
+ */
+import { execFile, spawn } from "node:child_process";
+import path from "node:path";
+import readline from "node:readline";
+import { promisify } from "node:util";
+import { busbarError } from "@busbar/kernel";
+import type { Probe } from "./broker-choice.ts";
+
+const run = promisify(execFile);
+const PROBE_TIMEOUT_MS = 2000;
+const COMPOSE_FILE = path.join(import.meta.dirname, "..", "..", "docker-compose.yml");
+const MAX_REASON = 300;
+
+/** Images and what their first download costs, in MB. */
+export const IMAGES = {
+  kafka: { name: "apache/kafka:4.3.1", downloadMb: 270 },
+  registry: { name: "apicurio/apicurio-registry:3.0.9", downloadMb: 320 },
+} as const;
+
+/** Whether an engine answers within 2 s and has compose. */
+export async function probeDocker(env: NodeJS.ProcessEnv = process.env): Promise<Probe> {
+  const ask = (...args: string[]) => run("docker", args, { env, timeout: PROBE_TIMEOUT_MS });
+  try {
+    const { stdout } = await ask("info", "--format", "{{.ServerVersion}}");
+    if (stdout.trim() === "") return { ok: false, reason: "no Docker engine answers" };
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
+    return { ok: false, reason: missing ? "docker is not on the PATH" : "no Docker engine answers" };
+  }
+  const compose = await ask("compose", "version", "--short").catch(() => null);
+  if (compose === null) return { ok: false, reason: "Docker has no compose plugin" };
+  return { ok: true, reason: "a Docker engine answers" };
+}
+
+async function hasImage(name: string, env: NodeJS.ProcessEnv): Promise<boolean> {
+  return (await run("docker", ["image", "inspect", "--format", "{{.Id}}", name], { env }).catch(() => null)) !== null;
+}
+
+export interface ComposeOptions {
+  /** Name of the compose project: two of them on one engine do not meet. */
+  readonly project: string;
+  readonly kafkaPort: number;
+  readonly registryPort: number;
+  readonly env: NodeJS.ProcessEnv;
+  onProgress(line: string): void;
+}
+
+/** Runs docker to its end; what it says is quoted when it fails. Errors: BUSBAR_DOCKER_FAILED. */
+async function docker(args: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+  const child = spawn("docker", args, { env, stdio: ["ignore", "ignore", "pipe"] });
+  const said: string[] = [];
+  readline.createInterface({ input: child.stderr }).on("line", (line) => said.push(line.trim()));
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once("error", (error) => reject(busbarError("BUSBAR_DOCKER_FAILED", { reason: error.message }, error)));
+    child.once("close", resolve);
+  });
+  if (code === 0) return;
+  const last = said.filter((line) => line !== "").at(-1) ?? `docker ${args[0]} ended with ${code}`;
+  throw busbarError("BUSBAR_DOCKER_FAILED", { reason: last.slice(0, MAX_REASON) });
+}
+
+function compose(options: ComposeOptions, args: readonly string[]): Promise<void> {
+  const env = {
+    ...options.env,
+    KAFKA_PORT: String(options.kafkaPort),
+    REGISTRY_PORT: String(options.registryPort),
+  };
+  return docker(["compose", "-f", COMPOSE_FILE, "-p", options.project, "--progress", "quiet", ...args], env);
+}
+
+/** The images that the services need are on the engine afterwards. Errors: BUSBAR_DOCKER_FAILED. */
+export async function pullImages(services: readonly (keyof typeof IMAGES)[], options: ComposeOptions): Promise<void> {
+  for (const service of services) {
+    const { name, downloadMb } = IMAGES[service];
+    if (await hasImage(name, options.env)) continue;
+    options.onProgress(`pulling ${name}, about ${downloadMb} MB, once`);
+    await docker(["pull", "--quiet", name], options.env);
+  }
+}
+
+/** Starts the services and resolves when each is healthy. Errors: BUSBAR_DOCKER_FAILED; then nothing of it runs. */
+export async function composeUp(services: readonly (keyof typeof IMAGES)[], options: ComposeOptions): Promise<void> {
+  try {
+    await compose(options, ["up", "-d", "--wait", "--wait-timeout", "120", ...services]);
+  } catch (error) {
+    await compose(options, ["down"]).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Ends the project's containers; with `dropData` their volumes too. Errors: BUSBAR_DOCKER_FAILED. */
+export function composeDown(options: ComposeOptions, dropData: boolean): Promise<void> {
+  return compose(options, dropData ? ["down", "-v"] : ["down"]);
+}
