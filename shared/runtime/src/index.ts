@@ -1,1 +1,11 @@
-export {};
+export * from "./checkpoint.ts";
+export * from "./door/owner-options.ts";
+export { PartitionOwner, STATE_VERSION } from "./door/owner.ts";
+export * from "./feeds.ts";
+export * from "./loop.ts";
+export * from "./meta.ts";
+export * from "./partition-reader.ts";
+export * from "./ports.ts";
+export * from "./topic-names.ts";
+export * from "./gateway.ts";
+export * from "./schema-check.ts";

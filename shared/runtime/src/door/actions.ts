@@ -1,0 +1,296 @@
+/**
+ * What the owner does about acknowledged events: starts the calls they admit, tells agents and sub-tasks.
+ * Nothing here decides; all of it can be done again after a crash.
+ */
+import type { MessageOf } from "@busbar/events";
+import { canonicalJson, isJsonObject, type Json, type JsonObject, parseJson, sha256Hex } from "@busbar/kernel";
+import type { CallOutcome, CallState, ChainState, EmittedEvent, Input, PartitionState } from "@busbar/policy";
+import { locateClaim } from "@busbar/log";
+import { createPartitionReader } from "../partition-reader.ts";
+import { atPath, createExecutor, type Executor } from "./executor.ts";
+import type { InputQueue } from "./input-queue.ts";
+import type { OwnerOptions } from "./owner-options.ts";
+import { type AckedEvent, childTask, createProjector, type Projector, type ProjectorOptions } from "./projector.ts";
+import type { Ticking } from "./ticks.ts";
+
+export interface ActionsOptions extends OwnerOptions {
+  readonly queue: InputQueue;
+  push(input: Input): void;
+  state(): PartitionState | null;
+}
+
+/** When a turn began: the fire bound of its admissions counts from here. */
+export interface QueuedAt {
+  readonly monotonicMs: number;
+  readonly wallMs: number;
+}
+
+const MAX_ASK_MS = 60_000;
+
+export class Actions {
+  readonly #options: ActionsOptions;
+  readonly #executor: Executor;
+  readonly #projector: Projector;
+  readonly #projection: ProjectorOptions;
+
+  constructor(options: ActionsOptions) {
+    this.#options = options;
+    this.#projection = {
+      ...options,
+      journal: (chainId, from, to) => this.#journal(chainId, from, to),
+      submittedAt: (chainId) => {
+        const chain = options.state()?.chains[chainId];
+        return chain === undefined ? null : BigInt(chain.submitted);
+      },
+      hasChildren: (chainId) => Object.keys(options.state()?.chains[chainId]?.children ?? {}).length > 0,
+      parentOf: (chainId) => parentOf(options.state(), chainId),
+    };
+    this.#projector = createProjector(this.#projection);
+    this.#executor = createExecutor({
+      toolbox: options.toolbox,
+      clock: options.clock,
+      check: options.check,
+      deliver: (outcome) => options.push({ kind: "outcome", outcome }),
+      claimCheck: (text) => this.#claimCheck(text),
+      observe: (kind, name, outcome, durationMs) => {
+        const { toolSeconds, modelSeconds } = options.metrics;
+        if (kind === "tool") toolSeconds.observe({ tool: name, outcome }, durationMs / 1000);
+        else modelSeconds.observe({ model: name, outcome }, durationMs / 1000);
+      },
+    });
+  }
+
+  isRunning(admitted: string, callId: string): boolean {
+    return this.#executor.isRunning(admitted, callId);
+  }
+
+  projectedThrough(recorded: string): string {
+    const through = this.#projector.through();
+    return through > BigInt(recorded) ? through.toString() : recorded;
+  }
+
+  drain(boundMs: number): Promise<void> {
+    return this.#executor.drain(boundMs);
+  }
+
+  stop(): Promise<void> {
+    return this.#projector.stop();
+  }
+
+  /** After a load: what was acknowledged and not acted upon, by this process or a former owner. */
+  async restart(state: PartitionState): Promise<void> {
+    const from = BigInt(state.inbox);
+    this.#projector.reset(from);
+    const { topics, partition, log } = this.#options;
+    const claim = await locateClaim(log, topics.events, partition, from);
+    const reader = createPartitionReader(this.#options.codec, { offset: from, claim });
+    const missed: AckedEvent[] = [];
+    for await (const delivery of log.read(topics.events, partition, { from, to: BigInt(state.end) })) {
+      for (const read of reader.read(delivery)) {
+        if (read.kind === "event" && read.record.value !== null) missed.push({ offset: read.offset, event: read.event, bytes: read.record.value });
+      }
+    }
+    this.#projector.enqueue(missed);
+    this.#executor.redeliver();
+    for (const chain of Object.values(state.chains)) {
+      for (const [callId, call] of Object.entries(chain.calls)) this.#restartCall(state, chain, callId, call);
+    }
+  }
+
+  /** Model calls and checks change nothing, so they are simply asked again. */
+  #restartCall(state: PartitionState, chain: ChainState, callId: string, call: CallState): void {
+    if (call.status !== "open" || state.policy === null) return;
+    const meta = { chainId: chain.chainId, agent: chain.agent } as MessageOf<"ModelCallAdmitted">["meta"];
+    const { step, argsHash, admitted, name, args } = call;
+    if (call.kind === "model") {
+      const timeoutMs = state.policy.limits.modelTimeoutMs;
+      const event = { type: "ModelCallAdmitted" as const, meta, callId, step, model: name, request: args, requestHash: argsHash, timeoutMs };
+      this.#executor.startModel(event, admitted);
+    }
+    if (call.kind === "statement") {
+      const event = { type: "StatementRecorded" as const, meta, callId, step, subject: name, statement: args, argsHash };
+      this.#executor.startCheck(event, admitted, state.policy);
+    }
+  }
+
+  afterAck(emitted: readonly EmittedEvent[], queued: QueuedAt): void {
+    for (const one of emitted) this.#act(one, queued);
+    this.#projector.enqueue(emitted.map(({ offset, event, bytes }) => ({ offset, event, bytes })));
+  }
+
+  #act({ event, offset }: EmittedEvent, queued: QueuedAt): void {
+    const state = this.#options.state();
+    const policy = state?.policy ?? null;
+    switch (event.type) {
+      case "EffectAdmitted":
+        if (policy !== null) this.#fire(event, offset.toString(), queued);
+        return;
+      case "ModelCallAdmitted":
+        return this.#executor.startModel(event, offset.toString());
+      case "StatementRecorded":
+        if (policy !== null) this.#executor.startCheck(event, offset.toString(), policy);
+        return;
+      case "HaltAcknowledged":
+        return this.#options.metrics.halts.inc(1);
+      case "CommandDeferred":
+        if (event.code === "BUSBAR_DUPLICATE" && event.callId !== "") this.#answerAgain(event.meta.chainId, event.callId);
+        return;
+      default:
+        if ("admitted" in event) this.#executor.settle(event.admitted, event.callId);
+        else if ("callId" in event) this.#settleByCall(event.meta.chainId, event.callId);
+    }
+  }
+
+  #settleByCall(chainId: string, callId: string): void {
+    const call = this.#options.state()?.chains[chainId]?.calls[callId];
+    if (call !== undefined && call.status === "answered") this.#executor.settle(call.admitted, callId);
+  }
+
+  /** The fire step (PROTOCOL 5.3): acknowledged just now, no halt queued, bound not over, admission still open. */
+  #fire(event: MessageOf<"EffectAdmitted">, admitted: string, queued: QueuedAt): void {
+    const { clock, queue, push } = this.#options;
+    const state = this.#options.state();
+    const { callId, meta, tool, fireBoundMs } = event;
+    const call = state?.chains[meta.chainId]?.calls[callId];
+    if (state?.policy === undefined || state.policy === null || call?.admitted !== admitted || call.status !== "open") return;
+    const elapsedMs = Math.max(clock.monotonicMs() - queued.monotonicMs, clock.nowMs() - queued.wallMs);
+    const isHalted = queue.hasHaltAgainst({ agent: meta.agent, tool, lineage: meta.lineage });
+    if (!isHalted && elapsedMs <= fireBoundMs) return this.#executor.startTool(event, admitted, state.policy);
+    const reason = isHalted ? "a halt came before the effect was started" : `its fire bound of ${fireBoundMs} ms is over`;
+    const ids = { chainId: meta.chainId, callId, admitted, durationMs: 0 };
+    push({ kind: "outcome", outcome: { ...ids, kind: "abandoned", reason } satisfies CallOutcome });
+  }
+
+  #answerAgain(chainId: string, callId: string): void {
+    const call = this.#options.state()?.chains[chainId]?.calls[callId];
+    if (call !== undefined && call.answered !== "") this.#projector.answerAgain(BigInt(call.answered));
+  }
+
+  /** Sub-tasks that have not reported are asked for again; the child's owner answers with what it knows. */
+  askChildren(state: PartitionState, ticking: Ticking): void {
+    const nowMs = this.#options.clock.nowMs();
+    for (const chain of Object.values(state.chains)) {
+      for (const [callId, child] of Object.entries(chain.children)) {
+        if (!child.open) continue;
+        const asked = ticking.asked.get(callId);
+        const waitMs = asked?.waitMs ?? this.#options.settings.childAskMs;
+        if (asked === undefined) {
+          ticking.asked.set(callId, { nextMs: nowMs + waitMs, waitMs });
+        } else if (nowMs >= asked.nextMs) {
+          const longerMs = Math.min(waitMs * 2, MAX_ASK_MS);
+          ticking.asked.set(callId, { nextMs: nowMs + longerMs, waitMs: longerMs });
+          this.#askChild(chain, callId);
+        }
+      }
+    }
+    this.#readBacks(state, nowMs);
+  }
+
+  #askChild(chain: ChainState, callId: string): void {
+    const call = chain.calls[callId];
+    const child = chain.children[callId];
+    if (call === undefined || child === undefined || call.status !== "open") return;
+    const { chainId, lineage, correlationId, traceparent, deadlineAtMs } = chain;
+    const eventId = `${this.#options.topics.events}/${this.#options.partition}/${call.admitted}`;
+    const meta = { chainId, lineage, correlationId, traceparent, eventId } as MessageOf<"TaskSent">["meta"];
+    const { step, args: input, argsHash } = call;
+    const { childChainId, agent } = child;
+    const event = { type: "TaskSent" as const, meta, callId, step, childChainId, agent, input, argsHash, deadlineAtMs, budgetTokens: 0 };
+    void this.#options.log.publish([childTask(this.#projection, event)]);
+  }
+
+  /** Doubts about tools that only a look at the world can settle. */
+  #readBacks(state: PartitionState, nowMs: number): void {
+    if (state.door !== "open" || state.policy === null) return;
+    for (const chain of Object.values(state.chains)) {
+      for (const [callId, call] of Object.entries(chain.calls)) {
+        const isDue = call.status === "in-doubt" && call.settleAtMs > 0 && call.settleAtMs <= nowMs;
+        if (isDue && chain.halted === null) this.#readBack(state, chain, callId, call);
+      }
+    }
+  }
+
+  #readBack(state: PartitionState, chain: ChainState, callId: string, call: CallState): void {
+    const tool = state.policy?.tools[call.name];
+    const { readBack } = tool ?? { readBack: null };
+    if (tool === undefined || readBack === null || tool.toolClass === "exact" || tool.effect === "read") return;
+    if (this.#executor.isReadingBack(call.admitted, callId)) return;
+    const args = parseJson(call.args) ?? null;
+    this.#executor.startReadBack({
+      chainId: chain.chainId,
+      callId,
+      admitted: call.admitted,
+      agent: chain.agent,
+      tool: readBack.tool,
+      args: filled(readBack.args, args),
+      expect: filled(readBack.expect ?? {}, args),
+      timeoutMs: state.policy?.tools[readBack.tool]?.timeoutMs ?? tool.timeoutMs,
+    });
+  }
+
+  async #journal(chainId: string, from: bigint, to: bigint): Promise<readonly AckedEvent[]> {
+    const { log, topics, partition, codec } = this.#options;
+    const found: AckedEvent[] = [];
+    const start = await this.#startAt(from);
+    const reader = createPartitionReader(codec, start);
+    for await (const delivery of log.read(topics.events, partition, { from, to })) {
+      for (const read of reader.read(delivery)) {
+        if (read.kind !== "event" || read.event.meta.chainId !== chainId || read.record.value === null) continue;
+        found.push({ offset: read.offset, event: read.event, bytes: read.record.value });
+      }
+    }
+    return found;
+  }
+
+  /** The claim in force before an offset of our own partition: the record there names it in its epoch. */
+  async #startAt(from: bigint): Promise<{ readonly offset: bigint; readonly claim: { readonly offset: bigint; readonly nonce: string } | null }> {
+    const { log, topics, partition } = this.#options;
+    for await (const { records } of log.read(topics.events, partition, { from, to: from + 1n })) {
+      const [offset, nonce] = (records[0]?.headers["epoch"] ?? "").split(":");
+      if (offset !== undefined && nonce !== undefined && offset !== "") return { offset: from, claim: { offset: BigInt(offset), nonce } };
+    }
+    return { offset: from, claim: null };
+  }
+
+  /** Puts a large text aside in content-addressed chunks, acknowledged before anything refers to it (PROTOCOL 5.8). */
+  async #claimCheck(text: string): Promise<string> {
+    const bytes = Buffer.from(text);
+    const sha256 = sha256Hex(bytes);
+    const { log, topics, partition } = this.#options;
+    const count = Math.ceil(bytes.length / BLOB_CHUNK_BYTES);
+    const publications = Array.from({ length: count }, (_, index) => ({
+      topic: topics.blobs,
+      partition,
+      record: {
+        key: sha256,
+        value: bytes.subarray(index * BLOB_CHUNK_BYTES, (index + 1) * BLOB_CHUNK_BYTES),
+        headers: { type: "Blob", index: String(index), count: String(count) },
+      },
+    }));
+    for (;;) {
+      const outcomes = await log.publish(publications);
+      if (outcomes.every((outcome) => outcome.kind !== "unknown")) break;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    return canonicalJson({ claimCheck: { sha256, bytes: bytes.length, partition } });
+  }
+}
+
+const BLOB_CHUNK_BYTES = 512 * 1024;
+
+/** Templates of a read-back: `$args.x` is the argument, anything else a literal. */
+function filled(template: JsonObject, args: Json): JsonObject {
+  const entries = Object.entries(template).map(([name, value]) => {
+    const isReference = typeof value === "string" && value.startsWith("$args.");
+    return [name, isReference && isJsonObject(args) ? (atPath(args, value.slice("$args.".length)) ?? null) : value] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+function parentOf(state: PartitionState | null, chainId: string): { readonly chainId: string; readonly callId: string; readonly state: string } | null {
+  const open = state?.chains[chainId];
+  const closed = state?.closed[chainId];
+  const found = open ?? closed;
+  if (found === undefined || found.parentChainId === "") return null;
+  return { chainId: found.parentChainId, callId: found.parentCallId, state: open?.status ?? closed?.state ?? "" };
+}

@@ -1,0 +1,239 @@
+/**
+ * Running calls: hands admitted calls to the tools and turns what happens into outcomes. The table of running calls
+ * belongs to the process and survives a reload of the partition (PROTOCOL 5.4): an outcome is kept until the record of
+ * it is acknowledged.
+ *
+ * X1 One admission starts one attempt, here, once: an admission that is already in the table is not started again.
+ * X2 A time-out is told at once; the tool's own late answer is told as well, if the process lives to see it.
+ */
+import type { MessageOf } from "@busbar/events";
+import { canonicalJson, type Json, parseJson, reasonOf } from "@busbar/kernel";
+import type { CallOutcome, Policy } from "@busbar/policy";
+import type { Clock, Toolbox } from "../ports.ts";
+
+/** Distributes over the union, unlike the built-in Omit. */
+type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+type Result = Without<CallOutcome, "chainId" | "callId" | "admitted" | "durationMs">;
+
+export interface ExecutorOptions {
+  readonly toolbox: Toolbox;
+  readonly clock: Clock;
+  /** JSON Schema check: null, or what is wrong. */
+  check(schema: Json, value: Json): string | null;
+  /** Where an outcome goes; called again for kept outcomes after a reload. */
+  deliver(outcome: CallOutcome): void;
+  /** Puts a text that is too large for a record aside; what to write instead of it. */
+  claimCheck(text: string): Promise<string>;
+  observe(kind: "tool" | "model", name: string, outcome: string, durationMs: number): void;
+}
+
+interface Running {
+  readonly chainId: string;
+  readonly callId: string;
+  outcome: CallOutcome | null;
+}
+
+export interface Executor {
+  startTool(event: MessageOf<"EffectAdmitted">, admitted: string, policy: Policy): void;
+  startModel(event: MessageOf<"ModelCallAdmitted">, admitted: string): void;
+  startCheck(event: MessageOf<"StatementRecorded">, admitted: string, policy: Policy): void;
+  startReadBack(call: ReadBackCall): void;
+  /** True while this process runs the admission or keeps its outcome. */
+  isRunning(admitted: string, callId: string): boolean;
+  isReadingBack(admitted: string, callId: string): boolean;
+  /** The outcome is on the log. */
+  settle(admitted: string, callId: string): void;
+  /** Hands out again what is kept. */
+  redeliver(): void;
+  /** Resolves when nothing runs any more, or after the bound. */
+  drain(boundMs: number): Promise<void>;
+}
+
+export interface ReadBackCall {
+  readonly chainId: string;
+  readonly callId: string;
+  readonly admitted: string;
+  readonly agent: string;
+  readonly tool: string;
+  readonly args: Json;
+  readonly timeoutMs: number;
+  /** What the result must show, by dotted path. */
+  readonly expect: Readonly<Record<string, Json>>;
+}
+
+/** Results longer than this are put aside (bytes of JSON text). */
+export const RESULT_LIMIT = 262_144;
+
+/** The value at a dotted path of a JSON value; undefined where there is none. */
+export function atPath(value: Json, path: string): Json | undefined {
+  let found: Json | undefined = value;
+  for (const part of path.split(".")) {
+    if (typeof found !== "object" || found === null) return undefined;
+    found = Array.isArray(found) ? found[Number(part)] : (found as Readonly<Record<string, Json>>)[part];
+  }
+  return found;
+}
+
+export function createExecutor(options: ExecutorOptions): Executor {
+  const { clock, toolbox } = options;
+  const running = new Map<string, Running>();
+  const keyOf = (admitted: string, callId: string): string => `${admitted} ${callId}`;
+
+  const report = (row: Running, admitted: string, startedMs: number, result: Result): void => {
+    const durationMs = Math.round(clock.monotonicMs() - startedMs);
+    const { chainId, callId } = row;
+    const outcome = { chainId, callId, admitted, durationMs, ...result } as CallOutcome;
+    row.outcome = outcome;
+    options.deliver(outcome);
+  };
+
+  /** Runs one call under its time-out; `late` outcomes are told too. */
+  const start = (
+    ids: { readonly chainId: string; readonly callId: string; readonly admitted: string },
+    timeoutMs: number,
+    perform: (signal: AbortSignal) => Promise<Result>,
+    onTimeout: () => Result,
+    key = keyOf(ids.admitted, ids.callId),
+  ): void => {
+    if (running.has(key)) return;
+    const row: Running = { chainId: ids.chainId, callId: ids.callId, outcome: null };
+    running.set(key, row);
+    const startedMs = clock.monotonicMs();
+    const abort = new AbortController();
+    const timer = setTimeout(() => {
+      report(row, ids.admitted, startedMs, onTimeout());
+      abort.abort();
+    }, timeoutMs);
+    const done = (result: Result): void => {
+      clearTimeout(timer);
+      report(row, ids.admitted, startedMs, result);
+    };
+    perform(abort.signal).then(done, (error: unknown) => done(failure(error)));
+  };
+
+  return {
+    startTool: (event, admitted, policy) => {
+      const ids = { chainId: event.meta.chainId, callId: event.callId, admitted };
+      const startedMs = clock.monotonicMs();
+      const perform = async (signal: AbortSignal): Promise<Result> => {
+        const result = await runTool(options, event, policy, signal);
+        options.observe("tool", event.tool, result.kind, clock.monotonicMs() - startedMs);
+        return result;
+      };
+      start(ids, event.timeoutMs, perform, () => ({ kind: "timeout", reason: `no answer within ${event.timeoutMs} ms` }));
+    },
+    startModel: (event, admitted) => {
+      const ids = { chainId: event.meta.chainId, callId: event.callId, admitted };
+      const perform = (signal: AbortSignal): Promise<Result> => askModel(options, event, signal);
+      const late: Result = { kind: "model-failed", code: "BUSBAR_TIMEOUT", reason: `no answer within ${event.timeoutMs} ms` };
+      start(ids, event.timeoutMs, perform, () => late);
+    },
+    startCheck: (event, admitted, policy) => {
+      const ids = { chainId: event.meta.chainId, callId: event.callId, admitted };
+      const unknown: Result = { kind: "checked", fact: "", source: "", agrees: false, evidence: ["the authority did not answer"] };
+      start(ids, CHECK_TIMEOUT_MS, (signal) => check(toolbox, event, policy, clock.nowMs(), signal), () => unknown);
+    },
+    startReadBack: (call) => {
+      const ids = { chainId: call.chainId, callId: call.callId, admitted: call.admitted };
+      const silent: Result = { kind: "read-back", shown: false, result: "", reason: "the read-back did not answer" };
+      start(ids, call.timeoutMs, (signal) => readBack(toolbox, call, clock.nowMs(), signal), () => silent, readBackKey(call));
+    },
+    isRunning: (admitted, callId) => running.has(keyOf(admitted, callId)),
+    isReadingBack: (admitted, callId) => running.has(readBackKey({ admitted, callId })),
+    settle: (admitted, callId) => {
+      running.delete(keyOf(admitted, callId));
+      running.delete(readBackKey({ admitted, callId }));
+    },
+    redeliver: () => {
+      for (const { outcome } of running.values()) if (outcome !== null) options.deliver(outcome);
+    },
+    drain: (boundMs) => drain(running, clock, boundMs),
+  };
+}
+
+const CHECK_TIMEOUT_MS = 5000;
+const readBackKey = (ids: { readonly admitted: string; readonly callId: string }): string => `read-back ${ids.admitted} ${ids.callId}`;
+
+function failure(error: unknown): Result {
+  return { kind: "failed", code: "BUSBAR_TOOL_FAILED", reason: reasonOf(error), beforeEffect: false };
+}
+
+async function drain(running: ReadonlyMap<string, Running>, clock: Clock, boundMs: number): Promise<void> {
+  const endMs = clock.monotonicMs() + boundMs;
+  while ([...running.values()].some((row) => row.outcome === null) && clock.monotonicMs() < endMs) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+async function runTool(
+  options: ExecutorOptions,
+  event: MessageOf<"EffectAdmitted">,
+  policy: Policy,
+  signal: AbortSignal,
+): Promise<Result> {
+  const { tool, effectKey: key, attempt, callId, meta } = event;
+  const args = parseJson(event.args) ?? null;
+  const run = { tool, args, key, attempt, atMs: meta.atMs, callId, chainId: meta.chainId, agent: meta.agent, signal };
+  const answer = await options.toolbox.runTool(run);
+  if (answer.kind === "failed") {
+    const code = answer.beforeEffect ? "BUSBAR_EFFECT_NOT_STARTED" : "BUSBAR_TOOL_FAILED";
+    return { kind: "failed", code, reason: answer.reason, beforeEffect: answer.beforeEffect };
+  }
+  const schema = policy.tools[tool]?.result ?? null;
+  const problem = schema === null ? null : options.check(schema, answer.result);
+  const text = canonicalJson(answer.result);
+  const result = text.length > RESULT_LIMIT ? await options.claimCheck(text) : text;
+  return problem === null ? { kind: "committed", result } : { kind: "invalid", result, reason: problem };
+}
+
+async function askModel(
+  options: ExecutorOptions,
+  event: MessageOf<"ModelCallAdmitted">,
+  signal: AbortSignal,
+): Promise<Result> {
+  const { model, callId, meta } = event;
+  const startedMs = options.clock.monotonicMs();
+  const request = parseJson(event.request) ?? null;
+  const answer = await options.toolbox.askModel({ model, request, callId, chainId: meta.chainId, signal });
+  options.observe("model", model, answer.kind, options.clock.monotonicMs() - startedMs);
+  if (answer.kind === "failed") return { kind: "model-failed", code: "BUSBAR_TOOL_FAILED", reason: answer.reason };
+  const text = canonicalJson(answer.response);
+  const response = text.length > RESULT_LIMIT ? await options.claimCheck(text) : text;
+  return { kind: "model-completed", response, inputTokens: answer.inputTokens, outputTokens: answer.outputTokens };
+}
+
+/** Asks the authority of a subject and compares its fact with the statement: the agent's word is never evidence. */
+async function check(
+  toolbox: Toolbox,
+  event: MessageOf<"StatementRecorded">,
+  policy: Policy,
+  atMs: number,
+  signal: AbortSignal,
+): Promise<Result> {
+  const authority = policy.statements[event.subject];
+  if (authority === undefined) return { kind: "checked", fact: "", source: "", agrees: false, evidence: ["no authority"] };
+  const { callId, meta } = event;
+  const common = { key: "", attempt: 1, atMs, callId, chainId: meta.chainId, agent: "gateway", signal };
+  const answer = await toolbox.runTool({ ...common, tool: authority.tool, args: authority.args });
+  if (answer.kind === "failed") {
+    return { kind: "checked", fact: "", source: authority.tool, agrees: false, evidence: [answer.reason] };
+  }
+  const found = atPath(answer.result, authority.refutedWhen.path);
+  const isRefuted = found !== undefined && canonicalJson(found) === canonicalJson(authority.refutedWhen.equals);
+  const fact = canonicalJson(answer.result);
+  return { kind: "checked", fact, source: authority.tool, agrees: !isRefuted, evidence: [] };
+}
+
+async function readBack(toolbox: Toolbox, call: ReadBackCall, atMs: number, signal: AbortSignal): Promise<Result> {
+  const { callId, chainId, agent, tool, args } = call;
+  const answer = await toolbox.runTool({ tool, args, key: "", attempt: 1, atMs, callId, chainId, agent, signal });
+  if (answer.kind === "failed") return { kind: "read-back", shown: false, result: "", reason: answer.reason };
+  const result = canonicalJson(answer.result);
+  for (const [path, expected] of Object.entries(call.expect)) {
+    const found = atPath(answer.result, path);
+    if (found === undefined || canonicalJson(found) !== canonicalJson(expected)) {
+      return { kind: "read-back", shown: false, result, reason: `${path} is ${found === undefined ? "missing" : canonicalJson(found)}` };
+    }
+  }
+  return { kind: "read-back", shown: true, result, reason: `${tool} shows the effect` };
+}

@@ -1,0 +1,71 @@
+/** What the owner of a partition is given, and the bounds that it keeps. Every number is overridable for tests. */
+import type { Codec } from "@busbar/events/codec";
+import type { Json } from "@busbar/kernel";
+import type { EventLog } from "@busbar/log";
+import type { Logger, Metrics } from "@busbar/telemetry";
+import type { CheckpointStore } from "../checkpoint.ts";
+import type { DirectiveFeed, LifeFeed } from "../feeds.ts";
+import type { Clock, Keyring, Toolbox } from "../ports.ts";
+import type { TopicNames } from "../topic-names.ts";
+
+export interface OwnerSettings {
+  /** A supervisor's heartbeat older than this degrades the door, ms. */
+  readonly heartbeatStaleMs: number;
+  /** Largest difference between our clock and the broker's append time, ms. */
+  readonly clockBoundMs: number;
+  /** A chain without a sign of life for this long is assigned again, ms. */
+  readonly lifeBoundMs: number;
+  readonly tickMs: number;
+  /** How often an idle owner compares its end with the log's, ms. */
+  readonly idleCheckMs: number;
+  /** How long a loser drains, and how long a successor waits for it, ms. */
+  readonly drainMs: number;
+  /** Commands waiting before their follower is paused. */
+  readonly queueHigh: number;
+  /** Bytes and inputs after which a turn is closed. */
+  readonly turnBytes: number;
+  readonly turnInputs: number;
+  /** Valid events between two checkpoints. */
+  readonly checkpointEvery: number;
+  /** First wait before a sub-task is asked for again, ms; it doubles up to a minute. */
+  readonly childAskMs: number;
+}
+
+export const DEFAULT_OWNER_SETTINGS: OwnerSettings = {
+  heartbeatStaleMs: 5000,
+  clockBoundMs: 10_000,
+  lifeBoundMs: 3000,
+  tickMs: 100,
+  idleCheckMs: 1000,
+  drainMs: 1000,
+  queueHigh: 4096,
+  turnBytes: 512 * 1024,
+  turnInputs: 512,
+  checkpointEvery: 5000,
+  childAskMs: 2000,
+};
+
+export interface OwnerOptions {
+  readonly log: EventLog;
+  readonly codec: Codec;
+  readonly topics: TopicNames;
+  readonly partition: number;
+  readonly partitionCount: number;
+  readonly owner: string;
+  readonly namespace: string;
+  readonly codeVersion: string;
+  readonly clock: Clock;
+  readonly toolbox: Toolbox;
+  readonly keyring: Keyring;
+  readonly directives: DirectiveFeed;
+  readonly life: LifeFeed;
+  readonly checkpoints: CheckpointStore;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly settings: OwnerSettings;
+  check(schema: Json, value: Json): string | null;
+  /** A successful group heartbeat lies after the last call of this, in the same generation (liveness only). */
+  isMember(): boolean;
+  /** This partition fails closed; a person acts. */
+  onFailed(partition: number): void;
+}

@@ -1,0 +1,279 @@
+/**
+ * The owner of one partition: the door (PROTOCOL 3 to 6). Here the pure decisions meet the log: what waits is decided
+ * in one turn, appended as one batch written for the exact next offset, and only then acted upon.
+ *
+ * O1 Between a turn and its acknowledgement nothing else is decided: memory is ahead of the log by one batch at most.
+ * O2 An append that is not acknowledged at its offset drops the memory; the log alone says what happened.
+ * O3 An effect is started in the turn of the event loop that saw its acknowledgement, if no halt waits and its bound
+ *    is not over; else it is abandoned, on the log.
+ */
+import { stampHeaders } from "@busbar/events";
+import { fastDigestChain } from "@busbar/events/codec";
+import type { Appender, NewRecord } from "@busbar/log";
+import { beginTurn, decide, type EmittedEvent, type Input, type PartitionState, type TurnEnv } from "@busbar/policy";
+import { type Lifecycle, Loop, type LoopWork, type TurnResult } from "../loop.ts";
+import { Actions } from "./actions.ts";
+import { createIntake, type Intake } from "./command-intake.ts";
+import { createInputQueue, type InputQueue } from "./input-queue.ts";
+import { loadPartition, stateAsJson } from "./load.ts";
+import type { OwnerOptions } from "./owner-options.ts";
+import { inheritedCalls, inputsOfTick, newTicking, type Ticking } from "./ticks.ts";
+
+/** Machines and code whose states are interchangeable. */
+export const STATE_VERSION = "door-1";
+
+interface Held {
+  readonly state: PartitionState;
+  readonly appender: Appender;
+  readonly claim: { readonly offset: bigint; readonly nonce: string };
+  readonly ticking: Ticking;
+  checkpointed: number;
+  /** When the log's end was last known to be ours, monotonic ms. */
+  endKnownMs: number;
+}
+
+export class PartitionOwner implements LoopWork {
+  readonly name: string;
+  readonly #options: OwnerOptions;
+  readonly #queue: InputQueue = createInputQueue();
+  readonly #intakes: readonly Intake[];
+  readonly #actions: Actions;
+  readonly #loop: Loop;
+  readonly #unsubscribe: () => void;
+  #held: Held | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #isReleasing = false;
+  #isStopping = false;
+
+  constructor(given: OwnerOptions) {
+    const { partition } = given;
+    const options = { ...given, logger: given.logger.child({ partition }) };
+    this.#options = options;
+    this.name = `door-${partition}`;
+    const push = (input: Input): void => this.#push(input);
+    const { topics, metrics } = options;
+    this.#intakes = (["commands", "control"] as const).map((source) =>
+      createIntake({
+        ...options,
+        source,
+        topic: topics[source],
+        deadLetters: topics.deadLetters,
+        push,
+        onDeadLetter: (code) => metrics.deadLetters.inc({ code }),
+      }),
+    );
+    this.#actions = new Actions({ ...options, push, queue: this.#queue, state: () => this.#held?.state ?? null });
+    this.#loop = new Loop(this, {
+      logger: options.logger,
+      onState: (state) => {
+        if (state === "failed") options.onFailed(partition);
+      },
+    });
+    this.#unsubscribe = options.directives.onChange(() => this.#offerDirectives());
+  }
+
+  get partition(): number {
+    return this.#options.partition;
+  }
+
+  lifecycle(): Lifecycle {
+    return this.#loop.state();
+  }
+
+  /** Offset of our claim; null while there is none. */
+  epoch(): bigint | null {
+    return this.#held?.claim.offset ?? null;
+  }
+
+  /** The state as decided; not to be changed. */
+  state(): PartitionState | null {
+    return this.#held?.state ?? null;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.#tick(), this.#options.settings.tickMs);
+    this.#loop.start();
+  }
+
+  /** `release`: drain within the bound and say so on the log, so that the successor need not wait. */
+  async stop({ release }: { readonly release: boolean }): Promise<void> {
+    if (release && this.#loop.state() === "active") await this.#release();
+    this.#isStopping = true;
+    await this.#loop.stop();
+  }
+
+  hasWork(): boolean {
+    return this.#queue.length > 0;
+  }
+
+  mayLoad(): boolean {
+    return this.#options.isMember();
+  }
+
+  async load(): Promise<void> {
+    const { options, settings } = { options: this.#options, settings: this.#options.settings };
+    this.#queue.clear();
+    await this.#held?.appender.close();
+    this.#held = null;
+    options.metrics.claims.inc();
+    const loaded = await loadPartition({
+      ...options,
+      topic: options.topics.events,
+      checkpointName: "door",
+      stateVersion: STATE_VERSION,
+      releaseBoundMs: settings.drainMs,
+      isStopping: () => this.#isStopping,
+      onVoid: (count) => options.metrics.voids.inc(count),
+    });
+    const { state, claim } = loaded;
+    const endKnownMs = options.clock.monotonicMs();
+    this.#held = { ...loaded, ticking: newTicking(options.clock.nowMs()), checkpointed: state.events, endKnownMs };
+    options.logger.info({ offset: claim.offset.toString(), events: state.events }, "partition loaded");
+    await this.#begin(state);
+  }
+
+  /** What a new owner finds undone: directives, open calls, what is not projected yet, commands. */
+  async #begin(state: PartitionState): Promise<void> {
+    await this.#options.directives.ready();
+    this.#offerDirectives();
+    const calls = inheritedCalls(state, (admitted, callId) => this.#actions.isRunning(admitted, callId));
+    if (calls.length > 0) this.#queue.push({ kind: "inherit", calls });
+    await this.#actions.restart(state);
+    for (const intake of this.#intakes) {
+      const position = intake.source === "commands" ? state.inputs.commands : state.inputs.control;
+      await intake.restart(BigInt(position));
+      intake.resume();
+    }
+  }
+
+  #push(input: Input): void {
+    if (this.#isReleasing && input.kind === "command") return;
+    const { metrics, partition, settings } = this.#options;
+    this.#queue.push(input);
+    metrics.queue.set({ partition: String(partition) }, this.#queue.length);
+    if (this.#queue.commands > settings.queueHigh) for (const intake of this.#intakes) intake.pause();
+    this.#loop.poke();
+  }
+
+  #offerDirectives(): void {
+    const state = this.#held?.state;
+    if (state === undefined) return;
+    const { applied, through } = this.#options.directives.since(BigInt(state.through));
+    if (through > BigInt(state.through)) this.#push({ kind: "directives", applied, through: through.toString() });
+  }
+
+  async turn(): Promise<TurnResult> {
+    const held = this.#held;
+    if (held === null) return "lost";
+    const { clock, settings } = this.#options;
+    const queued = { monotonicMs: clock.monotonicMs(), wallMs: clock.nowMs() };
+    const turn = beginTurn(held.state, this.#turnEnv());
+    turn.progress = { ...turn.progress, inbox: this.#actions.projectedThrough(held.state.inbox) };
+    const base = BigInt(held.state.end);
+    for (let taken = 0; taken < settings.turnInputs && turn.bytes < settings.turnBytes; taken += 1) {
+      const input = this.#queue.shift();
+      if (input === undefined) break;
+      decide(turn, input);
+    }
+    if (this.#queue.commands < settings.queueHigh / 2) for (const intake of this.#intakes) intake.resume();
+    if (turn.emitted.length === 0) return "done";
+    if (!(await this.#append(held, base, turn.emitted))) return "lost";
+    this.#actions.afterAck(turn.emitted, queued);
+    await this.#checkpointIfDue(held);
+    return "done";
+  }
+
+  #turnEnv(): TurnEnv {
+    const { clock, codec, topics, partitionCount, namespace, codeVersion, check } = this.#options;
+    return {
+      topic: topics.events,
+      atMs: clock.nowMs(),
+      partitionCount,
+      namespace,
+      codeVersion,
+      check,
+      encode: (event, previousDigest) => {
+        const bytes = codec.encode(event.type, event as never);
+        return { bytes, digest: fastDigestChain(previousDigest, bytes) };
+      },
+    };
+  }
+
+  async #append(held: Held, base: bigint, emitted: readonly EmittedEvent[]): Promise<boolean> {
+    const { clock, metrics, logger } = this.#options;
+    const records = emitted.map((one) => this.#recordOf(held, one));
+    const startMs = clock.monotonicMs();
+    const outcome = await held.appender.append(records);
+    held.endKnownMs = clock.monotonicMs();
+    metrics.appendSeconds.observe((held.endKnownMs - startMs) / 1000);
+    if (outcome.kind === "appended" && outcome.baseOffset === base) {
+      for (const { event } of emitted) metrics.decisions.inc({ type: event.type });
+      if (outcome.appendedAtMs !== null) held.ticking.skewMs = clock.nowMs() - outcome.appendedAtMs;
+      return true;
+    }
+    metrics.appendsLost.inc();
+    logger.warn({ outcome: outcome.kind, offset: base.toString() }, "append not acknowledged at its offset");
+    return false;
+  }
+
+  #recordOf(held: Held, one: EmittedEvent): NewRecord {
+    const { event, bytes, offset, previousDigest, digest } = one;
+    const stamp = { type: event.type, at: offset, claim: held.claim, prev: previousDigest, value: bytes };
+    const headers = stampHeaders(stamp, () => digest);
+    return { key: event.meta.chainId === "" ? `partition-${this.partition}` : event.meta.chainId, value: bytes, headers };
+  }
+
+  async #checkpointIfDue(held: Held): Promise<void> {
+    const { settings, checkpoints, logger, partition } = this.#options;
+    if (held.state.events - held.checkpointed < settings.checkpointEvery) return;
+    held.checkpointed = held.state.events;
+    const state = stateAsJson(held.state);
+    const offset = BigInt(held.state.end);
+    const isSaved = await checkpoints.save("door", partition, { offset, version: STATE_VERSION, state });
+    if (!isSaved) logger.warn({}, "checkpoint not saved: the next owner reads from further back");
+  }
+
+  #tick(): void {
+    const held = this.#held;
+    if (held === null || this.#loop.state() !== "active") return;
+    for (const input of inputsOfTick(this.#options, held.state, held.ticking)) this.#push(input);
+    this.#actions.askChildren(held.state, held.ticking);
+    void this.#checkEnd(held);
+  }
+
+  /** An idle owner notices a successor or an intruder without having to write. */
+  async #checkEnd(held: Held): Promise<void> {
+    const { clock, settings, log, topics, partition, logger } = this.#options;
+    if (clock.monotonicMs() - held.endKnownMs < settings.idleCheckMs || this.#loop.isTurning()) return;
+    held.endKnownMs = clock.monotonicMs();
+    try {
+      const { end } = await log.offsets(topics.events, partition);
+      // A turn may have run meanwhile: only an end that is ahead of us while we are idle is foreign.
+      const isForeign = this.#held === held && !this.#loop.isTurning() && end > BigInt(held.state.end);
+      if (isForeign) this.#loop.lose(`the log ends at ${end}, not at ${held.state.end}`);
+    } catch (error) {
+      logger.debug({ err: error }, "the log's end could not be asked");
+    }
+  }
+
+  async #release(): Promise<void> {
+    const { settings, clock } = this.#options;
+    this.#isReleasing = true;
+    for (const intake of this.#intakes) intake.pause();
+    await this.#actions.drain(settings.drainMs);
+    this.#push({ kind: "release", reason: "the partition was given away" });
+    const endMs = clock.monotonicMs() + settings.drainMs;
+    while (this.hasWork() && this.#loop.state() === "active" && clock.monotonicMs() < endMs) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
+  async unload(): Promise<void> {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#unsubscribe();
+    await Promise.all(this.#intakes.map((intake) => intake.stop()));
+    await this.#actions.stop();
+    await this.#held?.appender.close();
+    this.#held = null;
+  }
+}

@@ -1,0 +1,279 @@
+/**
+ * What follows an acknowledged event: the inbox of the chain's agent, sub-tasks and their reports, halts of children.
+ * Everything here is at-least-once and idempotent at its receiver; it runs in log order, one event after the other, so
+ * that a journal never overtakes or falls behind the outcomes around it (PROTOCOL 4.6, 8.1).
+ */
+import { type BusEvent, HEADER, type MessageOf, partitionOf } from "@busbar/events";
+import type { Codec } from "@busbar/events/codec";
+import { signCommand } from "@busbar/events/codec";
+import type { EventLog, NewRecord, Publication } from "@busbar/log";
+import type { Logger } from "@busbar/telemetry";
+import { metaWith } from "../meta.ts";
+import type { Clock, Keyring } from "../ports.ts";
+import type { TopicNames } from "../topic-names.ts";
+
+/** An acknowledged event with its bytes. */
+export interface AckedEvent {
+  readonly offset: bigint;
+  readonly event: BusEvent;
+  readonly bytes: Uint8Array;
+}
+
+/** Events that an agent sees as they happen; the others are in its journal, or none of its business. */
+export const PROJECTED: ReadonlySet<string> = new Set([
+  "TaskAssigned", "EffectCommitted", "EffectCommittedInvalid", "EffectFailed", "EffectInDoubt", "EffectSettled",
+  "EffectAbandoned", "EffectAlreadyDone", "EffectRefused", "EffectContradicted", "ModelCallCompleted", "ModelCallFailed",
+  "SubtaskFinished", "StatementChecked", "CommandDeferred", "CommandRejected", "Diverged", "ChainDegraded", "ChainHalted",
+  "ChainResumed", "TaskCompleted", "TaskFailed",
+]);
+
+export interface ProjectorOptions {
+  readonly log: EventLog;
+  readonly codec: Codec;
+  readonly topics: TopicNames;
+  readonly partition: number;
+  readonly partitionCount: number;
+  readonly keyring: Keyring;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly owner: string;
+  readonly namespace: string;
+  /** Valid events of one chain from an offset on, up to (not including) another. */
+  journal(chainId: string, from: bigint, to: bigint): Promise<readonly AckedEvent[]>;
+  /** Where the chain's TaskSubmitted stands, null for a chain that is gone. */
+  submittedAt(chainId: string): bigint | null;
+  hasChildren(chainId: string): boolean;
+  /** Parent of a chain, open or closed; null where it has none. */
+  parentOf(chainId: string): { readonly chainId: string; readonly callId: string; readonly state: string } | null;
+}
+
+export interface Projector {
+  enqueue(events: readonly AckedEvent[]): void;
+  /** Answers a repeated command again, from the record. */
+  answerAgain(offset: bigint): void;
+  /** Events projected, exclusive. */
+  through(): bigint;
+  backlog(): number;
+  /** Starts over from an offset (after a load). */
+  reset(through: bigint): void;
+  stop(): Promise<void>;
+}
+
+type Task = { readonly kind: "event"; readonly acked: AckedEvent } | { readonly kind: "again"; readonly offset: bigint };
+
+const RETRY_MS = 50;
+
+export function createProjector(options: ProjectorOptions): Projector {
+  const own = { queue: [] as Task[], through: 0n, running: null as Promise<void> | null, stopped: false, run: 0 };
+
+  const publish = async (publications: readonly Publication[]): Promise<void> => {
+    let rest = publications;
+    while (rest.length > 0 && !own.stopped) {
+      const outcomes = await options.log.publish(rest);
+      // Unknown: sent again, since every receiver drops what it has seen. Refused cannot get better.
+      const again = rest.filter((_, index) => outcomes[index]?.kind === "unknown");
+      const refused = outcomes.filter((outcome) => outcome.kind === "refused").length;
+      if (refused > 0) options.logger.error({ partition: options.partition }, `${refused} projected record(s) refused by the log`);
+      rest = again;
+      if (rest.length > 0) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  };
+
+  const work = async (run: number): Promise<void> => {
+    while (own.queue.length > 0 && !own.stopped && own.run === run) {
+      const batch = own.queue.splice(0, 256);
+      const publications: Publication[] = [];
+      for (const task of batch) publications.push(...(await publicationsOf(options, task)));
+      await publish(publications);
+      const last = batch.findLast((task) => task.kind === "event");
+      if (last?.kind === "event" && own.run === run && !own.stopped) own.through = last.acked.offset + 1n;
+    }
+  };
+  const kick = (): void => {
+    if (own.running !== null || own.stopped) return;
+    own.running = work(own.run)
+      .catch((error: unknown) => options.logger.error({ err: error, partition: options.partition }, "projection failed"))
+      .finally(() => {
+        own.running = null;
+        if (own.queue.length > 0) kick();
+      });
+  };
+
+  return {
+    enqueue: (events) => {
+      own.queue.push(...events.map((acked) => ({ kind: "event" as const, acked })));
+      kick();
+    },
+    answerAgain: (offset) => {
+      own.queue.push({ kind: "again", offset });
+      kick();
+    },
+    through: () => own.through,
+    backlog: () => own.queue.length,
+    reset: (through) => {
+      own.run += 1;
+      own.queue = [];
+      own.through = through;
+    },
+    stop: async () => {
+      own.stopped = true;
+      await own.running;
+    },
+  };
+}
+
+async function publicationsOf(options: ProjectorOptions, task: Task): Promise<readonly Publication[]> {
+  if (task.kind === "again") return answerOf(options, task.offset);
+  const { event } = task.acked;
+  switch (event.type) {
+    case "TaskAssigned":
+      return assignmentOf(options, task.acked, event);
+    case "TaskSent":
+      return [childTask(options, event)];
+    case "ChainHalted":
+      return [...inbox(options, task.acked), ...haltOfChildren(options, event)];
+    case "TaskCompleted":
+    case "TaskFailed":
+      return [...inbox(options, task.acked), ...reportOf(options, task.acked)];
+    case "TaskAlreadyKnown":
+      return knownChild(options, event);
+    default:
+      return PROJECTED.has(event.type) ? inbox(options, task.acked) : [];
+  }
+}
+
+function inbox(options: ProjectorOptions, acked: AckedEvent, more: Readonly<Record<string, string>> = {}): Publication[] {
+  const { event, bytes } = acked;
+  if (event.meta.agent === "" || event.meta.chainId === "") return [];
+  const headers = { [HEADER.type]: event.type, [HEADER.source]: event.meta.eventId, ...more };
+  const record: NewRecord = { key: event.meta.chainId, value: bytes, headers };
+  return [{ topic: options.topics.inbox(event.meta.agent), partition: options.partition, record }];
+}
+
+const isJournalled = (event: BusEvent): boolean => event.type === "TaskSubmitted" || "callId" in event;
+
+async function assignmentOf(
+  options: ProjectorOptions,
+  acked: AckedEvent,
+  event: MessageOf<"TaskAssigned">,
+): Promise<readonly Publication[]> {
+  const from = options.submittedAt(event.meta.chainId);
+  const events = from === null ? [] : await options.journal(event.meta.chainId, from, acked.offset);
+  const journal = events.filter((found) => isJournalled(found.event) && !isNotice(found.event));
+  const journalHeader = { [HEADER.journal]: String(event.incarnation) };
+  const target = event.agent;
+  const records = journal.flatMap((found) => inbox(options, withAgent(found, target), journalHeader));
+  return [...inbox(options, acked, { [HEADER.journalCount]: String(records.length) }), ...records];
+}
+
+/** Deferrals and rejections are talk about commands, not part of what happened to the chain. */
+const isNotice = (event: BusEvent): boolean => event.type === "CommandDeferred" || event.type === "CommandRejected";
+
+function withAgent(acked: AckedEvent, agent: string): AckedEvent {
+  const { event } = acked;
+  return { ...acked, event: { ...event, meta: { ...event.meta, agent } } };
+}
+
+async function answerOf(options: ProjectorOptions, offset: bigint): Promise<readonly Publication[]> {
+  const delivered = options.log.read(options.topics.events, options.partition, { from: offset, to: offset + 1n });
+  for await (const { records } of delivered) {
+    const record = records[0];
+    if (record === undefined) continue;
+    const decoded = options.codec.decode(record.value, "event");
+    if (decoded.ok && record.value !== null) {
+      return inbox(options, { offset, event: decoded.message, bytes: record.value });
+    }
+  }
+  return [];
+}
+
+interface GatewayCommand {
+  readonly type: "SubmitTask" | "ReportSubtask";
+  readonly chainId: string;
+  readonly lineage: readonly string[];
+  readonly correlationId: string;
+  readonly causationId: string;
+  readonly traceparent: string;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+function gatewayCommand(options: ProjectorOptions, made: GatewayCommand): Publication {
+  const { codec, topics, keyring, clock, owner } = options;
+  const partition = partitionOf(made.chainId, options.partitionCount);
+  const { chainId, lineage, correlationId, causationId, traceparent } = made;
+  const eventId = `${owner}/${causationId}`;
+  const { namespace } = options;
+  const atMs = clock.nowMs();
+  const meta = metaWith({ eventId, atMs, chainId, lineage, correlationId, causationId, traceparent, namespace });
+  const value = codec.encode(made.type, { meta, ...made.body } as never);
+  const key = keyring.commandKey("gateway");
+  const position = { topic: topics.commands, partition, chainId: made.chainId, incarnation: 0, sequence: 0, value };
+  const auth = key === null ? "" : signCommand(key, position);
+  const headers = { [HEADER.type]: made.type, [HEADER.principal]: "gateway", [HEADER.auth]: auth };
+  return { topic: topics.commands, partition, record: { key: made.chainId, value, headers } };
+}
+
+/** The sub-task's own submission; its lineage is its parent's with itself at the end. */
+export function childTask(options: ProjectorOptions, event: MessageOf<"TaskSent">): Publication {
+  const { meta, childChainId, agent, input, deadlineAtMs, budgetTokens, callId } = event;
+  const body = {
+    taskKey: `${meta.chainId}/${event.step}`,
+    agent,
+    input,
+    deadlineAtMs,
+    maxSteps: 0,
+    budgetTokens,
+    parentChainId: meta.chainId,
+    parentCallId: callId,
+  };
+  const { correlationId, traceparent, eventId } = meta;
+  const lineage = [...meta.lineage, childChainId];
+  return gatewayCommand(options, { type: "SubmitTask", chainId: childChainId, lineage, correlationId, causationId: eventId, traceparent, body });
+}
+
+function report(options: ProjectorOptions, ended: BusEvent, offset: string): readonly Publication[] {
+  const { meta } = ended;
+  const parent = options.parentOf(meta.chainId);
+  if (parent === null) return [];
+  const isDone = ended.type === "TaskCompleted";
+  const state = isDone ? "completed" : "failed";
+  const output = isDone ? ended.output : ended.type === "TaskFailed" ? JSON.stringify({ code: ended.code, reason: ended.reason }) : "";
+  const body = { parentCallId: parent.callId, childChainId: meta.chainId, state, output, childOffset: offset };
+  const { correlationId, traceparent, eventId } = meta;
+  return [
+    gatewayCommand(options, { type: "ReportSubtask", chainId: parent.chainId, lineage: [], correlationId, causationId: eventId, traceparent, body }),
+  ];
+}
+
+const reportOf = (options: ProjectorOptions, acked: AckedEvent): readonly Publication[] =>
+  report(options, acked.event, acked.offset.toString());
+
+/** A child that is asked for again and has ended: its report is sent again. */
+async function knownChild(options: ProjectorOptions, event: MessageOf<"TaskAlreadyKnown">): Promise<readonly Publication[]> {
+  if (event.outcomeOffset === "" || options.parentOf(event.meta.chainId) === null) return [];
+  const offset = BigInt(event.outcomeOffset);
+  for await (const { records } of options.log.read(options.topics.events, options.partition, { from: offset, to: offset + 1n })) {
+    const decoded = options.codec.decode(records[0]?.value ?? null, "event");
+    if (decoded.ok) return report(options, decoded.message, event.outcomeOffset);
+  }
+  return [];
+}
+
+/** A chain halted by a rule also halts its descendants, in whatever partition: by a directive, named by its cause. */
+function haltOfChildren(options: ProjectorOptions, event: MessageOf<"ChainHalted">): readonly Publication[] {
+  if (event.directive !== "" || !options.hasChildren(event.meta.chainId)) return [];
+  return [haltDirective(options, event)];
+}
+
+export function haltDirective(options: ProjectorOptions, event: MessageOf<"ChainHalted">): Publication {
+  const { codec, topics, keyring, owner } = options;
+  const scope = `chain:${event.meta.chainId}`;
+  const principal = `gateway:${owner}`;
+  const meta = { ...event.meta, causationId: event.meta.eventId, progress: null, commandSeq: 0, streamSeq: 0 };
+  const reason = `${event.rule}: ${event.reason}`;
+  const body = { scope, reason, by: principal, rule: event.rule, cause: event.meta.eventId };
+  const value = codec.encode("Halt", { meta, ...body });
+  const sig = keyring.signOrder({ topic: topics.directives, principal, value });
+  const headers = { [HEADER.type]: "Halt", [HEADER.principal]: principal, [HEADER.sig]: sig };
+  return { topic: topics.directives, partition: 0, record: { key: scope, value, headers } };
+}

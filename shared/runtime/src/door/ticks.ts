@@ -1,0 +1,92 @@
+/** What the passing of time means to a partition: timers, the door, chains without a sign of life. It only makes
+ * inputs; the decisions are recorded ones (PROTOCOL 6.3, 6.4, 8.2, 9). */
+import type { InheritedCall, Input, PartitionState } from "@busbar/policy";
+import type { OwnerOptions } from "./owner-options.ts";
+
+export interface Ticking {
+  /** When this owner loaded, wall ms: what was silent before is not held against anyone. */
+  readonly loadedMs: number;
+  /** Chains whose reassignment waits in the queue, by incarnation. */
+  readonly reassigning: Map<string, number>;
+  /** Sub-tasks that were asked for again: when next, and how long to wait then. */
+  readonly asked: Map<string, { readonly nextMs: number; readonly waitMs: number }>;
+  /** Our clock minus the broker's, at the last answer, ms. */
+  skewMs: number;
+  nextLifeMs: number;
+}
+
+export function newTicking(loadedMs: number): Ticking {
+  return { loadedMs, reassigning: new Map(), asked: new Map(), skewMs: 0, nextLifeMs: 0 };
+}
+
+export function inputsOfTick(options: OwnerOptions, state: PartitionState, ticking: Ticking): readonly Input[] {
+  const nowMs = options.clock.nowMs();
+  const inputs: Input[] = [...doorInputs(options, state, ticking, nowMs)];
+  if (hasDueTimer(state, nowMs)) inputs.push({ kind: "tick" });
+  if (nowMs < ticking.nextLifeMs) return inputs;
+  ticking.nextLifeMs = nowMs + options.settings.lifeBoundMs / 6;
+  inputs.push(...lifelessChains(options, state, ticking, nowMs));
+  return inputs;
+}
+
+function doorInputs(options: OwnerOptions, state: PartitionState, ticking: Ticking, nowMs: number): readonly Input[] {
+  const { settings, life, partition } = options;
+  const found = life.supervisor(partition);
+  const isClockOff = Math.abs(ticking.skewMs) > settings.clockBoundMs;
+  const isFresh = found !== null && nowMs - found.atMs <= settings.heartbeatStaleMs;
+  if (state.door === "open") {
+    if (isClockOff) return [{ kind: "degrade", reason: `our clock is ${ticking.skewMs} ms from the broker's` }];
+    if (!isFresh) return [{ kind: "degrade", reason: `no supervisor heartbeat for ${settings.heartbeatStaleMs} ms` }];
+    return [];
+  }
+  if (!isFresh || isClockOff || state.claim === null || state.policy === null) return [];
+  const { beat, atMs } = found;
+  const knowsClaim = BigInt(beat.eventsThrough) > BigInt(state.claim.offset);
+  const isApplied = BigInt(state.through) >= BigInt(beat.directivesEnd) && BigInt(state.through) >= options.directives.end();
+  if (!knowsClaim || !isApplied || !options.isMember()) return [];
+  const { supervisor, eventsThrough, directivesEnd } = beat;
+  return [{ kind: "open", opening: { supervisor, heartbeatAtMs: atMs, eventsThrough, directivesEnd } }];
+}
+
+function hasDueTimer(state: PartitionState, nowMs: number): boolean {
+  for (const chain of Object.values(state.chains)) {
+    if (chain.halted !== null) continue;
+    if (chain.deadlineAtMs > 0 && chain.deadlineAtMs <= nowMs) return true;
+    if (state.door !== "open") continue;
+    for (const call of Object.values(chain.calls)) {
+      if (call.status === "in-doubt" && call.settleAtMs > 0 && call.settleAtMs <= nowMs) return true;
+    }
+  }
+  return false;
+}
+
+/** Chains that no process of a living agent says it runs. Where the whole agent is silent there is nobody to assign to. */
+function lifelessChains(options: OwnerOptions, state: PartitionState, ticking: Ticking, nowMs: number): readonly Input[] {
+  const { life, settings } = options;
+  const inputs: Input[] = [];
+  for (const chain of Object.values(state.chains)) {
+    const { chainId, incarnation, agent } = chain;
+    if (incarnation === 0 || chain.halted !== null || ticking.reassigning.get(chainId) === incarnation) continue;
+    if (nowMs - life.agentSeenMs(agent) > settings.lifeBoundMs / 2) continue;
+    const lastMs = Math.max(life.chainSeenMs(chainId, incarnation), chain.assignedAtMs, ticking.loadedMs);
+    if (nowMs - lastMs <= settings.lifeBoundMs) continue;
+    ticking.reassigning.set(chainId, incarnation);
+    inputs.push({ kind: "reassign", chainId, reason: `no sign of life for ${settings.lifeBoundMs} ms` });
+  }
+  return inputs;
+}
+
+/** Open tool calls that this process does not run: a former owner admitted them. */
+export function inheritedCalls(
+  state: PartitionState,
+  isRunning: (admitted: string, callId: string) => boolean,
+): readonly InheritedCall[] {
+  const inherited: InheritedCall[] = [];
+  for (const { chainId, calls } of Object.values(state.chains)) {
+    for (const [callId, call] of Object.entries(calls)) {
+      if (call.kind !== "tool" || call.status !== "open" || isRunning(call.admitted, callId)) continue;
+      inherited.push({ chainId, callId });
+    }
+  }
+  return inherited;
+}

@@ -1,0 +1,165 @@
+/**
+ * Feeds: what one process reads once and all its partitions use: the directives in total order, the latest heartbeats
+ * of supervisors, the signs of life of agents. Each has its own follower, so no data can delay a halt.
+ */
+import { type AppliedDirective, type BusDirective, HEADER, type MessageOf } from "@busbar/events";
+import type { Codec } from "@busbar/events/codec";
+import { canonicalJson } from "@busbar/kernel";
+import type { EventLog, Follower, StoredRecord } from "@busbar/log";
+import type { Logger } from "@busbar/telemetry";
+import type { Clock, Keyring } from "./ports.ts";
+
+export interface FeedOptions {
+  readonly log: EventLog;
+  readonly codec: Codec;
+  readonly keyring: Keyring;
+  readonly topic: string;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** A directive as a partition applies it: scope, id, and the rest as canonical JSON. */
+export function appliedOf(offset: bigint, directive: BusDirective): AppliedDirective {
+  const { meta: _meta, type, ...body } = directive;
+  const scope = "scope" in directive ? directive.scope : "";
+  return { offset: offset.toString(), kind: type, scope, id: idOf(directive), detail: canonicalJson(body) };
+}
+
+function idOf(directive: BusDirective): string {
+  switch (directive.type) {
+    case "Halt":
+      return "";
+    case "Resume":
+      return directive.fence;
+    case "Freeze":
+    case "Unfreeze":
+      return directive.freezeId;
+    case "SetPolicy":
+      return directive.hash;
+    case "Grant":
+      return directive.grantId;
+    default:
+      return directive.key;
+  }
+}
+
+export interface DirectiveFeed {
+  /** Resolves when everything that was there at the start has been read. */
+  ready(): Promise<void>;
+  /** Directives from an offset on, and the position after the last one read. */
+  since(through: bigint): { readonly applied: readonly AppliedDirective[]; readonly through: bigint };
+  end(): bigint;
+  onChange(listener: () => void): () => void;
+  stop(): Promise<void>;
+}
+
+export async function createDirectiveFeed(options: FeedOptions): Promise<DirectiveFeed> {
+  const applied: AppliedDirective[] = [];
+  const listeners = new Set<() => void>();
+  const { end: target } = await options.log.offsets(options.topic, 0);
+  let through = 0n;
+  let markReady: () => void = () => undefined;
+  const ready = new Promise<void>((resolve) => (markReady = resolve));
+  if (target === 0n) markReady();
+  const follower: Follower = options.log.follow({
+    topic: options.topic,
+    partition: 0,
+    from: 0n,
+    onDelivery: ({ records, next }) => {
+      for (const record of records) {
+        const directive = verified(options, record);
+        if (directive !== null) applied.push(appliedOf(record.offset, directive));
+      }
+      through = next;
+      if (through >= target) markReady();
+      for (const listener of listeners) listener();
+    },
+    onProblem: (problem) => options.logger.warn({ problem: problem.kind }, "directives cannot be read"),
+  });
+  return {
+    ready: () => ready,
+    since: (from) => ({ applied: applied.filter((one) => BigInt(one.offset) >= from), through }),
+    end: () => through,
+    onChange: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    stop: () => follower.stop(),
+  };
+}
+
+/** Text in data never becomes an order: only what is signed by one who may order counts (PROTOCOL 4.2). */
+function verified(options: FeedOptions, record: StoredRecord): BusDirective | null {
+  const decoded = options.codec.decode(record.value, "directive");
+  const principal = record.headers[HEADER.principal] ?? "";
+  const sig = record.headers[HEADER.sig] ?? "";
+  const where = { offset: record.offset.toString(), principal };
+  if (!decoded.ok || record.value === null) {
+    options.logger.warn({ ...where, code: decoded.ok ? "" : decoded.code }, "directive that cannot be read: ignored");
+    return null;
+  }
+  if (options.keyring.isOrderSigned({ topic: options.topic, principal, value: record.value }, sig)) return decoded.message;
+  options.logger.warn(where, "directive that is not signed by one who may order: ignored");
+  return null;
+}
+
+export interface SupervisorBeat {
+  readonly beat: MessageOf<"SupervisorHeartbeat">;
+  /** Broker time of its append, ms. */
+  readonly atMs: number;
+}
+
+export interface LifeFeed {
+  /** The latest beat about an events partition. */
+  supervisor(partition: number): SupervisorBeat | null;
+  /** When the chain was last said to be run in this incarnation, by our clock; 0: never. */
+  chainSeenMs(chainId: string, incarnation: number): number;
+  /** When any process of the agent last gave a sign of life, by our clock; 0: never. */
+  agentSeenMs(agent: string): number;
+  agents(): readonly MessageOf<"AgentHeartbeat">[];
+  stop(): Promise<void>;
+}
+
+/** Signs of life older than this are forgotten, ms. */
+const FORGET_MS = 60_000;
+
+export async function createLifeFeed(options: FeedOptions): Promise<LifeFeed> {
+  const beats = new Map<number, SupervisorBeat>();
+  const chains = new Map<string, number>();
+  const agents = new Map<string, { readonly beat: MessageOf<"AgentHeartbeat">; readonly seenMs: number }>();
+  const { end } = await options.log.offsets(options.topic, 0);
+  const takeAgent = (beat: MessageOf<"AgentHeartbeat">, nowMs: number): void => {
+    agents.set(beat.instance, { beat, seenMs: nowMs });
+    for (const { chainId, incarnation } of beat.chains) chains.set(`${chainId} ${incarnation}`, nowMs);
+    if (chains.size < 100_000) return;
+    for (const [key, seenMs] of chains) if (nowMs - seenMs > FORGET_MS) chains.delete(key);
+  };
+  const follower = options.log.follow({
+    topic: options.topic,
+    partition: 0,
+    // What was said before this process lived is no sign of life.
+    from: end,
+    onDelivery: ({ records }) => {
+      const nowMs = options.clock.nowMs();
+      for (const record of records) {
+        const decoded = options.codec.decode(record.value, "heartbeat");
+        if (!decoded.ok) continue;
+        const { message } = decoded;
+        if (message.type === "AgentHeartbeat") takeAgent(message, nowMs);
+        else if (message.stream === "events") beats.set(message.partition, { beat: message, atMs: record.timestampMs });
+      }
+    },
+    onProblem: (problem) => options.logger.warn({ problem: problem.kind }, "heartbeats cannot be read"),
+  });
+  return {
+    supervisor: (partition) => beats.get(partition) ?? null,
+    chainSeenMs: (chainId, incarnation) => chains.get(`${chainId} ${incarnation}`) ?? 0,
+    agentSeenMs: (agent) => {
+      let seen = 0;
+      for (const { beat, seenMs } of agents.values()) if (beat.agent === agent) seen = Math.max(seen, seenMs);
+      return seen;
+    },
+    agents: () => [...agents.values()].map(({ beat }) => beat),
+    stop: () => follower.stop(),
+  };
+}

@@ -1,0 +1,222 @@
+/**
+ * A gateway: the doors of the partitions that the group gives to this process. Everything it needs comes in through
+ * its options, so the service, the embedded bus and the tests run the same one.
+ */
+import type { Codec } from "@busbar/events/codec";
+import { HEADER } from "@busbar/events";
+import { canonicalJson } from "@busbar/kernel";
+import type { EventLog, Membership } from "@busbar/log";
+import { type PartitionState, type Policy, policyHash } from "@busbar/policy";
+import type { Logger, Metrics } from "@busbar/telemetry";
+import { createCheckpointStore } from "./checkpoint.ts";
+import { DEFAULT_OWNER_SETTINGS, type OwnerOptions, type OwnerSettings } from "./door/owner-options.ts";
+import { PartitionOwner } from "./door/owner.ts";
+import { createDirectiveFeed, createLifeFeed, type DirectiveFeed, type LifeFeed } from "./feeds.ts";
+import type { Lifecycle } from "./loop.ts";
+import { metaWith } from "./meta.ts";
+import { type Clock, type Keyring, SYSTEM_CLOCK, type Toolbox } from "./ports.ts";
+import { createSchemaCheck } from "./schema-check.ts";
+import { topicNames, type TopicNames } from "./topic-names.ts";
+
+export interface GatewayOptions {
+  readonly log: EventLog;
+  readonly codec: Codec;
+  readonly toolbox: Toolbox;
+  readonly keyring: Keyring;
+  readonly policy: Policy;
+  /** Unique name of this process, as it stands in claims. */
+  readonly owner: string;
+  readonly prefix?: string;
+  readonly namespace?: string;
+  readonly codeVersion?: string;
+  readonly clock?: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly settings?: Partial<OwnerSettings>;
+}
+
+export interface DoorStatus {
+  readonly partition: number;
+  readonly lifecycle: Lifecycle;
+  readonly door: PartitionState["door"] | "none";
+  readonly reason: string;
+  readonly epoch: string;
+  readonly end: string;
+  readonly openChains: number;
+}
+
+/** A member whose last successful group heartbeat is older than this does not claim or open, ms. */
+const MEMBER_BOUND_MS = 2000;
+const BEAT_CHECK_MS = 100;
+
+export class Gateway {
+  readonly #options: GatewayOptions;
+  readonly #topics: TopicNames;
+  readonly #clock: Clock;
+  readonly #owners = new Map<number, PartitionOwner>();
+  /** Owners that were told to stop: a partition that comes back waits for its old owner's end. */
+  readonly #stopping = new Map<number, Promise<void>>();
+  #membership: Membership | null = null;
+  #feeds: { readonly directives: DirectiveFeed; readonly life: LifeFeed } | null = null;
+  #ownerOptions: Omit<OwnerOptions, "partition"> | null = null;
+  #assigned: ReadonlySet<number> = new Set();
+  #beats = { generation: -1, count: -1 };
+  #lastBeatMs = 0;
+  #timer: NodeJS.Timeout | null = null;
+  #isStopping = false;
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+    this.#topics = topicNames(options.prefix);
+    this.#clock = options.clock ?? SYSTEM_CLOCK;
+  }
+
+  async start(): Promise<void> {
+    const { log, codec, keyring, logger } = this.#options;
+    const clock = this.#clock;
+    const feed = { log, codec, keyring, logger, clock };
+    const directives = await createDirectiveFeed({ ...feed, topic: this.#topics.directives });
+    const life = await createLifeFeed({ ...feed, topic: this.#topics.heartbeats });
+    this.#feeds = { directives, life };
+    await directives.ready();
+    await this.#publishPolicy(directives);
+    this.#ownerOptions = await this.#buildOwnerOptions(directives, life);
+    this.#timer = setInterval(() => this.#watchBeats(), BEAT_CHECK_MS);
+    this.#membership = await log.join({
+      group: `${this.#options.prefix ?? "busbar"}.gateway`,
+      topics: [this.#topics.commands, this.#topics.control],
+      owned: () => this.#owned(),
+      onAssignment: (partitions) => this.#onAssignment(partitions),
+      onLost: (reason) => {
+        this.#assigned = new Set();
+        logger.warn({ reason }, "the group gave us up; what we hold we keep until a higher claim");
+      },
+    });
+  }
+
+  async #buildOwnerOptions(directives: DirectiveFeed, life: LifeFeed): Promise<Omit<OwnerOptions, "partition">> {
+    const { log, codec, toolbox, keyring, owner, logger, metrics } = this.#options;
+    return {
+      log,
+      codec,
+      toolbox,
+      keyring,
+      owner,
+      logger,
+      metrics,
+      directives,
+      life,
+      topics: this.#topics,
+      partitionCount: await log.partitionCount(this.#topics.events),
+      namespace: this.#options.namespace ?? "",
+      codeVersion: this.#options.codeVersion ?? "",
+      clock: this.#clock,
+      checkpoints: createCheckpointStore(log, this.#topics.checkpoints),
+      settings: { ...DEFAULT_OWNER_SETTINGS, ...this.#options.settings },
+      check: createSchemaCheck(),
+      isMember: () => this.#assigned.size > 0 && this.#clock.monotonicMs() - this.#lastBeatMs <= MEMBER_BOUND_MS,
+      onFailed: (partition) => logger.error({ partition }, "this partition stays shut until a person acts: npx busbar doctor"),
+    };
+  }
+
+  /** Puts our policy on the log unless it is the one in force: nothing decides before it is a record there. */
+  async #publishPolicy(directives: DirectiveFeed): Promise<void> {
+    const { codec, keyring, log, owner, policy, namespace } = this.#options;
+    const hash = policyHash(policy);
+    const inForce = directives.since(0n).applied.findLast((applied) => applied.kind === "SetPolicy");
+    if (inForce?.id === hash) return;
+    const principal = `gateway:${owner}`;
+    const meta = metaWith({ eventId: `${owner}/policy/${hash}`, atMs: this.#clock.nowMs(), namespace: namespace ?? "" });
+    const value = codec.encode("SetPolicy", { meta, hash, policy: canonicalJson(policy) });
+    const sig = keyring.signOrder({ topic: this.#topics.directives, principal, value });
+    const headers = { [HEADER.type]: "SetPolicy", [HEADER.principal]: principal, [HEADER.sig]: sig };
+    const publication = { topic: this.#topics.directives, partition: 0, record: { key: "policy", value, headers } };
+    // Said twice it is the same policy twice.
+    for (let isUnknown = true; isUnknown; ) {
+      const [outcome] = await log.publish([publication]);
+      if (outcome?.kind === "refused") throw outcome.error;
+      isUnknown = outcome?.kind !== "appended";
+    }
+  }
+
+  #owned(): readonly { readonly partition: number; readonly epoch: bigint }[] {
+    return [...this.#owners.values()].flatMap((owner) => {
+      const epoch = owner.epoch();
+      return epoch === null ? [] : [{ partition: owner.partition, epoch }];
+    });
+  }
+
+  #watchBeats(): void {
+    const beats = this.#membership?.heartbeats();
+    const isStatic = !this.#options.log.capabilities.groups;
+    if (beats === undefined && !isStatic) return;
+    const isNew = beats === undefined || beats.count !== this.#beats.count || beats.generation !== this.#beats.generation;
+    if (beats !== undefined) this.#beats = { ...beats };
+    if (isNew || isStatic) this.#lastBeatMs = this.#clock.monotonicMs();
+  }
+
+  #onAssignment(partitions: readonly number[]): void {
+    if (this.#isStopping) return;
+    this.#assigned = new Set(partitions);
+    this.#lastBeatMs = this.#clock.monotonicMs();
+    for (const [partition, owner] of this.#owners) {
+      if (!this.#assigned.has(partition)) this.#giveAway(partition, owner);
+    }
+    for (const partition of partitions) {
+      // Given back to its owner: nothing changes (PROTOCOL 3.2).
+      if (!this.#owners.has(partition)) void this.#take(partition);
+    }
+  }
+
+  #giveAway(partition: number, owner: PartitionOwner): void {
+    this.#owners.delete(partition);
+    const done = owner.stop({ release: true }).catch((error: unknown) => {
+      this.#options.logger.error({ err: error, partition }, "stopping an owner failed");
+    });
+    const ended = done.finally(() => {
+      if (this.#stopping.get(partition) === ended) this.#stopping.delete(partition);
+    });
+    this.#stopping.set(partition, ended);
+  }
+
+  async #take(partition: number): Promise<void> {
+    await this.#stopping.get(partition);
+    const options = this.#ownerOptions;
+    if (options === null || this.#isStopping || !this.#assigned.has(partition) || this.#owners.has(partition)) return;
+    const owner = new PartitionOwner({ ...options, partition });
+    this.#owners.set(partition, owner);
+    owner.start();
+  }
+
+  doors(): readonly DoorStatus[] {
+    return [...this.#owners.values()].map((owner) => {
+      const state = owner.state();
+      return {
+        partition: owner.partition,
+        lifecycle: owner.lifecycle(),
+        door: state?.door ?? "none",
+        reason: state?.doorReason ?? "loading",
+        epoch: owner.epoch()?.toString() ?? "",
+        end: state?.end ?? "",
+        openChains: state?.openChains ?? 0,
+      };
+    });
+  }
+
+  /** Every assigned partition is loaded. */
+  isReady(): boolean {
+    const owners = [...this.#owners.values()];
+    return this.#assigned.size > 0 && owners.length === this.#assigned.size && owners.every((one) => one.lifecycle() === "active");
+  }
+
+  /** Releases every partition, so that a successor claims at once. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    await Promise.all([...this.#owners.values()].map((owner) => owner.stop({ release: true })));
+    await Promise.all(this.#stopping.values());
+    if (this.#timer !== null) clearInterval(this.#timer);
+    await this.#membership?.leave();
+    await this.#feeds?.directives.stop();
+    await this.#feeds?.life.stop();
+  }
+}

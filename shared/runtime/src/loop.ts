@@ -1,0 +1,167 @@
+/**
+ * The one loop (after Kafka's coordinator runtime): per partition one state machine, its lifecycle a small table.
+ *
+ * P1 Nothing of one partition runs concurrently with itself: load, turn and unload never overlap.
+ * P2 A turn that says `lost` drops the memory: load comes again after a jittered wait, if the partition is still ours.
+ * P3 A state is entered only from the states that the table names; `failed` is left only by `closed`.
+ */
+import { assert, isBusbarError, reasonOf } from "@busbar/kernel";
+import type { Logger } from "@busbar/telemetry";
+
+export type Lifecycle = "initial" | "loading" | "active" | "failed" | "closed";
+
+const ENTERED_FROM: Readonly<Record<Lifecycle, readonly Lifecycle[]>> = {
+  initial: [],
+  loading: ["initial", "active"],
+  active: ["loading"],
+  failed: ["loading", "active"],
+  closed: ["initial", "loading", "active", "failed"],
+};
+
+/** `lost`: memory may no longer match the log. */
+export type TurnResult = "done" | "lost";
+
+export interface LoopWork {
+  readonly name: string;
+  /** Brings the memory up to the log. A fatal BusbarError fails the loop; anything else is tried again. */
+  load(): Promise<void>;
+  /** True while inputs wait. */
+  hasWork(): boolean;
+  /** Takes what waits, decides, commits. */
+  turn(): Promise<TurnResult>;
+  /** Whether the partition may be loaded (again) now; else it is asked again later. */
+  mayLoad(): boolean;
+  unload(): Promise<void>;
+}
+
+export interface LoopOptions {
+  readonly logger: Logger;
+  /** Lowest and highest wait before a load is tried again, ms. */
+  readonly reloadWaitMs?: readonly [number, number];
+  /** For tests: [0, 1). */
+  readonly random?: () => number;
+  readonly onState?: (state: Lifecycle) => void;
+}
+
+const RELOAD_WAIT_MS: readonly [number, number] = [20, 200];
+
+export class Loop {
+  readonly #work: LoopWork;
+  readonly #options: LoopOptions;
+  #lifecycle: Lifecycle = "initial";
+  #running: Promise<void> | null = null;
+  #isStopping = false;
+  #lostBy: string | null = null;
+
+  constructor(work: LoopWork, options: LoopOptions) {
+    this.#work = work;
+    this.#options = options;
+  }
+
+  state(): Lifecycle {
+    return this.#lifecycle;
+  }
+
+  /** True while a load or a turn runs. */
+  isTurning(): boolean {
+    return this.#running !== null;
+  }
+
+  start(): void {
+    this.#run(async () => {
+      await this.#load();
+      await this.#turns();
+    });
+  }
+
+  /** There may be work. Cheap; call it after every enqueue. */
+  poke(): void {
+    if (this.#lifecycle === "active") this.#run(() => this.#turns());
+  }
+
+  /** Memory is stale by other evidence (a higher claim was seen). */
+  lose(reason: string): void {
+    this.#lostBy ??= reason;
+    this.poke();
+  }
+
+  /** Ends after the turn at hand; `unload` has run when it resolves. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    await this.#running;
+    if (this.#lifecycle === "closed") return;
+    this.#enter("closed");
+    await this.#work.unload();
+  }
+
+  #enter(next: Lifecycle): void {
+    const from = this.#lifecycle;
+    assert(ENTERED_FROM[next].includes(from), `${this.#work.name}: ${from} -> ${next} is no transition`);
+    this.#lifecycle = next;
+    this.#options.onState?.(next);
+  }
+
+  #wait(): Promise<void> {
+    const [lowMs, highMs] = this.#options.reloadWaitMs ?? RELOAD_WAIT_MS;
+    const random = this.#options.random ?? Math.random;
+    return new Promise((resolve) => setTimeout(resolve, lowMs + random() * (highMs - lowMs)));
+  }
+
+  async #load(): Promise<void> {
+    if (this.#lifecycle !== "loading") this.#enter("loading");
+    while (!this.#isStopping) {
+      if (this.#work.mayLoad()) {
+        const result = await this.#tryLoad();
+        if (result === "failed") return this.#enter("failed");
+        if (result === "loaded") {
+          this.#lostBy = null;
+          if (!this.#isStopping) this.#enter("active");
+          return;
+        }
+      }
+      await this.#wait();
+    }
+  }
+
+  async #tryLoad(): Promise<"loaded" | "again" | "failed"> {
+    try {
+      await this.#work.load();
+      return "loaded";
+    } catch (error) {
+      this.#options.logger.warn({ err: error, loop: this.#work.name }, `load failed: ${reasonOf(error)}`);
+      // A log that contradicts our memory is for a person: this partition stays shut.
+      return isBusbarError(error) && error.disposition === "fatal" ? "failed" : "again";
+    }
+  }
+
+  async #turns(): Promise<void> {
+    while (!this.#isStopping && this.#lifecycle === "active") {
+      if (this.#lostBy === null && !this.#work.hasWork()) return;
+      const result = this.#lostBy === null ? await this.#safeTurn() : "lost";
+      if (result === "done") continue;
+      const reason = this.#lostBy ?? "an append was not acknowledged at its offset";
+      this.#options.logger.warn({ loop: this.#work.name, reason }, "memory dropped");
+      this.#enter("loading");
+      await this.#wait();
+      await this.#load();
+    }
+  }
+
+  async #safeTurn(): Promise<TurnResult> {
+    try {
+      return await this.#work.turn();
+    } catch (error) {
+      this.#options.logger.error({ err: error, loop: this.#work.name }, `turn failed: ${reasonOf(error)}`);
+      return "lost";
+    }
+  }
+
+  #run(task: () => Promise<void>): void {
+    if (this.#running !== null || this.#isStopping) return;
+    this.#running = task().finally(() => {
+      this.#running = null;
+      // What came in after the last look.
+      if (this.#lifecycle === "active" && (this.#work.hasWork() || this.#lostBy !== null)) this.#run(() => this.#turns());
+    });
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * Reading an events partition: the placement rule over raw records, then the codec. Gateway, supervisor and command
+ * line read through here, so that all of them see the same log.
+ */
+import {
+  type BusEvent,
+  HEADER,
+  initialPlacement,
+  type PartitionStart,
+  place,
+  type PlacementState,
+  type VoidReason,
+} from "@busbar/events";
+import type { Codec } from "@busbar/events/codec";
+import type { Delivery, StoredRecord, UnreadablePosition } from "@busbar/log";
+
+export type ReadEvent =
+  | { readonly kind: "event"; readonly offset: bigint; readonly event: BusEvent; readonly record: StoredRecord; readonly digest: string }
+  | { readonly kind: "void"; readonly offset: bigint; readonly reason: VoidReason; readonly record: StoredRecord | null }
+  /** Valid by its place, but not to be decoded: the log is broken or written by a newer version. */
+  | { readonly kind: "undecodable"; readonly offset: bigint; readonly reason: string; readonly record: StoredRecord };
+
+export interface PartitionReader {
+  /** In offset order; positions without a record count as void. */
+  read(delivery: Pick<Delivery, "records" | "unreadable">): readonly ReadEvent[];
+  placement(): PlacementState;
+}
+
+export function createPartitionReader(codec: Codec, start?: PartitionStart): PartitionReader {
+  let placement = initialPlacement(start);
+  const readOne = (position: StoredRecord | UnreadablePosition): ReadEvent => {
+    const record = "headers" in position ? position : null;
+    const placed = place(placement, { offset: position.offset, headers: record?.headers ?? null });
+    placement = placed.state;
+    if (placed.verdict === "void" || record === null) {
+      const reason = placed.verdict === "void" ? placed.reason : "unreadable";
+      return { kind: "void", offset: position.offset, reason, record };
+    }
+    const decoded = codec.decode(record.value, "event");
+    if (!decoded.ok) return { kind: "undecodable", offset: record.offset, reason: decoded.reason, record };
+    const digest = record.headers[HEADER.digest] ?? "";
+    return { kind: "event", offset: record.offset, event: decoded.message, record, digest };
+  };
+  return {
+    read: ({ records, unreadable }) => merged(records, unreadable).map(readOne),
+    placement: () => placement,
+  };
+}
+
+function merged(
+  records: readonly StoredRecord[],
+  unreadable: readonly UnreadablePosition[],
+): readonly (StoredRecord | UnreadablePosition)[] {
+  if (unreadable.length === 0) return records;
+  return [...records, ...unreadable].sort((left, right) => (left.offset < right.offset ? -1 : 1));
+}
