@@ -127,21 +127,29 @@ describe("the schema registry", () => {
   });
 
   test("a stranger's schema is refused before it is compiled [schemas:unknown-id]", async () => {
-    const bomb = {
-      type: "record",
-      name: "Bomb",
-      namespace: "evil",
-      fields: [{ name: "a", type: { type: "array", items: "null" } }],
-    };
+    const bombField = { name: "a", type: { type: "array", items: "null" } };
+    const bomb = { type: "record", name: "Bomb", namespace: "evil", fields: [bombField] };
     const decent = { type: "record", name: "Decent", namespace: "evil", fields: [{ name: "a", type: "string" }] };
-    const answers = [await register(bomb, "evil.Bomb"), await register(decent, "evil.Decent"), 999_999_999].map((id) =>
-      codec.resolveUnknown(id),
-    );
-    expect((await Promise.all(answers)).map((answer) => (answer.ok ? "" : `${answer.code} ${answer.reason}`))).toEqual([
-      expect.stringContaining("items of size zero"),
-      expect.stringContaining("evil.Decent is none of our records"),
-      "BUSBAR_SCHEMA_UNKNOWN the registry has no schema 999999999",
-    ]);
+    const json = JSON.stringify({ $schema: "http://json-schema.org/draft-07/schema#", type: "object" });
+    const lookup = registryLookup(url);
+    expect(await lookup(await register(bomb, "evil.Bomb"))).toEqual({
+      kind: "refused",
+      reason: "a: items of size zero",
+    });
+    const stranger = await register(decent, "evil.Decent");
+    expect(await lookup(stranger)).toEqual({ kind: "refused", reason: "evil.Decent is none of our records" });
+    const { id } = await client.register({ type: SchemaType.JSON, schema: json }, { subject: "evil.Json" });
+    expect(await lookup(id)).toEqual({ kind: "refused", reason: "it is no Avro schema" });
+    expect(await lookup(999_999_999)).toEqual({ kind: "absent" });
+    expect(await codec.resolveUnknown(stranger)).toMatchObject({ ok: false, code: "BUSBAR_SCHEMA_UNKNOWN" });
+  });
+
+  test("takes another compatibility when it is pushed with one [schemas:registered]", async () => {
+    const level = async (): Promise<unknown> => (await fetch(`${url}/config/dev.busbar.events.EffectSettled`)).json();
+    await pushSchemas(url, { compatibility: "BACKWARD_TRANSITIVE" });
+    expect(await level()).toEqual({ compatibilityLevel: "BACKWARD_TRANSITIVE" });
+    await pushSchemas(url, { compatibility: "FULL_TRANSITIVE" });
+    expect(await level()).toEqual({ compatibilityLevel: "FULL_TRANSITIVE" });
   });
 
   test("that is away is an error with its own code, and takes no decoding with it [schemas:offline-start]", async () => {

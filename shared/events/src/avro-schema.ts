@@ -71,7 +71,7 @@ export function selfContained(record: AvroRecord, shared: ReadonlyMap<string, Av
 }
 
 /** What decides how bytes are laid out: full names, field names and types. No docs, defaults or own properties. */
-export function canonicalForm(schema: AvroSchema): string {
+function canonicalForm(schema: AvroSchema): string {
   if (typeof schema === "string") return JSON.stringify(schema);
   if (isUnion(schema)) return `[${schema.map(canonicalForm).join(",")}]`;
   if (isArray(schema)) return `{"type":"array","items":${canonicalForm(schema.items)}}`;

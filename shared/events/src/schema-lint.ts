@@ -8,8 +8,7 @@
  */
 import { isJsonObject, type Json, type JsonObject } from "@busbar/kernel";
 
-export const SENSITIVITIES = ["public", "internal", "personal", "secret"] as const;
-export type Sensitivity = (typeof SENSITIVITIES)[number];
+const SENSITIVITIES = ["public", "internal", "personal", "secret"] as const;
 export type LintLevel = "shape" | "authored";
 
 const NAME = /^[A-Za-z_]\w{0,99}$/;

@@ -32,7 +32,7 @@ export function typeOfSubject(subject: string): MessageType | undefined {
 }
 
 /** A closed vocabulary of a top-level field. */
-export interface Vocabulary {
+interface Vocabulary {
   readonly field: string;
   readonly values: ReadonlySet<unknown>;
 }
