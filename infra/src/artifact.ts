@@ -45,7 +45,7 @@ export const REGISTRY: Artifact = {
 export interface FetchOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** A line for a person, about once a second while something is going on. */
-  onProgress?(line: string): void;
+  readonly onProgress?: (line: string) => void;
 }
 
 function folderName(artifact: Artifact): string {

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { type BrokerProbes, chooseBroker, describeChoice } from "./broker-choice.ts";
 
 const probes = (docker: boolean, jvm: boolean): BrokerProbes => ({
-  docker: () => Promise.resolve({ ok: docker, reason: docker ? "a Docker engine answers" : "no Docker engine answers" }),
+  docker: () =>
+    Promise.resolve({ ok: docker, reason: docker ? "a Docker engine answers" : "no Docker engine answers" }),
   jvm: () => Promise.resolve({ ok: jvm, reason: jvm ? "Java 17 is there" : "java is not on the PATH" }),
 });
 const unasked: BrokerProbes = {
@@ -27,7 +28,11 @@ describe("the ladder of brokers [infra:broker-choice]", () => {
   });
 
   it("takes the given brokers and asks nothing", async () => {
-    const env = { BUSBAR_BROKERS: "a:9092, b:9093", BUSBAR_REGISTRY_URL: "http://r/apis/ccompat/v7", BUSBAR_BROKER: "jvm" };
+    const env = {
+      BUSBAR_BROKERS: "a:9092, b:9093",
+      BUSBAR_REGISTRY_URL: "http://r/apis/ccompat/v7",
+      BUSBAR_BROKER: "jvm",
+    };
     const choice = await chooseBroker(env, unasked);
     expect(choice).toMatchObject({ kind: "given", forced: true, brokers: ["a:9092", "b:9093"] });
     expect(choice.registryUrl).toBe("http://r/apis/ccompat/v7");

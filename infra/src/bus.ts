@@ -30,7 +30,7 @@ export interface BusOptions {
   /** Client port of the broker; a free one when not given. */
   readonly port?: number;
   readonly env?: NodeJS.ProcessEnv;
-  onProgress(line: string): void;
+  readonly onProgress: (line: string) => void;
 }
 
 export interface Bus {
@@ -42,10 +42,10 @@ export interface Bus {
   /** It ran before. */
   readonly reused: boolean;
   /** Ends what this call started; its data stays. A bus that was given or ran before is left alone. */
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
-type Started = BusState & { stop(): Promise<void> };
+type Started = BusState & { readonly stop: () => Promise<void> };
 
 const nothing = () => Promise.resolve();
 

@@ -45,7 +45,7 @@ export interface ComposeOptions {
   readonly kafkaPort: number;
   readonly registryPort: number;
   readonly env: NodeJS.ProcessEnv;
-  onProgress(line: string): void;
+  readonly onProgress: (line: string) => void;
 }
 
 /** Runs docker to its end; what it says is quoted when it fails. Errors: BUSBAR_DOCKER_FAILED. */

@@ -38,7 +38,11 @@ export async function findJava(env: NodeJS.ProcessEnv = process.env): Promise<Ja
     output = (await run(command, ["-version"], { env, timeout: VERSION_TIMEOUT_MS })).stderr;
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
-    throw busbarError("BUSBAR_JAVA_MISSING", { reason: missing ? "java is not on the PATH" : `${command} does not run` }, error);
+    throw busbarError(
+      "BUSBAR_JAVA_MISSING",
+      { reason: missing ? "java is not on the PATH" : `${command} does not run` },
+      error,
+    );
   }
   const found = parseJavaVersion(output);
   if (found === null) throw busbarError("BUSBAR_JAVA_MISSING", { reason: `${command} does not tell its version` });

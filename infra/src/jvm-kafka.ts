@@ -40,7 +40,7 @@ export interface JvmKafkaOptions {
   readonly detached?: boolean;
   readonly timeoutMs?: number;
   readonly env?: NodeJS.ProcessEnv;
-  onProgress?(line: string): void;
+  readonly onProgress?: (line: string) => void;
 }
 
 export interface JvmKafka {
@@ -52,11 +52,11 @@ export interface JvmKafka {
   readonly pid: number;
   readonly marker: string;
   /** Ends it: SIGTERM, SIGKILL after 15 s. A temporary data folder goes too. */
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
   /** Sends a signal; after SIGKILL it resolves when the process has gone. The data stays. */
-  kill(signal: NodeJS.Signals): Promise<void>;
+  readonly kill: (signal: NodeJS.Signals) => Promise<void>;
   /** Starts it again on the same ports and data, ending it first if it runs. */
-  restart(): Promise<void>;
+  readonly restart: () => Promise<void>;
 }
 
 interface Installation {
@@ -80,7 +80,11 @@ async function format(plan: Plan, properties: string): Promise<void> {
   // The first character is fixed: an id that begins with a dash would be taken for an option.
   const clusterId = `B${randomBytes(16).toString("base64url").slice(1)}`;
   const tool = ["kafka.tools.StorageTool", "format", "--cluster-id", clusterId, "--config", properties];
-  const jvm = [...LEAN_JVM, `-Dlog4j2.configurationFile=${LOG_SETTINGS}`, `-Dbusbar.log=${path.join(plan.dataDir, "format.log")}`];
+  const jvm = [
+    ...LEAN_JVM,
+    `-Dlog4j2.configurationFile=${LOG_SETTINGS}`,
+    `-Dbusbar.log=${path.join(plan.dataDir, "format.log")}`,
+  ];
   try {
     const args = [...jvm, "-cp", path.join(plan.libs, "*"), ...tool];
     await run(plan.java.command, args, { env: plan.env, timeout: FORMAT_TIMEOUT_MS });

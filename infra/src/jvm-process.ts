@@ -41,7 +41,7 @@ export interface JvmProgram {
   /** Shared archive of loaded classes: used when it is there, written at the first clean stop when it is not. */
   readonly classArchive: string;
   readonly timeoutMs: number;
-  isReady(): Promise<boolean>;
+  readonly isReady: () => Promise<boolean>;
 }
 
 export interface JvmProcess {
@@ -50,9 +50,9 @@ export interface JvmProcess {
   /** Resolves when the process has gone. */
   readonly exited: Promise<void>;
   /** SIGTERM, then SIGKILL after 15 s. A temporary folder goes too, unless `keepData`. Idempotent. */
-  stop(how?: { readonly keepData: boolean }): Promise<void>;
+  readonly stop: (how?: { readonly keepData: boolean }) => Promise<void>;
   /** Sends a signal; after SIGKILL it resolves when the process has gone. */
-  kill(signal: NodeJS.Signals): Promise<void>;
+  readonly kill: (signal: NodeJS.Signals) => Promise<void>;
 }
 
 /** What is written beside the data about its process. */

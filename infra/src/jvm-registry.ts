@@ -27,7 +27,7 @@ export interface JvmRegistryOptions {
   readonly detached?: boolean;
   readonly timeoutMs?: number;
   readonly env?: NodeJS.ProcessEnv;
-  onProgress?(line: string): void;
+  readonly onProgress?: (line: string) => void;
 }
 
 export interface JvmRegistry {
@@ -37,11 +37,11 @@ export interface JvmRegistry {
   readonly dataDir: string;
   readonly pid: number;
   readonly marker: string;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
   /** Sends a signal; after SIGKILL it resolves when the process has gone. */
-  kill(signal: NodeJS.Signals): Promise<void>;
+  readonly kill: (signal: NodeJS.Signals) => Promise<void>;
   /** Starts it again on the same port and storage, ending it first if it runs. */
-  restart(): Promise<void>;
+  readonly restart: () => Promise<void>;
 }
 
 interface Plan {
@@ -86,7 +86,12 @@ function launch(plan: Plan): Promise<JvmProcess> {
       "-Djava.util.logging.manager=org.jboss.logmanager.LogManager",
     ],
     program: ["-jar", path.join(plan.folder, REGISTRY.needed)],
-    env: { ...plan.env, ...storageEnv(options.storage), QUARKUS_HTTP_HOST: "127.0.0.1", QUARKUS_HTTP_PORT: String(port) },
+    env: {
+      ...plan.env,
+      ...storageEnv(options.storage),
+      QUARKUS_HTTP_HOST: "127.0.0.1",
+      QUARKUS_HTTP_PORT: String(port),
+    },
     dataDir,
     temporary: options.dataDir === undefined,
     detached: options.detached ?? false,

@@ -36,7 +36,7 @@ export interface MavenRun {
   /** Folder that the goal writes to. */
   readonly output: string;
   readonly env: NodeJS.ProcessEnv;
-  onProgress(line: string): void;
+  readonly onProgress: (line: string) => void;
 }
 
 /** Errors: BUSBAR_MAVEN_MISSING, BUSBAR_MAVEN_FAILED. */
@@ -81,7 +81,8 @@ async function isWholeZip(file: string): Promise<boolean> {
 /** Errors: BUSBAR_MAVEN_FAILED when a jar below `folder` is cut off, or `needed` is not there. */
 export async function assertWhole(folder: string, needed: string, artifact: string): Promise<void> {
   const files = await readdir(folder, { recursive: true });
-  if (!files.includes(needed)) throw busbarError("BUSBAR_MAVEN_FAILED", { artifact, reason: `Maven brought no ${needed}` });
+  if (!files.includes(needed))
+    throw busbarError("BUSBAR_MAVEN_FAILED", { artifact, reason: `Maven brought no ${needed}` });
   for (const file of files.filter((name) => name.endsWith(".jar"))) {
     if (await isWholeZip(path.join(folder, file))) continue;
     const reason = `${path.basename(file)} is damaged; remove it from your local Maven repository (~/.m2/repository)`;

@@ -21,7 +21,9 @@ export async function probeJvm(env: NodeJS.ProcessEnv = process.env): Promise<Pr
   const reason = `Java ${version} is there`;
   if (isFetched(KAFKA, env)) return { ok: true, reason };
   const maven = await run("mvn", ["-v"], { env, timeout: MAVEN_TIMEOUT_MS }).catch(() => null);
-  return maven === null ? { ok: false, reason: `${reason}, but mvn is not` } : { ok: true, reason: `${reason} and so is Maven` };
+  return maven === null
+    ? { ok: false, reason: `${reason}, but mvn is not` }
+    : { ok: true, reason: `${reason} and so is Maven` };
 }
 
 /** Asks this machine. */

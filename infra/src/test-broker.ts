@@ -4,7 +4,6 @@
  *
  * Both are temporary: however the run ends (failure, Ctrl-C, kill), no process and no folder of theirs is left.
  */
-import type { TestProject } from "vitest/node";
 import { startJvmKafka } from "./jvm-kafka.ts";
 import { startJvmRegistry } from "./jvm-registry.ts";
 
@@ -21,12 +20,12 @@ export interface TestBroker {
   readonly brokers: string[];
   readonly registryUrl: string;
   /** Ends what was started here: nothing where both were given. Idempotent. */
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 export interface TestBrokerOptions {
   readonly env?: NodeJS.ProcessEnv;
-  onProgress?(line: string): void;
+  readonly onProgress?: (line: string) => void;
 }
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
@@ -36,33 +35,40 @@ export function testBrokerEnv(broker: TestBroker): Record<string, string> {
   return { BUSBAR_TEST_BROKERS: broker.brokers.join(","), BUSBAR_TEST_REGISTRY: broker.registryUrl };
 }
 
+type Stoppable = { readonly stop: () => Promise<void> } | null;
+
+/** Ends what was started, what is still starting included. */
+async function stopAll(starting: readonly Promise<Stoppable>[]): Promise<void> {
+  const started = await Promise.allSettled(starting);
+  await Promise.all(started.map(async (one) => (one.status === "fulfilled" ? one.value?.stop() : undefined)));
+}
+
 /** Starts what BUSBAR_TEST_BROKERS and BUSBAR_TEST_REGISTRY do not give, both at once. Errors: as the starts'. */
 export async function startTestBroker(options: TestBrokerOptions = {}): Promise<TestBroker> {
-  const env = options.env ?? process.env;
-  const common = { env, onProgress: options.onProgress ?? say };
-  const givenBrokers = env["BUSBAR_TEST_BROKERS"] || null;
-  const givenRegistry = env["BUSBAR_TEST_REGISTRY"] || null;
-  const kafka = givenBrokers === null ? startJvmKafka(common) : null;
-  const registry = givenRegistry === null ? startJvmRegistry({ ...common, storage: "memory" }) : null;
-  const stop = async () => {
-    const started = await Promise.allSettled([kafka, registry]);
-    await Promise.all(started.map((one) => (one.status === "fulfilled" ? one.value?.stop() : undefined)));
-  };
+  const { env = process.env, onProgress = say } = options;
+  const brokers = (env["BUSBAR_TEST_BROKERS"] ?? "").split(",").filter((broker) => broker !== "");
+  const registryUrl = env["BUSBAR_TEST_REGISTRY"] ?? "";
+  const kafka = brokers.length === 0 ? startJvmKafka({ env, onProgress }) : Promise.resolve(null);
+  const registry =
+    registryUrl === "" ? startJvmRegistry({ env, onProgress, storage: "memory" }) : Promise.resolve(null);
+  const stop = () => stopAll([kafka, registry]);
   try {
     const [broker, schemas] = await Promise.all([kafka, registry]);
-    return {
-      brokers: givenBrokers?.split(",") ?? [...(broker?.brokers ?? [])],
-      registryUrl: givenRegistry ?? schemas?.url ?? "",
-      stop,
-    };
+    return { brokers: [...(broker?.brokers ?? brokers)], registryUrl: schemas?.url ?? registryUrl, stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
+/** What vitest hands to a global set-up, as far as it is used here. */
+export interface ProvidingProject {
+  provide(name: "brokers", value: string[]): void;
+  provide(name: "registryUrl", value: string): void;
+}
+
 /** Vitest's global set-up: provides `brokers` and `registryUrl`; the returned function is its tear-down. */
-export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+export default async function setup(project: ProvidingProject): Promise<() => Promise<void>> {
   const broker = await startTestBroker();
   project.provide("brokers", broker.brokers);
   project.provide("registryUrl", broker.registryUrl);

@@ -34,7 +34,9 @@ describe("topics as data", () => {
 
   it("deletes nothing but heartbeats and compacts nothing but checkpoints", () => {
     const specs = topicSpecs(options);
-    const expire = specs.filter((spec) => spec.config["cleanup.policy"] === "delete" && spec.config["retention.ms"] !== "-1");
+    const expire = specs.filter(
+      (spec) => spec.config["cleanup.policy"] === "delete" && spec.config["retention.ms"] !== "-1",
+    );
     expect(expire.map((spec) => spec.name)).toEqual(["busbar.heartbeats"]);
     const compact = specs.filter((spec) => spec.config["cleanup.policy"] === "compact");
     expect(compact.map((spec) => spec.name)).toEqual(["busbar.checkpoints"]);

@@ -20,7 +20,7 @@ fi
 
 export interface Watchdog {
   /** The process is being ended in an orderly way: do nothing when we die. */
-  dismiss(): Promise<void>;
+  readonly dismiss: () => Promise<void>;
 }
 
 /** Guards `pid`; `temporary` is a folder that goes with it. */
