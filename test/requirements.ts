@@ -206,10 +206,6 @@ const PROMISES = {
     "schemas:family-checked": "a record of another family than the topic's is invalid",
     "schemas:unknown-value": "a value outside a vocabulary is read as unknown, never as another one",
     "schemas:poison-dead-lettered": "a bad record becomes a dead letter with bytes and reason, and the next good record is processed",
-    "schemas:encode-strict": "a missing, undeclared or wrong field throws before anything takes effect",
-    "schemas:offline-start": "all schemas and their ids are at hand without a registry",
-    "schemas:family-checked": "a record of another family than its topic's is invalid",
-    "schemas:unknown-value": "a value outside a closed vocabulary is read as UNKNOWN",
     "schemas:partition-frozen": "the partition of a chain id never changes between versions",
   },
   errors: {

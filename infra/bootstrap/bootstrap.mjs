@@ -19,7 +19,11 @@ export async function bootstrap(script, args) {
   try {
     const major = Number.parseInt(process.versions.node, 10);
     if (major < OLDEST_NODE) {
-      throw new BootstrapError(`Node ${process.versions.node} is too old`, `Node ${OLDEST_NODE} or newer starts Busbar, which brings its own Node 24`, "install Node 24 from https://nodejs.org and type the same command again");
+      throw new BootstrapError(
+        `Node ${process.versions.node} is too old`,
+        `Node ${OLDEST_NODE} or newer starts Busbar, which brings its own Node 24`,
+        "install Node 24 from https://nodejs.org and type the same command again",
+      );
     }
     await ensureInstalled(ROOT);
     if (!existsSync(script)) {

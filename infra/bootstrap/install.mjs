@@ -11,10 +11,19 @@ import { countPackages, stampInstalled, whyStale } from "./staleness.mjs";
 
 const DOWNLOAD_MB = 150;
 const PROGRESS_MS = 10_000;
-const ARGUMENTS = ["ci", "--ignore-scripts", "--include=dev", "--include=optional", "--no-audit", "--no-fund", "--loglevel=error"];
+const ARGUMENTS = [
+  "ci",
+  "--ignore-scripts",
+  "--include=dev",
+  "--include=optional",
+  "--no-audit",
+  "--no-fund",
+  "--loglevel=error",
+];
 
 /** What an outer npm says about itself and its script; an inner npm would take it for its own settings. */
-const OUTER_NPM = /^npm_(lifecycle_|package_|command$|node_execpath$|execpath$|config_(call|package|workspaces?|include_workspace_root|local_prefix|dry_run|omit|include|only|production|global|location|json|yes|ignore_scripts|prefer_offline)$)/i;
+const OUTER_NPM =
+  /^npm_(lifecycle_|package_|command$|node_execpath$|execpath$|config_(call|package|workspaces?|include_workspace_root|local_prefix|dry_run|omit|include|only|production|global|location|json|yes|ignore_scripts|prefer_offline)$)/i;
 
 /** Makes node_modules what the lockfile says; does nothing when it is so already. */
 export async function ensureInstalled(root) {
@@ -22,7 +31,9 @@ export async function ensureInstalled(root) {
   await withLock(join(root, ".busbar", "install.lock"), async () => {
     const reason = whyStale(root);
     if (reason === undefined) return;
-    process.stderr.write(`busbar: ${reason}; installing ${countPackages(root)} packages and Node 24 with npm ci (about ${DOWNLOAD_MB} MB to download, less with a warm npm cache)\n`);
+    process.stderr.write(
+      `busbar: ${reason}; installing ${countPackages(root)} packages and Node 24 with npm ci (about ${DOWNLOAD_MB} MB to download, less with a warm npm cache)\n`,
+    );
     const startedAt = Date.now();
     await npm(root);
     stampInstalled(root);
@@ -50,20 +61,26 @@ export function innerEnvironment(root, env = process.env) {
   const inner = Object.fromEntries(kept);
   const pathName = Object.keys(inner).find((name) => name.toUpperCase() === "PATH") ?? "PATH";
   const own = join(root, "node_modules");
-  inner[pathName] = (inner[pathName] ?? "").split(delimiter).filter((entry) => !entry.startsWith(own)).join(delimiter);
+  inner[pathName] = (inner[pathName] ?? "")
+    .split(delimiter)
+    .filter((entry) => !entry.startsWith(own))
+    .join(delimiter);
   return inner;
 }
 
 async function npm(root) {
   const [program, leading] = findNpm();
   const startedAt = Date.now();
-  const child = spawn(program, [...leading, ...ARGUMENTS], {
+  const child = spawn(program, leading.concat(ARGUMENTS), {
     cwd: root,
     env: innerEnvironment(root),
     stdio: ["ignore", process.stderr, process.stderr],
     shell: program.endsWith(".cmd"),
   });
-  const ticker = setInterval(() => process.stderr.write(`busbar: still installing (${seconds(startedAt)} s)\n`), PROGRESS_MS);
+  const ticker = setInterval(
+    () => process.stderr.write(`busbar: still installing (${seconds(startedAt)} s)\n`),
+    PROGRESS_MS,
+  );
   const stop = (signal) => child.kill(signal);
   process.on("SIGINT", stop).on("SIGTERM", stop);
   try {
@@ -79,11 +96,32 @@ async function npm(root) {
 }
 
 function failUnlessDone({ error, code, signal }, program) {
-  if (error?.code === "ENOENT") throw new BootstrapError("npm is missing", `${program} is not on the PATH`, "install Node with npm from https://nodejs.org and type the same command again");
+  if (error?.code === "ENOENT")
+    throw new BootstrapError(
+      "npm is missing",
+      `${program} is not on the PATH`,
+      "install Node with npm from https://nodejs.org and type the same command again",
+    );
   if (error !== undefined) throw new BootstrapError("npm did not start", error.message, "npm --version");
-  if (signal !== null) throw new BootstrapError("the installation was interrupted", `npm ci ended by ${signal}`, "type the same command again", 130);
-  if (code === 130 || code === 143) throw new BootstrapError("the installation was interrupted", `npm ci ended with ${code}`, "type the same command again", code);
+  if (signal !== null)
+    throw new BootstrapError(
+      "the installation was interrupted",
+      `npm ci ended by ${signal}`,
+      "type the same command again",
+      130,
+    );
+  if (code === 130 || code === 143)
+    throw new BootstrapError(
+      "the installation was interrupted",
+      `npm ci ended with ${code}`,
+      "type the same command again",
+      code,
+    );
   if (code !== 0) {
-    throw new BootstrapError(`npm ci failed (exit code ${code})`, "npm's own message is above; mostly the network, a proxy or the registry", "npm ping, then type the same command again");
+    throw new BootstrapError(
+      `npm ci failed (exit code ${code})`,
+      "npm's own message is above; mostly the network, a proxy or the registry",
+      "npm ping, then type the same command again",
+    );
   }
 }

@@ -39,7 +39,11 @@ export async function runOnNode(node, script, args) {
   });
   for (const name of SIGNALS) process.off(name, passOn);
   if (error !== undefined) {
-    throw new BootstrapError(`${node} does not run`, error.message, "install Node 24 from https://nodejs.org, remove node_modules and type the same command again");
+    throw new BootstrapError(
+      `${node} does not run`,
+      error.message,
+      "install Node 24 from https://nodejs.org, remove node_modules and type the same command again",
+    );
   }
   if (signal === null) process.exitCode = code;
   else process.kill(process.pid, signal);

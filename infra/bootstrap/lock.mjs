@@ -25,7 +25,11 @@ export async function withLock(path, work) {
     if (!told) process.stderr.write("busbar: another process is installing; waiting for it\n");
     told = true;
     if (Date.now() - startedAt > WAIT_MS_MAX) {
-      throw new BootstrapError("another installation does not end", `${path} is held by process ${holder(path)}`, `stop that process, or remove ${path}`);
+      throw new BootstrapError(
+        "another installation does not end",
+        `${path} is held by process ${holder(path)}`,
+        `stop that process, or remove ${path}`,
+      );
     }
     await wait(POLL_MS);
   }

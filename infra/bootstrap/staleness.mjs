@@ -21,7 +21,9 @@ function read(path) {
 }
 
 function hashOf(root) {
-  return createHash("sha256").update(read(join(root, WANTED)) ?? "").digest("hex");
+  return createHash("sha256")
+    .update(read(join(root, WANTED)) ?? "")
+    .digest("hex");
 }
 
 /** Why node_modules needs an installation, as the rest of a sentence; undefined when it does not. */
@@ -29,14 +31,18 @@ export function whyStale(root) {
   const installed = read(join(root, INSTALLED));
   if (installed === undefined) return "node_modules is missing or incomplete";
   if (read(join(root, STAMP)) === hashOf(root)) return undefined;
-  if (statSync(join(root, INSTALLED)).mtimeMs < statSync(join(root, WANTED)).mtimeMs) return "package-lock.json is newer than node_modules";
+  if (statSync(join(root, INSTALLED)).mtimeMs < statSync(join(root, WANTED)).mtimeMs)
+    return "package-lock.json is newer than node_modules";
   return hasEveryPackage(root, installed) ? undefined : "node_modules is not what package-lock.json says";
 }
 
 function hasEveryPackage(root, installed) {
   const present = JSON.parse(installed).packages ?? {};
   const wanted = JSON.parse(read(join(root, WANTED)) ?? "{}").packages ?? {};
-  return Object.entries(wanted).every(([path, entry]) => path === "" || entry.optional === true || entry.devOptional === true || present[path]?.version === entry.version);
+  return Object.entries(wanted).every(
+    ([path, entry]) =>
+      path === "" || entry.optional === true || entry.devOptional === true || present[path]?.version === entry.version,
+  );
 }
 
 /** Notes that node_modules now is what the lockfile says. */
@@ -48,5 +54,11 @@ export function stampInstalled(root) {
 export function countPackages(root, host = process) {
   const packages = Object.entries(JSON.parse(read(join(root, WANTED)) ?? "{}").packages ?? {});
   const fits = (list, value) => list === undefined || [list].flat().includes(value);
-  return packages.filter(([path, entry]) => path.includes("node_modules/") && entry.link !== true && fits(entry.os, host.platform) && fits(entry.cpu, host.arch)).length;
+  return packages.filter(
+    ([path, entry]) =>
+      path.includes("node_modules/") &&
+      entry.link !== true &&
+      fits(entry.os, host.platform) &&
+      fits(entry.cpu, host.arch),
+  ).length;
 }

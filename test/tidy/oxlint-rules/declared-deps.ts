@@ -10,7 +10,7 @@ import { ROOT } from "../layers.ts";
 import { type ImportRule, onImports } from "./on-imports.ts";
 
 /** Tests, and the file of a package that its tests share. */
-const TEST_SUPPORT = /(\.test|\/testing)\.ts$/u;
+const TEST_SUPPORT = /(\.test|\/testing)\.ts$|\/test\//u;
 const ROOT_TEST_TOOLS = new Set(["vitest", "fast-check", "@busbar/testkit"]);
 const BUILTIN = new Set(builtinModules);
 const manifests = new Map<string, ReadonlySet<string>>();
