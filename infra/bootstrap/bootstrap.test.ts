@@ -29,6 +29,7 @@ const SCRIPT = `
     let signals = 0;
     const count = (): void => {
       signals += 1;
+      process.stdout.write("signalled\\n");
       if (signals === 1) setTimeout(() => process.exit(40 + signals), 300);
     };
     process.on("SIGTERM", count).on("SIGINT", count);
@@ -84,6 +85,9 @@ async function ended(child: ChildProcess): Promise<Ended> {
   child.stderr?.on("data", (chunk: Buffer) => void (stderr += chunk.toString()));
   return new Promise((done) => child.once("close", (code, signal) => done({ code, signal, stdout, stderr })));
 }
+
+const printed = (child: ChildProcess, word: string): Promise<void> =>
+  new Promise((done) => child.stdout?.on("data", (chunk: Buffer) => chunk.includes(word) && done()));
 
 const run = (args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ended> =>
   ended(start(args, env));
@@ -180,10 +184,9 @@ describe("the script's end is ours", () => {
     async (signal) => {
       const child = start(["script.ts", "wait"]);
       const end = ended(child);
-      await new Promise<void>((ready) =>
-        child.stdout?.on("data", (chunk: Buffer) => chunk.includes("ready") && ready()),
-      );
+      await printed(child, "ready");
       child.kill(signal);
+      await printed(child, "signalled");
       child.kill(signal);
       expect(await end).toMatchObject({ code: 41, signal: null });
     },
