@@ -207,12 +207,25 @@ export class ChainRun {
     const recorded = this.#options.journal.calls.get(step);
     if (recorded === undefined) {
       // A step that was refused before it was recorded has an answer and no call.
-      if (!this.#answered.has(step)) this.#options.send(command(step));
+      if (!this.#answered.has(step) && !this.#sendStep(step, command, settle)) return;
     } else if (!isSameCall(recorded, shape)) {
       this.#diverge(step, describeCall(recorded), describeCall(shape));
       return;
     }
     this.#scheduler.poke();
+  }
+
+  /** What cannot be encoded takes no step: nothing of it reaches the log. */
+  #sendStep(step: number, command: (step: number) => RunCommand, settle: Pick<PendingCall, "reject">): boolean {
+    try {
+      this.#options.send(command(step));
+      return true;
+    } catch (thrown) {
+      this.#pending.delete(step);
+      this.#steps -= 1;
+      settle.reject(thrown instanceof Error ? thrown : new Error(reasonOf(thrown)));
+      return false;
+    }
   }
 
   #sayAside(shape: CallShape, command: (step: number) => RunCommand, settle: Pick<PendingCall, "resolve" | "reject">): void {

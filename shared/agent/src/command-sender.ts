@@ -16,7 +16,7 @@ import type { Timers } from "./timers.ts";
 export interface SenderOptions {
   readonly incarnation: number;
   /** Makes the record of a command: encoded, framed and authenticated. May throw for what can never be sent. */
-  encode(command: RunCommand | RequestJournalCommand, sequence: number): NewRecord;
+  encode(command: RunCommand, sequence: number): NewRecord;
   publish(records: readonly NewRecord[]): Promise<readonly AppendOutcome[]>;
   readonly timers: Pick<Timers, "after">;
   /** First pause before an unanswered command is sent again, in ms; doubles up to eight times as much. */
@@ -27,12 +27,9 @@ export interface SenderOptions {
   onPublished?(isTaken: boolean): void;
 }
 
-export type RequestJournalCommand = Pick<MessageOf<"RequestJournal">, "type" | "reason">;
-
 interface Kept {
   readonly sequence: number;
   readonly type: BusCommand["type"];
-  /** 0 where the command is no step. */
   readonly step: number;
   readonly record: NewRecord;
   /** Where the log has it, as far as we know; one per sending. */
@@ -47,19 +44,16 @@ export class CommandSender {
   readonly #options: SenderOptions;
   /** By ascending sequence. */
   readonly #kept = new Map<number, Kept>();
-  #nextSequence: number;
+  #nextSequence = 1;
   /** The next sequence to hand to the log. */
-  #cursor: number;
+  #cursor = 1;
   #isPublishing = false;
   #isStopped = false;
   #cancelTimer: (() => void) | null = null;
   #pauseFactor = 1;
 
-  /** `firstSequence` is 0 for a sender of the one command that stands outside of any run. */
-  constructor(options: SenderOptions, firstSequence: 0 | 1 = 1) {
+  constructor(options: SenderOptions) {
     this.#options = options;
-    this.#nextSequence = firstSequence;
-    this.#cursor = firstSequence;
   }
 
   /** Commands that the door has not shown to have consumed. */
@@ -67,12 +61,12 @@ export class CommandSender {
     return this.#kept.size;
   }
 
-  send(command: RunCommand | RequestJournalCommand): void {
+  send(command: RunCommand): void {
     if (this.#isStopped) return;
     const sequence = this.#nextSequence;
-    this.#nextSequence += 1;
     const record = this.#options.encode(command, sequence);
-    const step = "step" in command ? command.step : 0;
+    this.#nextSequence += 1;
+    const { step } = command;
     this.#kept.set(sequence, { sequence, type: command.type, step, record, offsets: new Set() });
     void this.#publish();
   }

@@ -1,0 +1,378 @@
+/**
+ * runAgent: an agent process (PROTOCOL 8). It reads its inbox and the directives, and writes commands and signs of life.
+ *
+ * A1 It runs a chain only under an assignment that it has received and committed, at most `maxChains` at once.
+ * A2 Every 500 ms one heartbeat vouches for what runs or waits here, and for nothing else; a lost partition's chains
+ *    are stopped and no longer vouched for.
+ * A3 An outcome of a chain that it does not run makes it ask for the journal, once until that is answered.
+ * A4 Whether something may be done next, the agent machine says.
+ */
+import { HEADER, parseEventId } from "@busbar/events";
+import type { Codec } from "@busbar/events/codec";
+import { reasonOf } from "@busbar/kernel";
+import type { EventLog, Membership, StoredRecord } from "@busbar/log";
+import { type Logger, SILENT_LOGGER } from "@busbar/telemetry";
+import { ChainHost, type HostPhase } from "./chain-host.ts";
+import type { InboxRecord } from "./chain-inbox.ts";
+import { commandRecord } from "./command-record.ts";
+import type { AgentDefinition } from "./define-agent.ts";
+import { DirectiveWatch, type Fence } from "./directive-watch.ts";
+import { createHeartbeat } from "./heartbeat.ts";
+import { JournalRequests } from "./journal-requests.ts";
+import { answerOf } from "./journal.ts";
+import { type AgentEvent, type AgentSnapshot, type AgentState, agentStateOf, canAgent, initialAgent, stepAgent } from "./machines/agent.ts";
+import { handlerOf } from "./machine-handler.ts";
+import { PartitionFeed } from "./partition-feed.ts";
+import { systemTimers, type Timers } from "./timers.ts";
+
+export interface RunAgentOptions {
+  readonly log: EventLog;
+  readonly codec: Codec;
+  readonly agent: AgentDefinition;
+  /** Of the topics; default `busbar`. */
+  readonly prefix?: string;
+  /** The agent's HMAC key. */
+  readonly key: Uint8Array;
+  /** Name of this process in heartbeats; unique. */
+  readonly instance: string;
+  readonly logger?: Logger;
+  readonly timers?: Timers;
+  /** Chains that run at once; above it they wait. Default 64. */
+  readonly maxChains?: number;
+  /** Default 500. */
+  readonly heartbeatMs?: number;
+  /** First pause before an unanswered command is sent again; default 3000. */
+  readonly answerTimeoutMs?: number;
+  /** How long a replay may fail to make a recorded call; default 10000. */
+  readonly stallMs?: number;
+  /** Default true. False: only the door stops this agent; for showing that it does. */
+  readonly obeysHalts?: boolean;
+}
+
+export interface AgentProcessState {
+  readonly state: AgentState;
+  readonly partitions: readonly number[];
+  readonly chains: readonly { readonly chainId: string; readonly incarnation: number; readonly phase: HostPhase }[];
+}
+
+export interface AgentProcess {
+  state(): AgentProcessState;
+  /** Stops chains and signs of life and leaves the group. What was running is assigned again by its owner. */
+  stop(): Promise<void>;
+}
+
+const ENDED_MAX = 20_000;
+/** An assignment whose journal stops coming in is no longer vouched for after this time. */
+const COLLECT_GRACE_MS = 3000;
+
+/** Joins the agent's group and runs its chains until `stop`. Rejects when the log cannot be reached at the start. */
+export async function runAgent(options: RunAgentOptions): Promise<AgentProcess> {
+  const runner = new AgentRunner(options);
+  await runner.start();
+  return { state: () => runner.state(), stop: () => runner.stop() };
+}
+
+class AgentRunner {
+  readonly #options: RunAgentOptions;
+  readonly #prefix: string;
+  readonly #timers: Timers;
+  readonly #logger: Logger;
+  readonly #inboxTopic: string;
+  readonly #group: string;
+  readonly #hosts = new Map<string, ChainHost>();
+  /** Chains that are over here, with their incarnation: late outcomes of theirs are no reason to ask. */
+  readonly #ended = new Map<string, number>();
+  readonly #feeds = new Map<number, PartitionFeed>();
+  /** Waiting hosts whose assignment is committed, in the order of their coming. */
+  readonly #startable = new Set<ChainHost>();
+  readonly #directives: DirectiveWatch;
+  readonly #requests: JournalRequests;
+  readonly #heartbeat: { stop(): Promise<void> };
+  #machine: AgentSnapshot = initialAgent();
+  #membership: Membership | null = null;
+  #running = 0;
+
+  constructor(options: RunAgentOptions) {
+    this.#options = options;
+    this.#prefix = options.prefix ?? "busbar";
+    this.#timers = options.timers ?? systemTimers;
+    this.#logger = (options.logger ?? SILENT_LOGGER).child({ agent: options.agent.name });
+    this.#inboxTopic = `${this.#prefix}.inbox.${options.agent.name}`;
+    this.#group = `${this.#prefix}.agent.${options.agent.name}`;
+    this.#requests = new JournalRequests({
+      timers: this.#timers,
+      pauseMs: options.answerTimeoutMs ?? 3000,
+      send: (partition, chainId, incarnation, reason) => this.#sendJournalRequest(partition, chainId, incarnation, reason),
+    });
+    this.#directives = new DirectiveWatch({
+      log: options.log,
+      codec: options.codec,
+      topic: `${this.#prefix}.directives`,
+      logger: this.#logger,
+      onFences: (standing, lifted) => {
+        this.#onFences(standing, lifted);
+      },
+    });
+    this.#heartbeat = createHeartbeat({
+      ...options,
+      prefix: this.#prefix,
+      timers: this.#timers,
+      logger: this.#logger,
+      everyMs: options.heartbeatMs ?? 500,
+      sign: () => this.#signOfLife(),
+      onBeat: () => {
+        for (const feed of this.#feeds.values()) feed.tick();
+      },
+    });
+  }
+
+  async start(): Promise<void> {
+    await this.#directives.start();
+    this.#membership = await this.#options.log.join({
+      group: this.#group,
+      topics: [this.#inboxTopic],
+      owned: () => [],
+      onAssignment: (partitions) => {
+        this.#onAssignment(partitions);
+      },
+      onLost: (reason) => {
+        this.#logger.warn({ reason }, "the agent's group is lost");
+        this.#onAssignment([]);
+        this.#step({ type: "log.lost" });
+      },
+    });
+  }
+
+  state(): AgentProcessState {
+    const chains = [...this.#hosts.values()].map(({ chainId, incarnation, phase }) => ({ chainId, incarnation, phase }));
+    return { state: agentStateOf(this.#machine), partitions: [...this.#feeds.keys()].toSorted((a, b) => a - b), chains };
+  }
+
+  async stop(): Promise<void> {
+    this.#step({ type: "stop" });
+    this.#requests.stop();
+    for (const host of this.#hosts.values()) host.stop("the agent process stops");
+    await Promise.all([...this.#feeds.values()].map((feed) => feed.stop()));
+    await this.#directives.stop();
+    await this.#membership?.leave();
+    await this.#heartbeat.stop();
+  }
+
+  get #obeysHalts(): boolean {
+    return this.#options.obeysHalts ?? true;
+  }
+
+  get #mayStart(): boolean {
+    return canAgent(this.#machine, { type: "chain.started" });
+  }
+
+  /** A4. Illegal events change nothing. */
+  #step(event: AgentEvent): void {
+    const before = this.#mayStart;
+    this.#machine = stepAgent(this.#machine, event);
+    if (!before && this.#mayStart) this.#startWaiting();
+  }
+
+  #signOfLife() {
+    const now = this.#timers.now();
+    const alive = [...this.#hosts.values()].filter((host) => host.isAlive(now, COLLECT_GRACE_MS));
+    const isStopped = agentStateOf(this.#machine) === "stopped";
+    const chains = isStopped ? [] : alive.map(({ chainId, incarnation }) => ({ chainId, incarnation }));
+    return { state: agentStateOf(this.#machine), chains };
+  }
+
+  #onAssignment(partitions: readonly number[]): void {
+    if (agentStateOf(this.#machine) === "stopped") return;
+    for (const [partition, feed] of this.#feeds) {
+      if (partitions.includes(partition)) continue;
+      this.#feeds.delete(partition);
+      void feed.stop();
+      for (const host of this.#hosts.values()) if (host.partition === partition) this.#drop(host);
+    }
+    for (const partition of partitions) if (!this.#feeds.has(partition)) this.#openFeed(partition);
+    this.#step({ type: "log.back" });
+  }
+
+  #onReach(isReachable: boolean): void {
+    if (isReachable && (agentStateOf(this.#machine) === "idle" || agentStateOf(this.#machine) === "working")) return;
+    this.#step({ type: isReachable ? "log.back" : "log.lost" });
+  }
+
+  /** Another process has the chain's partition now; its outcomes concern us no more, not even as an ended chain. */
+  #drop(host: ChainHost): void {
+    host.stop("the inbox partition is lost");
+    this.#hosts.delete(host.chainId);
+    this.#ended.delete(host.chainId);
+  }
+
+  #openFeed(partition: number): void {
+    const feed = new PartitionFeed({
+      log: this.#options.log,
+      logger: this.#logger,
+      group: this.#group,
+      topic: this.#inboxTopic,
+      partition,
+      onRecord: (record) => this.#onRecord(record),
+      onCommitted: () => {
+        for (const host of this.#hosts.values()) {
+          if (host.partition === partition && host.phase === "waiting") this.#startable.add(host);
+        }
+        this.#startWaiting();
+      },
+      commit: async (position) => {
+        await this.#membership?.commit(this.#inboxTopic, new Map([[partition, position]]));
+      },
+      onReach: (isReachable) => {
+        this.#onReach(isReachable);
+      },
+    });
+    this.#feeds.set(partition, feed);
+    const start = (): void => {
+      feed.start().catch((error: unknown) => {
+        if (this.#feeds.get(partition) !== feed) return;
+        this.#logger.warn({ partition, reason: reasonOf(error) }, "the inbox position could not be read; trying again");
+        this.#timers.after(1000, start);
+      });
+    };
+    start();
+  }
+
+  /** True when a chain became ready to start. */
+  #onRecord(record: StoredRecord): boolean {
+    const inbox = this.#readRecord(record);
+    if (inbox === null) return false;
+    const { chainId } = inbox.event.meta;
+    const host = this.#hosts.get(chainId) ?? this.#newHost(record.partition, inbox);
+    if (host !== null) {
+      const step = host.accept(inbox);
+      if (step === "ready") this.#requests.answered(chainId);
+      return step === "ready";
+    }
+    if (inbox.event.type === "CommandRejected" && inbox.event.commandType === "RequestJournal") this.#requests.answered(chainId);
+    const isOrphan = inbox.journal === null && answerOf(inbox) !== null && this.#isUnknown(chainId, inbox.event.meta.incarnation);
+    if (isOrphan) this.#requests.ask(record.partition, chainId, inbox.event.meta.incarnation, "an outcome came for a chain that does not run here");
+    return false;
+  }
+
+  /** Not one that ended here in this incarnation. */
+  #isUnknown(chainId: string, incarnation: number): boolean {
+    const ended = this.#ended.get(chainId);
+    return ended === undefined || ended < incarnation;
+  }
+
+  #readRecord(record: StoredRecord): InboxRecord | null {
+    const { headers, topic, partition, offset } = record;
+    const source = headers[HEADER.source] ?? "";
+    const position = parseEventId(source);
+    const decoded = this.#options.codec.decode(record.value, "event");
+    if (position === null || !decoded.ok) {
+      const reason = decoded.ok ? `source "${source}" is no event id` : decoded.reason;
+      this.#logger.warn({ topic, partition, offset: String(offset), reason }, "an inbox record cannot be read");
+      return null;
+    }
+    const journal = headers[HEADER.journal];
+    return {
+      source,
+      offset: position.offset,
+      event: decoded.message,
+      journal: journal === undefined ? null : Number(journal),
+      journalCount: Number(headers[HEADER.journalCount] ?? "1"),
+    };
+  }
+
+  /** A host for a chain that is being assigned; null for other records and for assignments that are over here. */
+  #newHost(partition: number, inbox: InboxRecord): ChainHost | null {
+    const { event, journal } = inbox;
+    const incarnation = journal ?? (event.type === "TaskAssigned" ? event.incarnation : 0);
+    const { chainId } = event.meta;
+    if (incarnation <= (this.#ended.get(chainId) ?? 0)) return null;
+    const { agent, key, codec, answerTimeoutMs, stallMs } = this.#options;
+    const recordOptions = { codec, key, prefix: this.#prefix, principal: `agent:${agent.name}` };
+    const host = new ChainHost({
+      chainId,
+      partition,
+      agent: agent.name,
+      handler: handlerOf(agent),
+      timers: this.#timers,
+      logger: this.#logger,
+      answerTimeoutMs: answerTimeoutMs ?? 3000,
+      stallMs: stallMs ?? 10_000,
+      obeysHalts: this.#obeysHalts,
+      encode: (command, sequence, from) => {
+        const meta = { ...from, sequence, agent: agent.name, atMs: this.#timers.now(), codeVersion: agent.version };
+        return commandRecord(recordOptions, from.partition, command, meta);
+      },
+      publish: (target, records) =>
+        this.#options.log.publish(records.map((record) => ({ topic: `${this.#prefix}.commands`, partition: target, record }))),
+      onPublished: (isTaken) => {
+        this.#onReach(isTaken);
+      },
+      onPhase: (changed, before) => {
+        this.#onPhase(changed, before);
+      },
+      requestJournal: (changed, reason) => {
+        this.#requests.ask(changed.partition, changed.chainId, changed.incarnation, reason);
+      },
+    });
+    this.#hosts.set(chainId, host);
+    return host;
+  }
+
+  #onPhase(host: ChainHost, before: HostPhase): void {
+    if (host.phase === "running") this.#running += 1;
+    if (before === "running") {
+      this.#running -= 1;
+      this.#step({ type: "chain.ended" });
+    }
+    if (host.phase === "ended" && this.#hosts.get(host.chainId) === host) {
+      this.#hosts.delete(host.chainId);
+      this.#remember(host);
+    }
+    if (before === "waiting") this.#startable.delete(host);
+    if (before === "running") this.#startWaiting();
+  }
+
+  #remember(host: ChainHost): void {
+    this.#ended.delete(host.chainId);
+    this.#ended.set(host.chainId, host.incarnation);
+    const oldest = this.#ended.keys().next().value;
+    if (this.#ended.size > ENDED_MAX && oldest !== undefined) this.#ended.delete(oldest);
+  }
+
+  /** Starts what waits, as far as machine, slots and fences allow. */
+  #startWaiting(): void {
+    for (const host of this.#startable) {
+      if (this.#running >= (this.#options.maxChains ?? 64) || !this.#mayStart) return;
+      const isFenced = this.#obeysHalts && this.#directives.covering(this.#options.agent.name, host.lineage) !== null;
+      if (isFenced) continue;
+      this.#startable.delete(host);
+      this.#step({ type: "chain.started" });
+      host.start();
+    }
+  }
+
+  /** A halt covers something, or one was lifted. */
+  #onFences(standing: readonly Fence[], lifted: Fence | null): void {
+    if (!this.#obeysHalts) return;
+    const { name } = this.#options.agent;
+    if (lifted !== null) this.#step({ type: "resume", scope: lifted.scope, fence: lifted.fence });
+    for (const { scope, fence } of standing) {
+      if (scope === "fleet" || scope === `agent:${name}`) this.#step({ type: "halt", scope, fence });
+    }
+    for (const host of this.#hosts.values()) {
+      const fence = host.phase === "running" ? this.#directives.covering(name, host.lineage) : null;
+      if (fence !== null) host.halt("BUSBAR_HALT_ACTIVE", `${fence.scope} is halted (fence ${fence.fence}): ${fence.reason}`);
+    }
+    this.#startWaiting();
+  }
+
+  async #sendJournalRequest(partition: number, chainId: string, incarnation: number, reason: string): Promise<void> {
+    const { codec, key, agent } = this.#options;
+    const recordOptions = { codec, key, prefix: this.#prefix, principal: `agent:${agent.name}` };
+    const meta = { chainId, incarnation, lineage: [chainId], agent: agent.name, sequence: 0, causationId: "", traceparent: "" };
+    const timed = { ...meta, atMs: this.#timers.now(), codeVersion: agent.version };
+    const record = commandRecord(recordOptions, partition, { type: "RequestJournal", reason }, timed);
+    await this.#options.log.publish([{ topic: `${this.#prefix}.commands`, partition, record }]);
+  }
+}
+

@@ -1,0 +1,83 @@
+/** The signs of life of an agent process: one record per beat, never two beats at once (PROTOCOL 8.2). */
+import type { ChainLife, Meta } from "@busbar/events";
+import { HEADER } from "@busbar/events";
+import type { Codec } from "@busbar/events/codec";
+import { reasonOf } from "@busbar/kernel";
+import type { EventLog } from "@busbar/log";
+import type { Logger } from "@busbar/telemetry";
+import type { AgentDefinition } from "./define-agent.ts";
+import type { Timers } from "./timers.ts";
+
+export interface HeartbeatOptions {
+  readonly log: EventLog;
+  readonly codec: Codec;
+  readonly agent: AgentDefinition;
+  readonly instance: string;
+  readonly prefix: string;
+  readonly timers: Timers;
+  readonly logger: Logger;
+  readonly everyMs: number;
+  /** What the next beat says. */
+  sign(): { readonly state: string; readonly chains: readonly ChainLife[] };
+  /** Called with each beat, before it is sent. */
+  onBeat(): void;
+}
+
+/** Beats from now on; `stop` sends a last one. */
+export function createHeartbeat(options: HeartbeatOptions): { stop(): Promise<void> } {
+  const { timers, everyMs } = options;
+  let isStopped = false;
+  let cancel: () => void = () => undefined;
+  const beat = async (): Promise<void> => {
+    const startedAtMs = timers.now();
+    options.onBeat();
+    await sendBeat(options);
+    if (isStopped) return;
+    const spentMs = Math.max(0, timers.now() - startedAtMs);
+    cancel = timers.after(Math.max(1, everyMs - spentMs), () => void beat());
+  };
+  cancel = timers.after(0, () => void beat());
+  return {
+    async stop() {
+      isStopped = true;
+      cancel();
+      await sendBeat(options);
+    },
+  };
+}
+
+async function sendBeat(options: HeartbeatOptions): Promise<void> {
+  const { log, codec, agent, instance, prefix, timers } = options;
+  const { state, chains } = options.sign();
+  const meta = metaOf(agent, prefix, instance, timers.now());
+  try {
+    const value = codec.encode("AgentHeartbeat", { meta, agent: agent.name, instance, state, chains, sentAtMs: meta.atMs });
+    const headers = { [HEADER.type]: "AgentHeartbeat", [HEADER.principal]: `agent:${agent.name}` };
+    await log.publish([{ topic: `${prefix}.heartbeats`, partition: 0, record: { key: instance, value, headers } }]);
+  } catch (error) {
+    // A missed beat is told by the next one that comes, or by none coming.
+    options.logger.warn({ reason: reasonOf(error) }, "a heartbeat could not be sent");
+  }
+}
+
+function metaOf(agent: AgentDefinition, prefix: string, instance: string, atMs: number): Meta {
+  return {
+    eventId: `${instance}:${atMs}`,
+    chainId: "",
+    lineage: [],
+    agent: agent.name,
+    incarnation: 0,
+    causationId: "",
+    correlationId: "",
+    traceparent: "",
+    atMs,
+    streamSeq: 0,
+    commandSeq: 0,
+    namespace: prefix,
+    replay: false,
+    policyHash: "",
+    codeVersion: agent.version,
+    claimCheck: null,
+    progress: null,
+  };
+}

@@ -1,0 +1,113 @@
+/**
+ * One inbox partition of an agent process: followed from its committed position, committed on receipt.
+ *
+ * F1 A chain is started only after the position behind its assignment is committed: so an assignment is taken by one
+ *    process, and one that died before it started is taken by the next (PROTOCOL 8.2).
+ * F2 Commits never overlap; what comes meanwhile goes with the next one. Without an assignment they wait for a tick.
+ */
+import { assert, reasonOf } from "@busbar/kernel";
+import type { Delivery, EventLog, Follower, FollowProblem, StoredRecord } from "@busbar/log";
+import type { Logger } from "@busbar/telemetry";
+
+export interface FeedOptions {
+  readonly log: EventLog;
+  readonly logger: Logger;
+  readonly group: string;
+  readonly topic: string;
+  readonly partition: number;
+  /** Handles one record; true when a chain became ready to start by it. */
+  onRecord(record: StoredRecord): boolean;
+  /** The position behind all ready chains is committed: they may start. */
+  onCommitted(): void;
+  commit(position: bigint): Promise<void>;
+  /** Whether the partition's log is within reach, as far as this follower sees. */
+  onReach(isReachable: boolean): void;
+}
+
+export class PartitionFeed {
+  readonly #options: FeedOptions;
+  #follower: Follower | null = null;
+  #next: bigint | null = null;
+  #committed: bigint | null = null;
+  #isCommitting = false;
+  #isStopped = false;
+
+  constructor(options: FeedOptions) {
+    this.#options = options;
+  }
+
+  /** Starts to follow. A failure to read the position leaves the partition unfollowed; `start` may be called again. */
+  async start(): Promise<void> {
+    const { log, group, topic, partition } = this.#options;
+    const committed = await log.committed(group, topic, partition);
+    const { low, end } = await log.offsets(topic, partition);
+    if (this.#isStopped) return;
+    // A committed position outside of the kept log (retention, a new topic): take what there is.
+    const from = committed === null || committed < low || committed > end ? low : committed;
+    this.#committed = committed;
+    this.#follower = log.follow({
+      topic,
+      partition,
+      from,
+      onDelivery: (delivery) => {
+        this.#onDelivery(delivery);
+      },
+      onProblem: (problem) => {
+        this.#onProblem(problem);
+      },
+    });
+  }
+
+  /** Commits what was received since the last commit. */
+  tick(): void {
+    void this.#commit();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#follower?.stop();
+  }
+
+  #onDelivery({ records, unreadable, next }: Delivery): void {
+    if (this.#isStopped) return;
+    const { logger, topic, partition } = this.#options;
+    for (const { offset, reason } of unreadable) {
+      logger.warn({ topic, partition, offset: String(offset), reason }, "an inbox position cannot be read");
+    }
+    let isReady = false;
+    for (const record of records) isReady = this.#options.onRecord(record) || isReady;
+    this.#next = next;
+    this.#options.onReach(true);
+    if (isReady) void this.#commit();
+  }
+
+  #onProblem(problem: FollowProblem): void {
+    const { logger, topic, partition } = this.#options;
+    if (problem.kind === "unreachable") {
+      this.#options.onReach(false);
+      return;
+    }
+    logger.error({ topic, partition, problem: problem.kind }, "the inbox was cut: following from what is kept");
+    void this.#follower?.stop().then(() => this.start());
+  }
+
+  async #commit(): Promise<void> {
+    if (this.#isCommitting || this.#isStopped) return;
+    this.#isCommitting = true;
+    try {
+      while (!this.#isStopped && this.#next !== null && this.#next !== this.#committed) {
+        const position = this.#next;
+        assert(this.#committed === null || position > this.#committed, "PartitionFeed: positions ascend");
+        await this.#options.commit(position);
+        this.#committed = position;
+      }
+      if (!this.#isStopped) this.#options.onCommitted();
+    } catch (error) {
+      // The next tick tries again; until then the chains behind it wait.
+      const { logger, topic, partition } = this.#options;
+      logger.warn({ topic, partition, reason: reasonOf(error) }, "the inbox position could not be committed");
+    } finally {
+      this.#isCommitting = false;
+    }
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * A project: `busbar.yaml` and the modules it names, as one thing. The policy that comes out is plain data with every
+ * default filled in; its hash names it on the log. What is wrong is said with file, place, reason and the next step.
+ */
+import { readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { busbarError, isBusbarError, reasonOf } from "@busbar/kernel";
+import { DEFAULT_BREAKER, DEFAULT_LIMITS, DEFAULT_RULES, DEFAULT_TOOL, type AgentPolicy, type Authority, type BreakerPolicy, type LimitsPolicy, type Policy, type RulesPolicy, type ToolPolicy } from "@busbar/policy";
+import { Ajv } from "ajv";
+import { LineCounter, parseDocument } from "yaml";
+import schema from "../../../../schemas/policy/busbar.schema.json" with { type: "json" };
+import type { AgentDefinition } from "../define-agent.ts";
+import type { ModelDefinition } from "../model.ts";
+import type { ToolDefinition } from "../tool.ts";
+import { toolManifest } from "../tool-manifest.ts";
+
+type ToolOverride = Partial<Pick<ToolPolicy, "attempts" | "timeoutMs" | "fireBoundMs" | "volatile">>;
+type Modules = Partial<Record<"tools" | "models" | "agents", readonly string[]>>;
+
+/** `busbar.yaml` after its schema accepted it. */
+export interface ProjectFile {
+  readonly version: 1;
+  readonly modules?: Modules;
+  readonly tools?: Readonly<Record<string, ToolOverride>>;
+  readonly agents: Readonly<Record<string, Partial<AgentPolicy>>>;
+  readonly rules?: Partial<RulesPolicy>;
+  readonly statements?: Readonly<Record<string, Partial<Authority> & Pick<Authority, "tool" | "refutedWhen">>>;
+  readonly breaker?: Partial<BreakerPolicy>;
+  readonly limits?: Partial<LimitsPolicy>;
+}
+
+export interface Project {
+  /** Absolute path of the file. */
+  readonly file: string;
+  readonly policy: Policy;
+  readonly tools: readonly ToolDefinition[];
+  readonly models: readonly ModelDefinition[];
+  readonly agents: readonly AgentDefinition[];
+}
+
+const invalid = (file: string, reason: string) => busbarError("BUSBAR_CONFIG_INVALID", { file, reason });
+const validate = new Ajv({ allErrors: false, strict: false }).compile<ProjectFile>(schema);
+
+/** Parses and checks the text of a `busbar.yaml`. Throws BUSBAR_CONFIG_INVALID with line and reason. */
+export function parseProjectFile(file: string, text: string): ProjectFile {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
+  const [fault] = document.errors;
+  if (fault !== undefined) {
+    const { line } = lines.linePos(fault.pos[0]);
+    throw invalid(`${file}:${line}`, (fault.message.split("\n")[0] ?? fault.message).trim());
+  }
+  const value: unknown = document.toJS({ maxAliasCount: 100 });
+  if (validate(value)) return value;
+  const [error] = validate.errors ?? [];
+  const path = (error?.instancePath ?? "").split("/").slice(1);
+  const node = document.getIn(path, true) as { readonly range?: readonly number[] } | undefined;
+  const line = lines.linePos(node?.range?.[0] ?? 0).line;
+  const extra = typeof error?.params["additionalProperty"] === "string" ? ` (${error.params["additionalProperty"]})` : "";
+  throw invalid(`${file}:${line}`, `${path.length === 0 ? "the file" : path.join(".")} ${error?.message ?? "is not valid"}${extra}`);
+}
+
+/** The policy of a checked file and the tools that its gateways load. Pure. */
+export function buildPolicy(file: string, project: ProjectFile, tools: readonly ToolDefinition[]): Policy {
+  const names = new Set(tools.map((tool) => tool.name));
+  for (const name of Object.keys(project.tools ?? {})) {
+    if (!names.has(name)) throw invalid(file, `tools.${name}: no module exports a tool of this name`);
+  }
+  const toolPolicies = tools.map((tool) => [tool.name, toolPolicy(tool, project.tools?.[tool.name] ?? {})] as const);
+  const agents = Object.entries(project.agents).map(
+    ([name, row]) => [name, { tools: row.tools ?? [], sends: row.sends ?? [], models: row.models ?? [] }] as const,
+  );
+  const statements = Object.entries(project.statements ?? {}).map(
+    ([subject, row]) => [subject, { tool: row.tool, args: row.args ?? {}, refutedWhen: row.refutedWhen }] as const,
+  );
+  for (const [subject, row] of statements) {
+    const tool = tools.find((one) => one.name === row.tool);
+    if (tool?.effect !== "read") throw invalid(file, `statements.${subject}: ${row.tool} is no tool with effect read`);
+  }
+  return {
+    version: 1,
+    tools: Object.fromEntries(toolPolicies),
+    agents: Object.fromEntries(agents),
+    statements: Object.fromEntries(statements),
+    rules: { ...DEFAULT_RULES, ...project.rules },
+    breaker: { ...DEFAULT_BREAKER, ...project.breaker },
+    limits: { ...DEFAULT_LIMITS, ...project.limits },
+  };
+}
+
+function toolPolicy(tool: ToolDefinition, override: ToolOverride): ToolPolicy {
+  const { name: _name, description: _description, ...manifest } = toolManifest(tool);
+  return { ...DEFAULT_TOOL, ...manifest, ...override } as ToolPolicy;
+}
+
+async function loadModules<T>(file: string, what: "tools" | "models" | "agents", paths: readonly string[]): Promise<readonly T[]> {
+  const loaded: T[] = [];
+  for (const path of paths) {
+    const module = await importModule(file, path);
+    const exported = module[what];
+    if (!Array.isArray(exported)) throw invalid(file, `modules.${what}: ${path} exports no array named ${what}`);
+    loaded.push(...(exported as T[]));
+  }
+  return loaded;
+}
+
+async function importModule(file: string, path: string): Promise<Readonly<Record<string, unknown>>> {
+  try {
+    return (await import(pathToFileURL(resolve(dirname(file), path)).href)) as Readonly<Record<string, unknown>>;
+  } catch (error) {
+    if (isBusbarError(error)) throw error;
+    throw busbarError("BUSBAR_CONFIG_INVALID", { file, reason: `${path} cannot be loaded: ${reasonOf(error)}` }, error);
+  }
+}
+
+/** Reads a project: file, modules, policy. Tools are loaded because the policy is made of their manifests. */
+export async function loadProject(path: string): Promise<Project> {
+  const file = resolve(path);
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    throw busbarError("BUSBAR_CONFIG_INVALID", { file, reason: `it cannot be read: ${reasonOf(error)}` }, error);
+  }
+  const parsed = parseProjectFile(file, text);
+  const { modules = {} } = parsed;
+  const tools = await loadModules<ToolDefinition>(file, "tools", modules.tools ?? []);
+  const models = await loadModules<ModelDefinition>(file, "models", modules.models ?? []);
+  const agents = await loadModules<AgentDefinition>(file, "agents", modules.agents ?? []);
+  for (const agent of agents) {
+    if (!Object.hasOwn(parsed.agents, agent.name)) throw invalid(file, `agents: ${agent.name} is exported by a module and not listed`);
+  }
+  return { file, policy: buildPolicy(file, parsed, tools), tools, models, agents };
+}
