@@ -1,2 +1,1 @@
 export * from "./event-log.ts";
-export * from "./locate-claim.ts";

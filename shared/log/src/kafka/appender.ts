@@ -20,7 +20,7 @@ export interface AppenderTarget {
 interface Call {
   readonly records: readonly NewRecord[];
   readonly bytes: number;
-  settle(outcome: AppendOutcome): void;
+  readonly settle: (outcome: AppendOutcome) => void;
 }
 
 const MAX_WAITING = 10_000;

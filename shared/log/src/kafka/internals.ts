@@ -55,13 +55,13 @@ interface Cluster {
 }
 interface RequestQueue {
   readonly pending: readonly unknown[];
-  scheduleCheckPendingRequests(): void;
+  scheduleCheckPendingRequests: (this: RequestQueue) => void;
 }
 
 const load = createRequire(import.meta.url);
 const modules = {
   Cluster: load("kafkajs/src/cluster") as new (options: unknown) => Cluster,
-  createLogger: (load("kafkajs/src/loggers") as { createLogger(options: unknown): unknown }).createLogger,
+  loggers: load("kafkajs/src/loggers") as { createLogger(options: unknown): unknown },
   requests: (load("kafkajs/src/protocol/requests") as { requests: { Fetch: unknown } }).requests,
   apiKeys: load("kafkajs/src/protocol/requests/apiKeys") as { Fetch: number },
   RequestQueue: load("kafkajs/src/network/requestQueue") as { prototype: RequestQueue },
@@ -90,7 +90,7 @@ export class BrokerLink {
     this.#sockets = sockets;
     this.#cluster = new modules.Cluster({
       ...config,
-      logger: modules.createLogger({ level: config.logLevel, logCreator: config.logCreator }),
+      logger: modules.loggers.createLogger({ level: config.logLevel, logCreator: config.logCreator }),
       // This layer retries by itself, with its own pace: a failure is to be seen at once.
       retry: { initialRetryTime: 50, maxRetryTime: 200, retries: 1 },
       metadataMaxAge: METADATA_MAX_AGE_MS,

@@ -197,7 +197,7 @@ class KafkaEventLog implements EventLog {
   }
 
   #newLink(): BrokerLink {
-    const sockets = new SocketSet();
+    const sockets = new SocketSet(this.#settings.route);
     return new BrokerLink(clientConfig(this.#settings, sockets), sockets);
   }
 }

@@ -16,7 +16,7 @@ import { clientConfig } from "./client-config.ts";
 import type { KafkaSettings } from "./options.ts";
 import { within } from "./producer.ts";
 import { SocketSet } from "./sockets.ts";
-import { Backoff } from "./wake.ts";
+import { Backoff } from "../wake.ts";
 
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 3_000;
@@ -77,8 +77,9 @@ export class KafkaMembership implements Membership {
   }
 
   #start(): void {
-    const sockets = new SocketSet();
-    const { settings, options } = { settings: this.#settings, options: this.#options };
+    const settings = this.#settings;
+    const options = this.#options;
+    const sockets = new SocketSet(settings.route);
     const consumer = new Kafka(clientConfig(settings, sockets)).consumer({
       groupId: options.group,
       partitionAssigners: [claimAssigner(() => options.owned(), { mode: settings.assignment })],

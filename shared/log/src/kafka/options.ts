@@ -34,10 +34,12 @@ export interface KafkaLogOptions {
    * `balanced`: a member keeps no more than its even share, so a new member takes some over. Default `claims`.
    */
   readonly assignment?: "claims" | "balanced";
+  /** Where to connect to instead of the address that a broker gives for itself: tunnels, and tests. */
+  readonly route?: (address: { readonly host: string; readonly port: number }) => { host: string; port: number };
 }
 
-export type KafkaSettings = Required<Omit<KafkaLogOptions, "logger" | "ssl" | "sasl">> &
-  Pick<KafkaLogOptions, "logger" | "ssl" | "sasl">;
+export type KafkaSettings = Required<Omit<KafkaLogOptions, Optional>> & Pick<KafkaLogOptions, Optional>;
+type Optional = "logger" | "ssl" | "sasl";
 
 export function kafkaSettings(options: KafkaLogOptions): KafkaSettings {
   return {
@@ -49,6 +51,7 @@ export function kafkaSettings(options: KafkaLogOptions): KafkaSettings {
     heartbeatIntervalMs: 500,
     replicationFactor: -1,
     assignment: "claims",
+    route: ({ host, port }) => ({ host, port }),
     ...options,
   };
 }

@@ -26,11 +26,12 @@ export interface BatchAnswer {
 }
 
 export class DisposableProducer {
-  readonly #sockets = new SocketSet();
+  readonly #sockets: SocketSet;
   readonly #producer: Producer;
   readonly #deadlineMs: number;
 
   private constructor(settings: KafkaSettings) {
+    this.#sockets = new SocketSet(settings.route);
     this.#deadlineMs = settings.appendDeadlineMs;
     this.#producer = new Kafka(clientConfig(settings, this.#sockets)).producer({
       idempotent: true,

@@ -17,7 +17,7 @@ export interface PublisherPorts {
 interface Waiting {
   readonly publication: Publication;
   readonly bytes: number;
-  settle(outcome: AppendOutcome): void;
+  readonly settle: (outcome: AppendOutcome) => void;
 }
 
 const MAX_RECORDS_PER_REQUEST = 1_024;

@@ -4,7 +4,7 @@ import type { Delivery } from "../event-log.ts";
 import type { FetchedPartition } from "./fetch-answer.ts";
 import type { BrokerLink } from "./internals.ts";
 import { decodeRecordSet } from "./record-batch.ts";
-import { Backoff } from "./wake.ts";
+import { Backoff } from "../wake.ts";
 
 export interface Range {
   readonly topic: string;

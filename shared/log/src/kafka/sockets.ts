@@ -7,6 +7,7 @@
 import type { ISocketFactory } from "kafkajs";
 import { connect as connectPlain, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
+import type { KafkaSettings } from "./options.ts";
 
 const KEEP_ALIVE_MS = 60_000;
 /** Errors of our own making carry this text, so that the log does not warn of them. */
@@ -14,7 +15,12 @@ export const DROPPED = "dropped by busbar";
 
 export class SocketSet {
   readonly #open = new Map<Socket, string>();
+  readonly #route: KafkaSettings["route"];
   #dead = false;
+
+  constructor(route: KafkaSettings["route"]) {
+    this.#route = route;
+  }
 
   get dead(): boolean {
     return this.#dead;
@@ -22,8 +28,9 @@ export class SocketSet {
 
   readonly factory: ISocketFactory = ({ host, port, ssl, onConnect }) => {
     if (this.#dead) throw new Error(DROPPED);
+    const to = this.#route({ host, port });
     const name = isIP(host) === 0 ? { servername: host } : {};
-    const socket = ssl ? connectTls({ host, port, ...name, ...ssl }, onConnect) : connectPlain({ host, port }, onConnect);
+    const socket = ssl ? connectTls({ ...to, ...name, ...ssl }, onConnect) : connectPlain(to, onConnect);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     socket.setNoDelay(true);
     this.#open.set(socket, `${host}:${port}`);

@@ -21,12 +21,13 @@ const MISSING_MS = 1_000;
 
 export class TopicCatalog {
   readonly #settings: KafkaSettings;
-  readonly #sockets = new SocketSet();
+  readonly #sockets: SocketSet;
   readonly #facts = new Map<string, Promise<TopicFacts>>();
   #admin: Promise<Admin> | null = null;
 
   constructor(settings: KafkaSettings) {
     this.#settings = settings;
+    this.#sockets = new SocketSet(settings.route);
   }
 
   async list(): Promise<readonly string[]> {

@@ -12,8 +12,8 @@ import type { FetchedPartition } from "./fetch-answer.ts";
 import type { BrokerLink, FetchTarget } from "./internals.ts";
 import type { KafkaSettings } from "./options.ts";
 import { decodeRecordSet } from "./record-batch.ts";
-import { Subscription, type Ticket } from "./subscription.ts";
-import { Wake } from "./wake.ts";
+import { Subscription, type Ticket } from "../subscription.ts";
+import { Wake } from "../wake.ts";
 
 export interface ReaderPorts {
   readonly settings: KafkaSettings;

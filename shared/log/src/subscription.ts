@@ -6,7 +6,7 @@
  * S3 A handler that throws is a defect of the caller: the follower stops and the error surfaces as uncaught, since
  *    going on would skip records and trying again would run it twice.
  */
-import type { Delivery, FollowOptions, FollowProblem, Follower } from "../event-log.ts";
+import type { Delivery, FollowOptions, FollowProblem, Follower } from "./event-log.ts";
 import { Backoff } from "./wake.ts";
 
 const FIRST_PAUSE_MS = 50;
@@ -112,7 +112,7 @@ export class Subscription implements Follower {
       this.#stopped = true;
       this.#changed();
     }
-    this.#guard(() => this.#options.onProblem(problem));
+    void this.#guard(() => this.#options.onProblem(problem));
   }
 
   #changed(): void {

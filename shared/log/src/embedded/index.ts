@@ -1,0 +1,2 @@
+/** The log in one SQLite file or in memory. */
+export { createEmbeddedLog, type EmbeddedLogOptions } from "./embedded-log.ts";
