@@ -6,3 +6,5 @@ export * from "./jvm-kafka.ts";
 export * from "./jvm-registry.ts";
 export * from "./probes.ts";
 export * from "./topics.ts";
+export * from "./keys.ts";
+export * from "./connect.ts";

@@ -1,0 +1,68 @@
+/**
+ * How a process of the bus reaches it, from its environment: log, codec, keys. One place, so that gateway, supervisor,
+ * agents and the command line read the same variables and say the same errors.
+ *
+ * BUSBAR_BROKERS        host:port[,host:port…] of a Kafka
+ * BUSBAR_EMBEDDED       file of the embedded log, where there is no broker (one machine)
+ * SCHEMA_REGISTRY_URL   registry (Confluent API); without it, or while it is away, built-in schema ids are used
+ * BUSBAR_PREFIX         first part of every topic's name; default `busbar`
+ * BUSBAR_KEYS           key folder; default `.busbar/keys`
+ */
+import { builtinSchemaIds, type Codec, createCodec, loadSchemaIds, registryLookup } from "@busbar/events/codec";
+import { busbarError, reasonOf } from "@busbar/kernel";
+import type { EventLog } from "@busbar/log";
+import { createEmbeddedLog } from "@busbar/log/embedded";
+import { createKafkaEventLog } from "@busbar/log/kafka";
+
+export interface ConnectOptions {
+  readonly env: NodeJS.ProcessEnv;
+  /** Names this process to the broker. */
+  readonly clientId: string;
+  /** Told once when the registry is configured and does not answer. */
+  onNotice(text: string): void;
+}
+
+export interface Connection {
+  readonly log: EventLog;
+  readonly codec: Codec;
+  readonly prefix: string;
+  readonly keys: string;
+  close(): Promise<void>;
+}
+
+export const DEFAULT_PREFIX = "busbar";
+export const DEFAULT_KEYS = ".busbar/keys";
+
+/** The log of this environment. Throws BUSBAR_USAGE where nothing says which. */
+export function openLog(env: NodeJS.ProcessEnv, clientId: string): EventLog {
+  const brokers = (env["BUSBAR_BROKERS"] ?? "").split(",").map((one) => one.trim()).filter((one) => one !== "");
+  if (brokers.length > 0) return createKafkaEventLog({ brokers, clientId });
+  const file = env["BUSBAR_EMBEDDED"];
+  if (file !== undefined && file !== "") return createEmbeddedLog({ file });
+  throw busbarError("BUSBAR_USAGE", { reason: "no bus runs here: neither BUSBAR_BROKERS nor BUSBAR_EMBEDDED is set; start one with npx busbar up" });
+}
+
+/** Schema ids of the registry, or the built-in ones (D23: its outage must not stop consumption). */
+export async function openCodec(env: NodeJS.ProcessEnv, onNotice: (text: string) => void): Promise<Codec> {
+  const url = env["SCHEMA_REGISTRY_URL"];
+  if (url === undefined || url === "") return createCodec({ ids: builtinSchemaIds() });
+  try {
+    return createCodec({ ids: await loadSchemaIds(url), lookup: registryLookup(url) });
+  } catch (error) {
+    onNotice(`the schema registry does not answer (${reasonOf(error)}): built-in schema ids are used`);
+    return createCodec({ ids: builtinSchemaIds(), lookup: registryLookup(url) });
+  }
+}
+
+export async function connect(options: ConnectOptions): Promise<Connection> {
+  const { env, clientId, onNotice } = options;
+  const codec = await openCodec(env, onNotice);
+  const log = openLog(env, clientId);
+  return {
+    log,
+    codec,
+    prefix: env["BUSBAR_PREFIX"] ?? DEFAULT_PREFIX,
+    keys: env["BUSBAR_KEYS"] ?? DEFAULT_KEYS,
+    close: () => log.close(),
+  };
+}
