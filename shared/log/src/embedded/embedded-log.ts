@@ -70,13 +70,19 @@ class EmbeddedLog implements EventLog {
 
   async openAppender(topic: string, partition: number): Promise<Appender> {
     const stored = this.#store.partition(topic, partition);
-    return Promise.resolve(new EmbeddedAppender(stored, (records) => this.#append([{ topic: stored, partition, records }])));
+    return Promise.resolve(
+      new EmbeddedAppender(stored, (records) => this.#append([{ topic: stored, partition, records }])),
+    );
   }
 
   async publish(publications: readonly Publication[]): Promise<readonly AppendOutcome[]> {
     const refusals = publications.map((publication) => this.#refusal(publication));
     const good = publications.filter((_publication, index) => refusals[index] === null);
-    const parts = good.map(({ topic, partition, record }) => ({ topic: this.#store.topic(topic), partition, records: [record] }));
+    const parts = good.map(({ topic, partition, record }) => ({
+      topic: this.#store.topic(topic),
+      partition,
+      records: [record],
+    }));
     const outcomes = this.#append(parts).values();
     await Promise.resolve();
     return refusals.map((refusal) => refusal ?? next(outcomes));
@@ -103,10 +109,11 @@ class EmbeddedLog implements EventLog {
       const position = String(from > end ? from : to);
       throw busbarError("BUSBAR_LOG_TRUNCATED", { topic, partition, end: String(end), position });
     }
-    for (let at = from; at < to; ) {
+    for (let at = from; at < to;) {
       const records = this.#store.read(topic, partition, at, to, MAX_DELIVERY_BYTES);
       const last = records.at(-1);
-      if (last === undefined) throw busbarError("BUSBAR_LOG_GAP", { topic, partition, from: String(at), to: String(to) });
+      if (last === undefined)
+        throw busbarError("BUSBAR_LOG_GAP", { topic, partition, from: String(at), to: String(to) });
       at = last.offset + 1n;
       yield { records, unreadable: [], next: at, end };
     }

@@ -83,7 +83,10 @@ export class LogStore {
       if (row !== undefined) {
         if (Number(row["partitions"]) === partitions && row["config"] === wanted) return;
         const reason = `has ${String(row["partitions"])} partitions and ${String(row["config"])}`;
-        throw busbarError("BUSBAR_TOPIC_MISMATCH", { topic: name, reason: `${reason}; ${partitions} and ${wanted} are wanted` });
+        throw busbarError("BUSBAR_TOPIC_MISMATCH", {
+          topic: name,
+          reason: `${reason}; ${partitions} and ${wanted} are wanted`,
+        });
       }
       const insert = this.#db.prepare("INSERT INTO topics (name, partitions, config) VALUES (?, ?, ?) RETURNING id");
       const id = Number(insert.get(name, partitions, wanted)?.["id"]);
@@ -92,7 +95,10 @@ export class LogStore {
   }
 
   list(): readonly string[] {
-    return this.#db.prepare("SELECT name FROM topics ORDER BY name").all().map((row) => String(row["name"]));
+    return this.#db
+      .prepare("SELECT name FROM topics ORDER BY name")
+      .all()
+      .map((row) => String(row["name"]));
   }
 
   /** Throws BUSBAR_NOT_FOUND. */

@@ -57,7 +57,8 @@ function keeperOf(
 
 function lightest(load: ReadonlyMap<string, number[]>): number[] {
   let least: number[] | undefined;
-  for (const partitions of load.values()) if (least === undefined || partitions.length < least.length) least = partitions;
+  for (const partitions of load.values())
+    if (least === undefined || partitions.length < least.length) least = partitions;
   assert(least !== undefined, "assignPartitions: a group has members");
   return least;
 }

@@ -22,14 +22,16 @@ export function claimAssigner(owned: () => readonly OwnedPartition[], rule: Assi
         owned: decodeOwned(AssignerProtocol.MemberMetadata.decode(memberMetadata)?.userData),
       }));
       const assignment = [...assignPartitions(claimants, Math.max(0, ...counts.values()), rule)];
-      return Promise.resolve(assignment.map(([memberId, partitions]) => ({
-        memberId,
-        memberAssignment: AssignerProtocol.MemberAssignment.encode({
-          version: VERSION,
-          assignment: perTopic(counts, partitions),
-          userData: Buffer.alloc(0),
-        }),
-      })));
+      return Promise.resolve(
+        assignment.map(([memberId, partitions]) => ({
+          memberId,
+          memberAssignment: AssignerProtocol.MemberAssignment.encode({
+            version: VERSION,
+            assignment: perTopic(counts, partitions),
+            userData: Buffer.alloc(0),
+          }),
+        })),
+      );
     },
   });
 }

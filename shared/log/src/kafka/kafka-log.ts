@@ -75,7 +75,8 @@ class KafkaEventLog implements EventLog {
 
   async openAppender(topic: string, partition: number): Promise<Appender> {
     const { partitions, maxBatchBytes } = await this.#catalog.facts(topic);
-    if (partition >= partitions) throw busbarError("BUSBAR_NOT_FOUND", { what: "partition", id: `${topic}/${partition}` });
+    if (partition >= partitions)
+      throw busbarError("BUSBAR_NOT_FOUND", { what: "partition", id: `${topic}/${partition}` });
     const producer = await DisposableProducer.open(this.#settings);
     const appender = new KafkaAppender(producer, { topic, partition, maxBatchBytes });
     this.#open.add(appender);

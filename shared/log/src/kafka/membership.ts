@@ -129,7 +129,10 @@ export class KafkaMembership implements Membership {
     this.#backoff.reset();
     this.#watchSilence();
     const partitions = new Set(Object.values(assignment).flat());
-    this.#options.onAssignment([...partitions].sort((a, b) => a - b), this.#generation);
+    this.#options.onAssignment(
+      [...partitions].sort((a, b) => a - b),
+      this.#generation,
+    );
   }
 
   #heartbeat(brokerGeneration: number): void {

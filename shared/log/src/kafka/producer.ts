@@ -38,7 +38,10 @@ export class DisposableProducer {
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
       retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: retriesWithin(settings.appendDeadlineMs) },
-      createPartitioner: () => ({ message }) => message.partition ?? -1,
+      createPartitioner:
+        () =>
+        ({ message }) =>
+          message.partition ?? -1,
     });
   }
 

@@ -143,13 +143,19 @@ export class TopicReader {
     try {
       const { maxWaitMs, maxBytesPerPartition } = this.#ports.settings;
       const busy = [...this.#subscriptions].some((subscription) => subscription.busy);
-      const limits = { maxWaitMs: busy ? Math.min(BUSY_WAIT_MS, maxWaitMs) : maxWaitMs, maxBytes: maxBytesPerPartition };
+      const limits = {
+        maxWaitMs: busy ? Math.min(BUSY_WAIT_MS, maxWaitMs) : maxWaitMs,
+        maxBytes: maxBytesPerPartition,
+      };
       const answer = await link.fetch(node, asked, limits);
       for (const part of answer) await this.#take(link, asked, part);
     } catch (cause) {
       link.dropNode(node);
       const about = asked.filter(({ ticket, subscription }) => subscription.holds(ticket));
-      this.#retryLater(about.map(({ subscription }) => subscription), cause);
+      this.#retryLater(
+        about.map(({ subscription }) => subscription),
+        cause,
+      );
     } finally {
       for (const { subscription } of asked) subscription.inFlight = false;
       this.#inFlight.delete(node);
