@@ -74,6 +74,11 @@ interface Plan extends Installation {
 
 const LEAN_JVM = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
 
+/** The line of a Java program's output that says what went wrong. */
+function firstError(output: string): string | undefined {
+  return output.split("\n").find((line) => /(Exception|Error)\b.*:/.test(line) && !/^\s+at /.test(line));
+}
+
 async function format(plan: Plan, properties: string): Promise<void> {
   const logDir = path.join(plan.dataDir, "log");
   if (existsSync(path.join(logDir, "meta.properties"))) return;
@@ -91,8 +96,8 @@ async function format(plan: Plan, properties: string): Promise<void> {
   } catch (error) {
     // What was formatted by half would be taken for formatted the next time.
     await rm(path.join(logDir, "meta.properties"), { force: true });
-    const { stderr, message } = error as { stderr?: string; message: string };
-    const reason = `${plan.dataDir} cannot be formatted: ${(stderr?.trim() || message).split("\n").slice(-3).join("\n")}`;
+    const { stderr = "", message } = error as { stderr?: string; message: string };
+    const reason = `${plan.dataDir} cannot be formatted: ${firstError(stderr) ?? message}`;
     throw busbarError("BUSBAR_BROKER_FAILED", { reason }, error);
   }
 }

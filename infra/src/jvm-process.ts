@@ -69,12 +69,13 @@ export function markerOf(dataDir: string): string {
 
 const pidFile = (dataDir: string) => path.join(dataDir, "busbar.pid");
 
-/** The last lines of the first log that has any. */
+/** What went wrong, by the first log that says something: its last complaints, else its last lines. */
 async function logTail(logs: readonly string[]): Promise<string> {
   for (const file of logs) {
-    const lines = (await readFile(file, "utf8").catch(() => "")).split("\n").filter((line) => line.trim() !== "");
-    const told = lines.filter((line) => /\b(ERROR|FATAL|Exception|Error)\b/.test(line) && !/^\s+at /.test(line));
-    const chosen = (told.length > 0 ? told : lines).slice(-TAIL_LINES);
+    const text = await readFile(file, "utf8").catch(() => "");
+    const lines = text.split("\n").filter((line) => line.trim() !== "" && !/^\s+(at |\.\.\. )/.test(line));
+    const complaints = lines.filter((line) => /\b(ERROR|FATAL)\b|(Exception|Error)\b/.test(line));
+    const chosen = (complaints.length > 0 ? complaints : lines).slice(-TAIL_LINES);
     if (chosen.length > 0) return `${chosen.join("\n")}\n(${file})`;
   }
   return "it said nothing";

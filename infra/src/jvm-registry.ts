@@ -68,7 +68,12 @@ export async function isRegistryReady(port: number): Promise<boolean> {
 
 function storageEnv(storage: JvmRegistryOptions["storage"]): Record<string, string> {
   if (storage === "memory") return {};
-  return { APICURIO_STORAGE_KIND: "kafkasql", APICURIO_KAFKASQL_BOOTSTRAP_SERVERS: storage.brokers.join(",") };
+  return {
+    APICURIO_STORAGE_KIND: "kafkasql",
+    APICURIO_KAFKASQL_BOOTSTRAP_SERVERS: storage.brokers.join(","),
+    // Its start waits this long for a snapshot; one that it misses is made up for from the journal.
+    APICURIO_KAFKASQL_CONSUMER_POLL_TIMEOUT: "1000",
+  };
 }
 
 function launch(plan: Plan): Promise<JvmProcess> {

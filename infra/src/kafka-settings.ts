@@ -15,6 +15,8 @@ export const BROKER_SETTINGS: Readonly<Record<string, string>> = {
   "controller.listener.names": "CONTROLLER",
   // A misspelt topic is an error, never a new topic.
   "auto.create.topics.enable": "false",
+  // Nothing is deleted unless its topic says so: the registry's journal says nothing.
+  "log.retention.ms": "-1",
   // One node: every internal topic has one replica, and few partitions, which are created while a client waits.
   "offsets.topic.replication.factor": "1",
   "offsets.topic.num.partitions": "4",

@@ -35,6 +35,11 @@ export function testBrokerEnv(broker: TestBroker): Record<string, string> {
   return { BUSBAR_TEST_BROKERS: broker.brokers.join(","), BUSBAR_TEST_REGISTRY: broker.registryUrl };
 }
 
+function givenIn(env: NodeJS.ProcessEnv): { readonly brokers: string[]; readonly registryUrl: string } {
+  const brokers = (env["BUSBAR_TEST_BROKERS"] ?? "").split(",").filter((broker) => broker !== "");
+  return { brokers, registryUrl: env["BUSBAR_TEST_REGISTRY"] ?? "" };
+}
+
 type Stoppable = { readonly stop: () => Promise<void> } | null;
 
 /** Ends what was started, what is still starting included. */
@@ -46,8 +51,7 @@ async function stopAll(starting: readonly Promise<Stoppable>[]): Promise<void> {
 /** Starts what BUSBAR_TEST_BROKERS and BUSBAR_TEST_REGISTRY do not give, both at once. Errors: as the starts'. */
 export async function startTestBroker(options: TestBrokerOptions = {}): Promise<TestBroker> {
   const { env = process.env, onProgress = say } = options;
-  const brokers = (env["BUSBAR_TEST_BROKERS"] ?? "").split(",").filter((broker) => broker !== "");
-  const registryUrl = env["BUSBAR_TEST_REGISTRY"] ?? "";
+  const { brokers, registryUrl } = givenIn(env);
   const kafka = brokers.length === 0 ? startJvmKafka({ env, onProgress }) : Promise.resolve(null);
   const registry =
     registryUrl === "" ? startJvmRegistry({ env, onProgress, storage: "memory" }) : Promise.resolve(null);
