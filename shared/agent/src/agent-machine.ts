@@ -7,7 +7,7 @@
  */
 import { assert, busbarError, type Json, type JsonObject } from "@busbar/kernel";
 import { type AnyStateMachine, type AnyStateNode, type MachineContext, setup, type UnknownAction } from "xstate";
-import type { Task } from "./define-agent.ts";
+import type { Task } from "./agent-context.ts";
 import type { ModelMessage, ModelRequest, ModelUsage } from "./model.ts";
 
 /** What a machine may want; `id` names the answer and is unique among those that are open. */
@@ -39,16 +39,35 @@ interface Failure {
 
 /** What a machine is fed: the answers in log order, one per transition. */
 export type AgentMachineEvent =
-  | { readonly type: "tool.done"; readonly id: string; readonly result: Json; readonly alreadyDone: boolean; readonly atMs: number }
+  | {
+      readonly type: "tool.done";
+      readonly id: string;
+      readonly result: Json;
+      readonly alreadyDone: boolean;
+      readonly atMs: number;
+    }
   | ({ readonly type: "tool.refused" } & Refusal)
   | ({ readonly type: "tool.failed" } & Failure)
-  | { readonly type: "model.done"; readonly id: string; readonly message: ModelMessage; readonly usage: ModelUsage; readonly atMs: number }
+  | {
+      readonly type: "model.done";
+      readonly id: string;
+      readonly message: ModelMessage;
+      readonly usage: ModelUsage;
+      readonly atMs: number;
+    }
   | ({ readonly type: "model.refused" } & Refusal)
   | ({ readonly type: "model.failed" } & Failure)
   | { readonly type: "subtask.done"; readonly id: string; readonly output: Json; readonly atMs: number }
   | ({ readonly type: "subtask.refused" } & Refusal)
   | ({ readonly type: "subtask.failed" } & Failure)
-  | { readonly type: "statement.checked"; readonly id: string; readonly agrees: boolean; readonly fact: string; readonly source: string; readonly atMs: number }
+  | {
+      readonly type: "statement.checked";
+      readonly id: string;
+      readonly agrees: boolean;
+      readonly fact: string;
+      readonly source: string;
+      readonly atMs: number;
+    }
   | ({ readonly type: "statement.refused" } & Refusal)
   | ({ readonly type: "statement.failed" } & Failure)
   | { readonly type: "halted"; readonly reason: string };

@@ -12,15 +12,23 @@ import type { Codec } from "@busbar/events/codec";
 import { reasonOf } from "@busbar/kernel";
 import type { EventLog, Membership, StoredRecord } from "@busbar/log";
 import { type Logger, SILENT_LOGGER } from "@busbar/telemetry";
+import { AgentCommands } from "./agent-commands.ts";
 import { ChainHost, type HostPhase } from "./chain-host.ts";
 import type { InboxRecord } from "./chain-inbox.ts";
-import { commandRecord } from "./command-record.ts";
 import type { AgentDefinition } from "./define-agent.ts";
 import { DirectiveWatch, type Fence } from "./directive-watch.ts";
 import { createHeartbeat } from "./heartbeat.ts";
 import { JournalRequests } from "./journal-requests.ts";
 import { answerOf } from "./journal.ts";
-import { type AgentEvent, type AgentSnapshot, type AgentState, agentStateOf, canAgent, initialAgent, stepAgent } from "./machines/agent.ts";
+import {
+  type AgentEvent,
+  type AgentSnapshot,
+  type AgentState,
+  agentStateOf,
+  canAgent,
+  initialAgent,
+  stepAgent,
+} from "./machines/agent.ts";
 import { handlerOf } from "./machine-handler.ts";
 import { PartitionFeed } from "./partition-feed.ts";
 import { systemTimers, type Timers } from "./timers.ts";
@@ -85,6 +93,7 @@ class AgentRunner {
   readonly #feeds = new Map<number, PartitionFeed>();
   /** Waiting hosts whose assignment is committed, in the order of their coming. */
   readonly #startable = new Set<ChainHost>();
+  readonly #commands: AgentCommands;
   readonly #directives: DirectiveWatch;
   readonly #requests: JournalRequests;
   readonly #heartbeat: { stop(): Promise<void> };
@@ -99,10 +108,12 @@ class AgentRunner {
     this.#logger = (options.logger ?? SILENT_LOGGER).child({ agent: options.agent.name });
     this.#inboxTopic = `${this.#prefix}.inbox.${options.agent.name}`;
     this.#group = `${this.#prefix}.agent.${options.agent.name}`;
+    this.#commands = new AgentCommands({ ...options, prefix: this.#prefix, timers: this.#timers });
     this.#requests = new JournalRequests({
       timers: this.#timers,
       pauseMs: options.answerTimeoutMs ?? 3000,
-      send: (partition, chainId, incarnation, reason) => this.#sendJournalRequest(partition, chainId, incarnation, reason),
+      send: (partition, chainId, incarnation, reason) =>
+        this.#commands.requestJournal(partition, chainId, incarnation, reason),
     });
     this.#directives = new DirectiveWatch({
       log: options.log,
@@ -144,8 +155,16 @@ class AgentRunner {
   }
 
   state(): AgentProcessState {
-    const chains = [...this.#hosts.values()].map(({ chainId, incarnation, phase }) => ({ chainId, incarnation, phase }));
-    return { state: agentStateOf(this.#machine), partitions: [...this.#feeds.keys()].toSorted((a, b) => a - b), chains };
+    const chains = [...this.#hosts.values()].map(({ chainId, incarnation, phase }) => ({
+      chainId,
+      incarnation,
+      phase,
+    }));
+    return {
+      state: agentStateOf(this.#machine),
+      partitions: [...this.#feeds.keys()].toSorted((a, b) => a - b),
+      chains,
+    };
   }
 
   async stop(): Promise<void> {
@@ -248,9 +267,17 @@ class AgentRunner {
       if (step === "ready") this.#requests.answered(chainId);
       return step === "ready";
     }
-    if (inbox.event.type === "CommandRejected" && inbox.event.commandType === "RequestJournal") this.#requests.answered(chainId);
-    const isOrphan = inbox.journal === null && answerOf(inbox) !== null && this.#isUnknown(chainId, inbox.event.meta.incarnation);
-    if (isOrphan) this.#requests.ask(record.partition, chainId, inbox.event.meta.incarnation, "an outcome came for a chain that does not run here");
+    if (inbox.event.type === "CommandRejected" && inbox.event.commandType === "RequestJournal")
+      this.#requests.answered(chainId);
+    const isOrphan =
+      inbox.journal === null && answerOf(inbox) !== null && this.#isUnknown(chainId, inbox.event.meta.incarnation);
+    if (isOrphan)
+      this.#requests.ask(
+        record.partition,
+        chainId,
+        inbox.event.meta.incarnation,
+        "an outcome came for a chain that does not run here",
+      );
     return false;
   }
 
@@ -286,8 +313,7 @@ class AgentRunner {
     const incarnation = journal ?? (event.type === "TaskAssigned" ? event.incarnation : 0);
     const { chainId } = event.meta;
     if (incarnation <= (this.#ended.get(chainId) ?? 0)) return null;
-    const { agent, key, codec, answerTimeoutMs, stallMs } = this.#options;
-    const recordOptions = { codec, key, prefix: this.#prefix, principal: `agent:${agent.name}` };
+    const { agent, answerTimeoutMs, stallMs } = this.#options;
     const host = new ChainHost({
       chainId,
       partition,
@@ -298,12 +324,7 @@ class AgentRunner {
       answerTimeoutMs: answerTimeoutMs ?? 3000,
       stallMs: stallMs ?? 10_000,
       obeysHalts: this.#obeysHalts,
-      encode: (command, sequence, from) => {
-        const meta = { ...from, sequence, agent: agent.name, atMs: this.#timers.now(), codeVersion: agent.version };
-        return commandRecord(recordOptions, from.partition, command, meta);
-      },
-      publish: (target, records) =>
-        this.#options.log.publish(records.map((record) => ({ topic: `${this.#prefix}.commands`, partition: target, record }))),
+      commands: this.#commands,
       onPublished: (isTaken) => {
         this.#onReach(isTaken);
       },
@@ -361,18 +382,9 @@ class AgentRunner {
     }
     for (const host of this.#hosts.values()) {
       const fence = host.phase === "running" ? this.#directives.covering(name, host.lineage) : null;
-      if (fence !== null) host.halt("BUSBAR_HALT_ACTIVE", `${fence.scope} is halted (fence ${fence.fence}): ${fence.reason}`);
+      if (fence !== null)
+        host.halt("BUSBAR_HALT_ACTIVE", `${fence.scope} is halted (fence ${fence.fence}): ${fence.reason}`);
     }
     this.#startWaiting();
   }
-
-  async #sendJournalRequest(partition: number, chainId: string, incarnation: number, reason: string): Promise<void> {
-    const { codec, key, agent } = this.#options;
-    const recordOptions = { codec, key, prefix: this.#prefix, principal: `agent:${agent.name}` };
-    const meta = { chainId, incarnation, lineage: [chainId], agent: agent.name, sequence: 0, causationId: "", traceparent: "" };
-    const timed = { ...meta, atMs: this.#timers.now(), codeVersion: agent.version };
-    const record = commandRecord(recordOptions, partition, { type: "RequestJournal", reason }, timed);
-    await this.#options.log.publish([{ topic: `${this.#prefix}.commands`, partition, record }]);
-  }
 }
-

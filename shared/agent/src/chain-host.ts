@@ -6,14 +6,13 @@
  * H3 Answers are handed on in log order; one that comes out of order stops the run and asks for the journal.
  */
 import type { BusEvent, MessageOf } from "@busbar/events";
-import type { AppendOutcome, NewRecord } from "@busbar/log";
 import type { Logger } from "@busbar/telemetry";
+import type { AgentCommands } from "./agent-commands.ts";
 import { ChainInbox, type InboxRecord, type InboxStep } from "./chain-inbox.ts";
 import { ChainRun, type RunEnd } from "./chain-run.ts";
 import { CommandSender } from "./command-sender.ts";
 import type { AgentHandler } from "./define-agent.ts";
 import { answerOf, foldJournal, type SourcedEvent, stepOfCallId } from "./journal.ts";
-import type { RunCommand } from "./run-context.ts";
 import type { Timers } from "./timers.ts";
 
 /**
@@ -21,16 +20,6 @@ import type { Timers } from "./timers.ts";
  * log does not show it yet. `halted`: only asides pass. `ended`: nothing more is expected of this process.
  */
 export type HostPhase = "collecting" | "waiting" | "running" | "closing" | "halted" | "ended";
-
-export interface CommandContext {
-  readonly chainId: string;
-  readonly partition: number;
-  readonly incarnation: number;
-  readonly lineage: readonly string[];
-  readonly traceparent: string;
-  /** Event id of the last inbox event. */
-  readonly causationId: string;
-}
 
 export interface HostOptions {
   readonly chainId: string;
@@ -42,8 +31,7 @@ export interface HostOptions {
   readonly answerTimeoutMs: number;
   readonly stallMs: number;
   readonly obeysHalts: boolean;
-  encode(command: RunCommand, sequence: number, context: CommandContext): NewRecord;
-  publish(partition: number, records: readonly NewRecord[]): Promise<readonly AppendOutcome[]>;
+  readonly commands: AgentCommands;
   onPublished(isTaken: boolean): void;
   /** The phase changed: slots and signs of life follow from it. */
   onPhase(host: ChainHost, before: HostPhase): void;
@@ -167,9 +155,9 @@ export class ChainHost {
       answerTimeoutMs,
       encode: (command, sequence) => {
         const context = { chainId, partition, incarnation, lineage, traceparent, causationId: this.#lastSource };
-        return this.#options.encode(command, sequence, context);
+        return this.#options.commands.encode(command, sequence, context);
       },
-      publish: (records) => this.#options.publish(partition, records),
+      publish: (records) => this.#options.commands.publish(partition, records),
       onRejected: (code, reason) => {
         if (this.#incarnation === incarnation) this.#onRejected(code, reason);
       },
@@ -202,7 +190,10 @@ export class ChainHost {
         this.stop(event.type);
         return true;
       case "Diverged":
-        this.#options.logger.error({ chainId: this.chainId, step: event.step, expected: event.expected, actual: event.actual }, "the chain diverged from its record");
+        this.#options.logger.error(
+          { chainId: this.chainId, step: event.step, expected: event.expected, actual: event.actual },
+          "the chain diverged from its record",
+        );
         this.stop("diverged");
         return true;
       case "ChainHalted":
@@ -219,7 +210,10 @@ export class ChainHost {
       case "failed":
         return this.#enter("closing");
       case "diverged":
-        this.#options.logger.error({ chainId: this.chainId, step: end.step, expected: end.expected, actual: end.actual }, "the re-run differs from the record");
+        this.#options.logger.error(
+          { chainId: this.chainId, step: end.step, expected: end.expected, actual: end.actual },
+          "the re-run differs from the record",
+        );
         return this.#enter("closing");
       case "halted":
         return this.#enter("halted");

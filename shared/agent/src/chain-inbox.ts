@@ -41,7 +41,8 @@ export class ChainInbox {
 
   accept(record: InboxRecord): InboxStep {
     if (record.journal !== null) return this.#acceptJournal(record, record.journal);
-    if (record.event.type === "TaskAssigned") return this.#acceptAssignment(record.event.incarnation, record.journalCount);
+    if (record.event.type === "TaskAssigned")
+      return this.#acceptAssignment(record.event.incarnation, record.journalCount);
     if (this.#seen.has(record.source)) return "ignored";
     this.#seen.add(record.source);
     if (!this.#isReady) this.#held.push(record);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import type { AgentContext, Task } from "./define-agent.ts";
+import type { AgentContext, Task } from "./agent-context.ts";
 import { describeCall, foldJournal } from "./journal.ts";
 import type { RunCommand } from "./run-context.ts";
 import { playAgain, playLive } from "./test-door.ts";
@@ -13,7 +13,14 @@ type Program =
   | { readonly do: "seq" | "par"; readonly parts: readonly Program[] };
 
 const leaf: fc.Arbitrary<Program> = fc.oneof(
-  { weight: 5, arbitrary: fc.record({ do: fc.constant("call" as const), kind: fc.constantFrom("tool", "model", "send", "state"), name: fc.constantFrom("x", "y") }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant("call" as const),
+      kind: fc.constantFrom("tool", "model", "send", "state"),
+      name: fc.constantFrom("x", "y"),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("hop" as const), count: fc.integer({ min: 1, max: 9 }) }) },
   { weight: 1, arbitrary: fc.constant({ do: "draw" as const }) },
 );
@@ -22,7 +29,10 @@ const program: fc.Arbitrary<Program> = fc.letrec<{ node: Program }>((tie) => ({
   node: fc.oneof(
     { maxDepth: 3, withCrossShrink: true },
     leaf,
-    fc.record({ do: fc.constantFrom("seq" as const, "par" as const), parts: fc.array(tie("node"), { minLength: 1, maxLength: 4 }) }),
+    fc.record({
+      do: fc.constantFrom("seq" as const, "par" as const),
+      parts: fc.array(tie("node"), { minLength: 1, maxLength: 4 }),
+    }),
   ),
 })).node;
 
@@ -53,7 +63,7 @@ async function perform(step: Program, ctx: AgentContext, memory: Memory): Promis
     case "call":
       return call(step, ctx, memory);
     case "hop":
-      for (let hop = 0; hop < step.count; hop += 1) await null;
+      for (let hop = 0; hop < step.count; hop += 1) await Promise.resolve();
       return;
     case "draw":
       memory.seen.push(ctx.random());
@@ -76,7 +86,10 @@ const latency = (seed: readonly number[]) => (command: RunCommand) => seed[comma
 const latencies = fc.array(fc.integer({ min: 0, max: 6 }), { minLength: 1, maxLength: 7 });
 
 /** All calls of a play in step order: recorded in the prefix, or issued as commands after it. */
-function callsOf(recorded: readonly { readonly step: number; readonly text: string }[], commands: readonly RunCommand[]): string[] {
+function callsOf(
+  recorded: readonly { readonly step: number; readonly text: string }[],
+  commands: readonly RunCommand[],
+): string[] {
   const issued = commands.map((command) => ({ step: command.step, text: JSON.stringify(command) }));
   return [...recorded, ...issued].toSorted((a, b) => a.step - b.step).map(({ step, text }) => `${step} ${text}`);
 }
@@ -107,7 +120,9 @@ it("the journal is a function of the set of its events: order and repetition cha
       const shuffled = [...events, ...events].toSorted(() => ((random.next().value ?? 0) % 3) - 1);
       const [expected, actual] = [foldJournal(events), foldJournal(shuffled)];
       expect(actual.answers).toEqual(expected.answers);
-      expect([...actual.calls.values()].map(describeCall).toSorted()).toEqual([...expected.calls.values()].map(describeCall).toSorted());
+      expect([...actual.calls.values()].map(describeCall).toSorted()).toEqual(
+        [...expected.calls.values()].map(describeCall).toSorted(),
+      );
     }),
     { numRuns: 40 },
   );

@@ -1,12 +1,19 @@
 import { describe, expect, it } from "vitest";
-import type { AgentContext, AgentHandler, Task } from "./define-agent.ts";
+import type { AgentContext, Task } from "./agent-context.ts";
+import type { AgentHandler } from "./define-agent.ts";
 import { HaltedError, RefusedError, StoppedError, ToolFailedError } from "./errors.ts";
 import { ASIDE_BASE, foldJournal, type SourcedEvent } from "./journal.ts";
 import type { RunCommand } from "./run-context.ts";
 import { admissionOf, outcomeOf, playAgain, playLive, runOf, sourcedAt, submittedAt } from "./test-door.ts";
 
 const instant = () => 0;
-const callTool = (step: number, tool: string, args = "{}"): RunCommand => ({ type: "CallTool", step, tool, args, repeat: 0 });
+const callTool = (step: number, tool: string, args = "{}"): RunCommand => ({
+  type: "CallTool",
+  step,
+  tool,
+  args,
+  repeat: 0,
+});
 
 const twoTools: AgentHandler = async (_task: Task, ctx: AgentContext) => {
   const first = await ctx.tool("one", {});
@@ -35,10 +42,24 @@ async function thrownBy(answer: SourcedEvent): Promise<unknown> {
 
 describe("answers", () => {
   it("a refusal is thrown with code, reason and rule, never returned [effects:rerun-gets-recorded-answer]", async () => {
-    const body = { type: "EffectRefused", callId: "chain-1:1", step: 1, tool: "one", code: "BUSBAR_FREEZE_ACTIVE", reason: "r", rule: "freeze" };
+    const body = {
+      type: "EffectRefused",
+      callId: "chain-1:1",
+      step: 1,
+      tool: "one",
+      code: "BUSBAR_FREEZE_ACTIVE",
+      reason: "r",
+      rule: "freeze",
+    };
     const thrown = await thrownBy(sourcedAt(2n, body as never));
     expect(thrown).toBeInstanceOf(RefusedError);
-    expect(thrown).toMatchObject({ kind: "refused", code: "BUSBAR_FREEZE_ACTIVE", reason: "r", rule: "freeze", callId: "chain-1:1" });
+    expect(thrown).toMatchObject({
+      kind: "refused",
+      code: "BUSBAR_FREEZE_ACTIVE",
+      reason: "r",
+      rule: "freeze",
+      callId: "chain-1:1",
+    });
   });
 
   it("a failure that is not final and a doubt are no answers; the final one is [effects:one-call-one-error]", () => {
@@ -51,17 +72,31 @@ describe("answers", () => {
   });
 
   it("a malformed result of an effect that happened says so [effects:invalid-result-not-retried]", async () => {
-    const thrown = await thrownBy(sourcedAt(2n, { type: "EffectCommittedInvalid", callId: "chain-1:1", reason: "r" } as never));
+    const thrown = await thrownBy(
+      sourcedAt(2n, { type: "EffectCommittedInvalid", callId: "chain-1:1", reason: "r" } as never),
+    );
     expect(thrown).toBeInstanceOf(ToolFailedError);
     expect(thrown).toMatchObject({ happened: true, code: "BUSBAR_RESULT_INVALID" });
   });
 
   it("an effect that was there already is told apart from a fresh one [effects:same-key-already-done]", async () => {
-    const done = { type: "EffectAlreadyDone", callId: "chain-1:1", step: 1, tool: "one", argsHash: "", originalOffset: "7", result: "" };
+    const done = {
+      type: "EffectAlreadyDone",
+      callId: "chain-1:1",
+      step: 1,
+      tool: "one",
+      argsHash: "",
+      originalOffset: "7",
+      result: "",
+    };
     let answer: unknown = null;
-    const run = runOf(async (_task, ctx) => (answer = await ctx.toolAnswer("one", {})), foldJournal([submittedAt(0n)]), () => {
-      run.receive(sourcedAt(9n, done as never));
-    });
+    const run = runOf(
+      async (_task, ctx) => (answer = await ctx.toolAnswer("one", {})),
+      foldJournal([submittedAt(0n)]),
+      () => {
+        run.receive(sourcedAt(9n, done as never));
+      },
+    );
     run.start();
     await run.ended;
     expect(answer).toMatchObject({ alreadyDone: true, result: { alreadyDone: true, offset: "7" } });
@@ -141,7 +176,20 @@ describe("divergence", () => {
 
 describe("halts", () => {
   const refused = (offset: bigint, step: number, incarnation: number) =>
-    sourcedAt(offset, { type: "EffectRefused", callId: `chain-1:${step}`, step, tool: "two", argsHash: "", code: "BUSBAR_HALT_ACTIVE", reason: "stop", rule: "door" } as never, incarnation);
+    sourcedAt(
+      offset,
+      {
+        type: "EffectRefused",
+        callId: `chain-1:${step}`,
+        step,
+        tool: "two",
+        argsHash: "",
+        code: "BUSBAR_HALT_ACTIVE",
+        reason: "stop",
+        rule: "door",
+      } as never,
+      incarnation,
+    );
 
   it("rejects what is pending, ends the run, and only statements pass after it, as asides [halt:left-by-person-only]", async () => {
     const commands: RunCommand[] = [];
@@ -173,26 +221,37 @@ describe("halts", () => {
 
   it("a call that a halt refused is asked again under a new step after the resume [halt:left-by-person-only]", async () => {
     const one = callTool(1, "one");
-    const journal = [submittedAt(0n), admissionOf(1n, one), outcomeOf(2n, one), refusedTwo()].filter((event) => event !== null);
+    const journal = [submittedAt(0n), admissionOf(1n, one), outcomeOf(2n, one), refusedTwo()].filter(
+      (event) => event !== null,
+    );
     function refusedTwo(): SourcedEvent {
       const event = refused(3n, 2, 1);
       return { ...event, event: { ...event.event, argsHash: hashOfTwo } as never };
     }
     const commands: RunCommand[] = [];
-    const run = runOf(twoTools, foldJournal(journal), (command) => {
-      commands.push(command);
-      const outcome = outcomeOf(10n, command);
-      if (outcome !== null) run.receive(outcome);
-    }, { incarnation: 2 });
+    const run = runOf(
+      twoTools,
+      foldJournal(journal),
+      (command) => {
+        commands.push(command);
+        const outcome = outcomeOf(10n, command);
+        if (outcome !== null) run.receive(outcome);
+      },
+      { incarnation: 2 },
+    );
     run.start();
     expect((await run.ended).kind).toBe("completed");
     expect(commands.map(({ type, step }) => `${step} ${type}`)).toEqual(["3 CallTool", "4 CompleteTask"]);
   });
 
   it("in its own incarnation such a refusal ends the run [halt:left-by-person-only]", async () => {
-    const run = runOf((_task, ctx) => ctx.tool("two", {}), foldJournal([submittedAt(0n)]), () => {
-      run.receive(refused(3n, 1, 1));
-    });
+    const run = runOf(
+      (_task, ctx) => ctx.tool("two", {}),
+      foldJournal([submittedAt(0n)]),
+      () => {
+        run.receive(refused(3n, 1, 1));
+      },
+    );
     run.start();
     expect(await run.ended).toEqual({ kind: "halted", reason: "stop" });
   });
@@ -234,4 +293,7 @@ it("stop rejects what is pending and lets nothing out any more [agents:old-incar
   expect(commands).toHaveLength(1);
 });
 
-const hashOfTwo = foldJournal([admissionOf(1n, callTool(1, "two", '{"first":{"step":1}}'))].filter((event) => event !== null)).calls.get(1)?.hash ?? "";
+const hashOfTwo =
+  foldJournal(
+    [admissionOf(1n, callTool(1, "two", '{"first":{"step":1}}'))].filter((event) => event !== null),
+  ).calls.get(1)?.hash ?? "";

@@ -10,7 +10,8 @@
  */
 import type { MessageOf } from "@busbar/events";
 import { chainId, isBusbarError, type Json, parseJson, reasonOf } from "@busbar/kernel";
-import type { AgentContext, AgentHandler, Task } from "./define-agent.ts";
+import type { AgentContext, Task } from "./agent-context.ts";
+import type { AgentHandler } from "./define-agent.ts";
 import { type CallError, HaltedError, isCallError, RefusedError, StoppedError } from "./errors.ts";
 import {
   ASIDE_BASE,
@@ -158,7 +159,8 @@ export class ChainRun {
     this.#pending.delete(answer.step);
     this.#nowMs = Math.max(this.#nowMs, answer.atMs);
     const { value } = answer;
-    if (this.#options.obeysHalts && value.kind === "error" && value.error.kind === "halted") this.#deliverHalt(answer, call, value.error);
+    if (this.#options.obeysHalts && value.kind === "error" && value.error.kind === "halted")
+      this.#deliverHalt(answer, call, value.error);
     else call.resolve(answer);
     this.#considerClosing();
   }
@@ -228,7 +230,11 @@ export class ChainRun {
     }
   }
 
-  #sayAside(shape: CallShape, command: (step: number) => RunCommand, settle: Pick<PendingCall, "resolve" | "reject">): void {
+  #sayAside(
+    shape: CallShape,
+    command: (step: number) => RunCommand,
+    settle: Pick<PendingCall, "resolve" | "reject">,
+  ): void {
     this.#asides += 1;
     // Unique among all incarnations; 1000 asides of one run are more than anyone reads.
     const step = ASIDE_BASE + this.#options.incarnation * 1000 + this.#asides;
@@ -285,7 +291,11 @@ export class ChainRun {
   }
 
   #firstUnmade(): RecordedCall | null {
-    return this.#options.journal.calls.get(this.#steps + 1) ?? [...this.#options.journal.calls.values()].find((call) => call.step > this.#steps) ?? null;
+    return (
+      this.#options.journal.calls.get(this.#steps + 1) ??
+      [...this.#options.journal.calls.values()].find((call) => call.step > this.#steps) ??
+      null
+    );
   }
 
   /** A replay whose handler does not make the recorded calls would wait for ever: it has diverged. */
@@ -334,7 +344,16 @@ function taskOf({ journal }: RunOptions): Task {
   const { meta, agent, input, deadlineAtMs, maxSteps, budgetTokens } = journal.submitted;
   const parsed: Json = parseJson(input) ?? null;
   const { lineage, atMs } = meta;
-  return { chainId: chainId(meta.chainId), agent, input: parsed, lineage, deadlineAtMs, maxSteps, budgetTokens, submittedAtMs: atMs };
+  return {
+    chainId: chainId(meta.chainId),
+    agent,
+    input: parsed,
+    lineage,
+    deadlineAtMs,
+    maxSteps,
+    budgetTokens,
+    submittedAtMs: atMs,
+  };
 }
 
 function errorOfEnd(end: RunEnd): Error {

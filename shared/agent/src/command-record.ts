@@ -54,14 +54,26 @@ function metaOf(prefix: string, from: CommandMeta): Meta {
 export type CommandBody = { readonly [T in BusCommand["type"]]: Omit<MessageOf<T>, "meta"> }[BusCommand["type"]];
 
 /** The record of a command for one partition. Throws for what the codec refuses. */
-export function commandRecord(options: CommandRecordOptions, partition: number, body: CommandBody, from: CommandMeta): NewRecord {
+export function commandRecord(
+  options: CommandRecordOptions,
+  partition: number,
+  body: CommandBody,
+  from: CommandMeta,
+): NewRecord {
   const { codec, prefix, principal, key } = options;
   const message = { ...body, meta: metaOf(prefix, from) } as BusCommand;
   const value = codec.encode(message.type, message as never);
   const headers: Record<string, string> = { [HEADER.type]: body.type, [HEADER.principal]: principal };
   if (key !== null) {
     const { chainId, incarnation, sequence } = from;
-    headers[HEADER.auth] = signCommand(key, { topic: `${prefix}.commands`, partition, chainId, incarnation, sequence, value });
+    headers[HEADER.auth] = signCommand(key, {
+      topic: `${prefix}.commands`,
+      partition,
+      chainId,
+      incarnation,
+      sequence,
+      value,
+    });
   }
   return { key: from.chainId, value, headers };
 }

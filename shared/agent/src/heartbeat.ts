@@ -51,7 +51,14 @@ async function sendBeat(options: HeartbeatOptions): Promise<void> {
   const { state, chains } = options.sign();
   const meta = metaOf(agent, prefix, instance, timers.now());
   try {
-    const value = codec.encode("AgentHeartbeat", { meta, agent: agent.name, instance, state, chains, sentAtMs: meta.atMs });
+    const value = codec.encode("AgentHeartbeat", {
+      meta,
+      agent: agent.name,
+      instance,
+      state,
+      chains,
+      sentAtMs: meta.atMs,
+    });
     const headers = { [HEADER.type]: "AgentHeartbeat", [HEADER.principal]: `agent:${agent.name}` };
     await log.publish([{ topic: `${prefix}.heartbeats`, partition: 0, record: { key: instance, value, headers } }]);
   } catch (error) {

@@ -30,7 +30,10 @@ export class JournalRequests {
       // A failure to send is covered by the next sending.
       this.#options.send(partition, chainId, incarnation, reason).catch(() => undefined);
       const pauseMs = this.#options.pauseMs * 2 ** (sending - 1);
-      this.#open.set(chainId, this.#options.timers.after(pauseMs, () => send(sending + 1)));
+      this.#open.set(
+        chainId,
+        this.#options.timers.after(pauseMs, () => send(sending + 1)),
+      );
     };
     send(1);
   }

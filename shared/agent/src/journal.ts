@@ -7,7 +7,7 @@
  */
 import type { BusEvent, MessageOf } from "@busbar/events";
 import { canonicalJson, type Json, parseJson, sha256Hex } from "@busbar/kernel";
-import type { StatementVerdict } from "./define-agent.ts";
+import type { StatementVerdict } from "./agent-context.ts";
 import { type CallError, HaltedError, InDoubtError, RefusedError, ToolFailedError } from "./errors.ts";
 import type { ModelMessage, ModelReply } from "./model.ts";
 
@@ -137,13 +137,22 @@ function settled(event: MessageOf<"EffectSettled">): AnswerValue | null {
 
 function modelReply(event: MessageOf<"ModelCallCompleted">): AnswerValue {
   const message = jsonOf(event.response) as unknown as ModelMessage;
-  return { kind: "model", reply: { message, usage: { inputTokens: event.inputTokens, outputTokens: event.outputTokens } } };
+  return {
+    kind: "model",
+    reply: { message, usage: { inputTokens: event.inputTokens, outputTokens: event.outputTokens } },
+  };
 }
 
 function subtask(event: MessageOf<"SubtaskFinished">): AnswerValue {
   if (event.state === "completed") return { kind: "output", output: jsonOf(event.output) };
   const reason = event.output === "" ? `the sub-task ended ${event.state}` : event.output;
-  return error(new ToolFailedError({ callId: event.callId, reason, code: event.state === "halted" ? "BUSBAR_CHAIN_HALTED" : "BUSBAR_SUBTASK_FAILED" }));
+  return error(
+    new ToolFailedError({
+      callId: event.callId,
+      reason,
+      code: event.state === "halted" ? "BUSBAR_CHAIN_HALTED" : "BUSBAR_SUBTASK_FAILED",
+    }),
+  );
 }
 
 function verdict(event: MessageOf<"StatementChecked">): AnswerValue {
@@ -151,7 +160,14 @@ function verdict(event: MessageOf<"StatementChecked">): AnswerValue {
   return { kind: "verdict", verdict: { agrees, fact, source, evidence } };
 }
 
-type OutcomeType = "EffectCommitted" | "EffectCommittedInvalid" | "EffectFailed" | "EffectSettled" | "EffectAlreadyDone" | "EffectRefused" | "EffectAbandoned";
+type OutcomeType =
+  | "EffectCommitted"
+  | "EffectCommittedInvalid"
+  | "EffectFailed"
+  | "EffectSettled"
+  | "EffectAlreadyDone"
+  | "EffectRefused"
+  | "EffectAbandoned";
 
 function effectValue(event: MessageOf<OutcomeType>): AnswerValue | null {
   const { callId } = event;
@@ -161,7 +177,9 @@ function effectValue(event: MessageOf<OutcomeType>): AnswerValue | null {
     case "EffectAlreadyDone":
       return { kind: "result", result: { alreadyDone: true, offset: event.originalOffset }, alreadyDone: true };
     case "EffectCommittedInvalid":
-      return error(new ToolFailedError({ callId, code: "BUSBAR_RESULT_INVALID", reason: event.reason, happened: true }));
+      return error(
+        new ToolFailedError({ callId, code: "BUSBAR_RESULT_INVALID", reason: event.reason, happened: true }),
+      );
     case "EffectFailed":
       return event.final ? error(new ToolFailedError({ callId, code: event.code, reason: event.reason })) : null;
     case "EffectSettled":

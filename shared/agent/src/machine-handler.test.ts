@@ -32,7 +32,10 @@ const clerkMachine = agentSetup<Context>().createMachine({
       always: { guard: ({ context }) => context.order !== null && context.stock !== null, target: "mailing" },
     },
     mailing: {
-      entry: { type: "tool", params: ({ context }) => ({ id: "mail", tool: "mail.send", args: { order: context.order } }) },
+      entry: {
+        type: "tool",
+        params: ({ context }) => ({ id: "mail", tool: "mail.send", args: { order: context.order } }),
+      },
       on: { "tool.done": "stating" },
     },
     stating: {
@@ -68,13 +71,24 @@ describe("a machine agent", () => {
   });
 
   it("gets a refusal as an event of its own type [agents:machine-agent]", async () => {
-    const refusal = { type: "EffectRefused", callId: "chain-1:1", step: 1, code: "BUSBAR_FREEZE_ACTIVE", reason: "r", tool: "orders.read", argsHash: "" };
+    const refusal = {
+      type: "EffectRefused",
+      callId: "chain-1:1",
+      step: 1,
+      code: "BUSBAR_FREEZE_ACTIVE",
+      reason: "r",
+      tool: "orders.read",
+      argsHash: "",
+    };
     const run = runOf(handlerOf(clerk), foldJournal([submittedAt(0n)]), (command) => {
       const answer = command.type === "CallTool" ? sourcedAt(5n, refusal as never) : outcomeOf(6n, command);
       if (answer !== null) run.receive(answer);
     });
     run.start();
-    expect(await run.ended).toMatchObject({ kind: "completed", output: expect.stringContaining("BUSBAR_FREEZE_ACTIVE") as string });
+    expect(await run.ended).toMatchObject({
+      kind: "completed",
+      output: expect.stringContaining("BUSBAR_FREEZE_ACTIVE") as string,
+    });
   });
 
   it("hears of a halt once and may still state something [halt:left-by-person-only]", async () => {
@@ -89,15 +103,33 @@ describe("a machine agent", () => {
   });
 
   it("that waits for nothing fails its task instead of waiting for ever [agents:machine-agent]", async () => {
-    const stuck = agentSetup<Context>().createMachine({ context: { order: null, stock: null, problem: "" }, initial: "a", states: { a: {} } });
+    const stuck = agentSetup<Context>().createMachine({
+      context: { order: null, stock: null, problem: "" },
+      initial: "a",
+      states: { a: {} },
+    });
     const { end } = await playLive(handlerOf(defineAgent({ name: "stuck", version: "1", machine: stuck })), () => 0);
-    expect(end).toMatchObject({ kind: "failed", code: "BUSBAR_HANDLER_FAILED", reason: expect.stringContaining("waits for nothing") as string });
+    expect(end).toMatchObject({
+      kind: "failed",
+      code: "BUSBAR_HANDLER_FAILED",
+      reason: expect.stringContaining("waits for nothing") as string,
+    });
   });
 
   it("whose guard throws fails its task with that reason [agents:machine-agent]", async () => {
     const throwing = createMachine({
       initial: "a",
-      states: { a: { always: { target: "b", guard: () => { throw new Error("bad guard"); } } }, b: { type: "final" } },
+      states: {
+        a: {
+          always: {
+            target: "b",
+            guard: () => {
+              throw new Error("bad guard");
+            },
+          },
+        },
+        b: { type: "final" },
+      },
     });
     const { end } = await playLive(handlerOf(defineAgent({ name: "bad", version: "1", machine: throwing })), () => 0);
     expect(end).toMatchObject({ kind: "failed", reason: expect.stringContaining("bad guard") as string });
@@ -106,14 +138,23 @@ describe("a machine agent", () => {
 
 describe("defineAgent refuses a machine that could not be replayed [agents:machine-agent]", () => {
   const actors = { work: fromPromise(() => Promise.resolve(1)) };
-  const build = (machine: () => unknown): (() => AgentDefinition) => () => defineAgent({ name: "m", version: "1", machine: machine() as never });
+  const build =
+    (machine: () => unknown): (() => AgentDefinition) =>
+    () =>
+      defineAgent({ name: "m", version: "1", machine: machine() as never });
 
   it.each([
     ["after", () => createMachine({ initial: "a", states: { a: { after: { 10: "b" } }, b: {} } })],
     ["invoke", () => setup({ actors }).createMachine({ initial: "a", states: { a: { invoke: { src: "work" } } } })],
     ["spawn", () => setup({ actors }).createMachine({ entry: ({ spawn }: never) => spawn } as never)],
-    ["a function as action", () => createMachine({ initial: "a", states: { a: { on: { x: { actions: () => undefined } } } } })],
-    ["a delayed raise", () => createMachine({ initial: "a", states: { a: { exit: raise({ type: "x" }, { delay: 5 }) } } })],
+    [
+      "a function as action",
+      () => createMachine({ initial: "a", states: { a: { on: { x: { actions: () => undefined } } } } }),
+    ],
+    [
+      "a delayed raise",
+      () => createMachine({ initial: "a", states: { a: { exit: raise({ type: "x" }, { delay: 5 }) } } }),
+    ],
     ["an action of another kind", () => createMachine({ entry: sendParent({ type: "x" }) })],
     ["an unknown named action", () => createMachine({ entry: { type: "notify" } })],
   ])("%s", (_what, machine) => {

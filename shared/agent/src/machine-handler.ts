@@ -7,7 +7,8 @@
 import { assert, busbarError, isBusbarError, reasonOf } from "@busbar/kernel";
 import { type AnyMachineSnapshot, type AnyStateMachine, initialTransition, transition } from "xstate";
 import type { AgentIntents, AgentMachineEvent } from "./agent-machine.ts";
-import type { AgentContext, AgentDefinition, AgentHandler, Task } from "./define-agent.ts";
+import type { AgentContext, Task } from "./agent-context.ts";
+import type { AgentDefinition, AgentHandler } from "./define-agent.ts";
 import { type CallError, isCallError } from "./errors.ts";
 
 /** One action as `transition` returns it: never executed here. */
@@ -72,7 +73,7 @@ const broken = (machine: AnyStateMachine, reason: string) =>
 /** Refuses what the definition could not see: a spawn inside an assign, an action added by enqueueActions. */
 function checkStep(machine: AnyStateMachine, [snapshot, wanted]: Stepped): void {
   if (snapshot.status === "error") throw broken(machine, `an error in the machine: ${reasonOf(snapshot.error)}`);
-  if (Object.keys(snapshot.children).length > 0) throw broken(machine, "a machine spawns nothing");
+  if (Object.keys(snapshot.children as object).length > 0) throw broken(machine, "a machine spawns nothing");
   const foreign = wanted.find(({ type }) => !isIntent(type) && type !== "xstate.raise");
   if (foreign !== undefined) throw broken(machine, `action ${foreign.type} is no intent`);
 }
@@ -87,7 +88,12 @@ class MachineRun {
   #snapshot: AnyMachineSnapshot | null = null;
   #isHalted = false;
 
-  constructor(machine: AnyStateMachine, ctx: AgentContext, resolve: (output: unknown) => void, reject: (reason: unknown) => void) {
+  constructor(
+    machine: AnyStateMachine,
+    ctx: AgentContext,
+    resolve: (output: unknown) => void,
+    reject: (reason: unknown) => void,
+  ) {
     this.#machine = machine;
     this.#ctx = ctx;
     this.#resolve = resolve;
@@ -115,8 +121,10 @@ class MachineRun {
   }
 
   #want(kind: keyof AgentIntents, params: unknown): void {
-    const id = String((params as { readonly id?: unknown } | undefined)?.id ?? "");
-    if (id === "" || this.#open.has(id)) throw broken(this.#machine, `intent ${kind} needs an id of its own, not "${id}"`);
+    const given = (params as { readonly id?: unknown } | undefined)?.id;
+    const id = typeof given === "string" ? given : "";
+    if (id === "" || this.#open.has(id))
+      throw broken(this.#machine, `intent ${kind} needs an id of its own, not "${id}"`);
     this.#open.add(id);
     const answered = (event: AgentMachineEvent, halt: CallError | null): void => {
       this.#open.delete(id);

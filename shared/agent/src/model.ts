@@ -58,7 +58,10 @@ export function defineModel(spec: ModelSpec): ModelDefinition {
   const timeoutMs = spec.timeoutMs ?? TIMEOUT_MS_DEFAULT;
   const file = `model ${spec.name}`;
   if (!isDefinitionName(spec.name)) {
-    throw busbarError("BUSBAR_CONFIG_INVALID", { file, reason: "a name has letters, digits, '_', '-' or '.', at most 64" });
+    throw busbarError("BUSBAR_CONFIG_INVALID", {
+      file,
+      reason: "a name has letters, digits, '_', '-' or '.', at most 64",
+    });
   }
   if (!Number.isSafeInteger(timeoutMs) || timeoutMs <= 0) {
     throw busbarError("BUSBAR_CONFIG_INVALID", { file, reason: "timeoutMs must be a positive integer" });

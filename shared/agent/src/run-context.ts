@@ -1,13 +1,19 @@
 /** The handler's `ctx`: each method is one shape of call, and one way to read its answer. */
 import { busbarError, chainId, type Json, type JsonObject, shortHash } from "@busbar/kernel";
-import type { AgentContext, StatementVerdict, ToolAnswer, ToolOptions } from "./define-agent.ts";
+import type { AgentContext, StatementVerdict, ToolAnswer, ToolOptions } from "./agent-context.ts";
 import { RefusedError } from "./errors.ts";
 import { type Answer, type AnswerValue, type CallShape, contentHash, jsonText } from "./journal.ts";
 import type { ModelReply, ModelRequest } from "./model.ts";
 
 /** The commands of a run, without their meta. */
 export type RunCommand =
-  | { readonly type: "CallTool"; readonly step: number; readonly tool: string; readonly args: string; readonly repeat: number }
+  | {
+      readonly type: "CallTool";
+      readonly step: number;
+      readonly tool: string;
+      readonly args: string;
+      readonly repeat: number;
+    }
   | { readonly type: "CallModel"; readonly step: number; readonly model: string; readonly request: string }
   | { readonly type: "SendTask"; readonly step: number; readonly agent: string; readonly input: string }
   | { readonly type: "MakeStatement"; readonly step: number; readonly subject: string; readonly statement: string }
@@ -51,7 +57,12 @@ export function createContext(ports: ContextPorts): AgentContext {
   };
 }
 
-async function callTool(ports: ContextPorts, tool: string, args: JsonObject, options: ToolOptions = {}): Promise<ToolAnswer> {
+async function callTool(
+  ports: ContextPorts,
+  tool: string,
+  args: JsonObject,
+  options: ToolOptions = {},
+): Promise<ToolAnswer> {
   const text = requireJson(args, `arguments of ${tool}`);
   const repeat = options.repeat ?? 0;
   const shape = { kind: "tool", name: tool, hash: contentHash(text) } as const;
@@ -81,9 +92,14 @@ async function makeStatement(ports: ContextPorts, subject: string, statement: st
 }
 
 /** The value of the expected kind. Everything else throws: no answer can be read as a success that it is not. */
-function successOf<K extends Exclude<AnswerValue["kind"], "error">>(value: AnswerValue, kind: K, name: string): Extract<AnswerValue, { kind: K }> {
+function successOf<K extends Exclude<AnswerValue["kind"], "error">>(
+  value: AnswerValue,
+  kind: K,
+  name: string,
+): Extract<AnswerValue, { kind: K }> {
   if (value.kind === "error") throw value.error;
-  if (value.kind !== kind) throw new RefusedError({ code: "BUSBAR_STEP_CONFLICT", reason: `${name} was answered with a ${value.kind}` });
+  if (value.kind !== kind)
+    throw new RefusedError({ code: "BUSBAR_STEP_CONFLICT", reason: `${name} was answered with a ${value.kind}` });
   return value as Extract<AnswerValue, { kind: K }>;
 }
 
@@ -102,4 +118,3 @@ function uuidOf(hex: string): string {
   const variant = (8 + (Number.parseInt(hex.slice(16, 17), 16) % 4)).toString(16);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
-

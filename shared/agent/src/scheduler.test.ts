@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { AgentContext, Task } from "./define-agent.ts";
+import type { AgentContext, Task } from "./agent-context.ts";
 import type { RunCommand } from "./run-context.ts";
 import { playAgain, playLive } from "./test-door.ts";
 
@@ -7,14 +7,15 @@ import { playAgain, playLive } from "./test-door.ts";
 async function twoBranches(_task: Task, ctx: AgentContext): Promise<string[]> {
   const branch = async (name: string, hops: number): Promise<void> => {
     await ctx.tool(`${name}1`, {});
-    for (let hop = 0; hop < hops; hop += 1) await null;
+    for (let hop = 0; hop < hops; hop += 1) await Promise.resolve();
     await ctx.tool(`${name}2`, {});
   };
   await Promise.all([branch("a", 0), branch("b", 12)]);
   return [];
 }
 
-const toolAt = (command: RunCommand): string => (command.type === "CallTool" ? `${command.step}:${command.tool}` : command.type);
+const toolAt = (command: RunCommand): string =>
+  command.type === "CallTool" ? `${command.step}:${command.tool}` : command.type;
 
 /** The first call of branch a is slow, so b is one step ahead of it. */
 const unequal = (command: RunCommand): number => (command.type === "CallTool" && command.tool === "a1" ? 12 : 1);

@@ -38,7 +38,13 @@ export function sourcedAt(offset: bigint, body: Omit<BusEvent, "meta">, incarnat
 }
 
 export function submittedAt(offset: bigint, input: Json = null): SourcedEvent {
-  const body = { type: "TaskSubmitted", taskKey: "k", agent: "tester", input: canonicalJson(input), deadlineAtMs: 0 } as const;
+  const body = {
+    type: "TaskSubmitted",
+    taskKey: "k",
+    agent: "tester",
+    input: canonicalJson(input),
+    deadlineAtMs: 0,
+  } as const;
   return sourcedAt(offset, { ...body, maxSteps: 100, budgetTokens: 0, parentChainId: "", parentCallId: "" } as never);
 }
 
@@ -49,7 +55,16 @@ export function admissionOf(offset: bigint, command: RunCommand, incarnation = 1
   switch (command.type) {
     case "CallTool": {
       const { tool, args } = command;
-      const body = { type: "EffectAdmitted", callId, step, tool, args, argsHash: contentHash(args), origin: "agent", attempt: 1 };
+      const body = {
+        type: "EffectAdmitted",
+        callId,
+        step,
+        tool,
+        args,
+        argsHash: contentHash(args),
+        origin: "agent",
+        attempt: 1,
+      };
       return sourcedAt(offset, body as never, incarnation);
     }
     case "CallModel": {
@@ -59,7 +74,11 @@ export function admissionOf(offset: bigint, command: RunCommand, incarnation = 1
     }
     case "SendTask": {
       const { agent, input } = command;
-      return sourcedAt(offset, { type: "TaskSent", callId, step, agent, input, argsHash: contentHash(input) } as never, incarnation);
+      return sourcedAt(
+        offset,
+        { type: "TaskSent", callId, step, agent, input, argsHash: contentHash(input) } as never,
+        incarnation,
+      );
     }
     case "MakeStatement": {
       const { subject, statement } = command;
@@ -72,18 +91,35 @@ export function admissionOf(offset: bigint, command: RunCommand, incarnation = 1
 }
 
 /** A successful answer to a call. */
-export function outcomeOf(offset: bigint, command: RunCommand, result: Json = { step: command.step }): SourcedEvent | null {
+export function outcomeOf(
+  offset: bigint,
+  command: RunCommand,
+  result: Json = { step: command.step },
+): SourcedEvent | null {
   const callId = formatCallId(CHAIN, command.step);
   const text = canonicalJson(result);
   switch (command.type) {
     case "CallTool":
       return sourcedAt(offset, { type: "EffectCommitted", callId, tool: command.tool, result: text } as never);
     case "CallModel":
-      return sourcedAt(offset, { type: "ModelCallCompleted", callId, response: text, inputTokens: 1, outputTokens: 2 } as never);
+      return sourcedAt(offset, {
+        type: "ModelCallCompleted",
+        callId,
+        response: text,
+        inputTokens: 1,
+        outputTokens: 2,
+      } as never);
     case "SendTask":
       return sourcedAt(offset, { type: "SubtaskFinished", callId, state: "completed", output: text } as never);
     case "MakeStatement":
-      return sourcedAt(offset, { type: "StatementChecked", callId, agrees: false, fact: text, source: "s", evidence: [] } as never);
+      return sourcedAt(offset, {
+        type: "StatementChecked",
+        callId,
+        agrees: false,
+        fact: text,
+        source: "s",
+        evidence: [],
+      } as never);
     default:
       return null;
   }
@@ -98,7 +134,12 @@ export interface Played {
 export type RunChange = Partial<Pick<RunOptions, "timers" | "obeysHalts" | "stallMs" | "incarnation">>;
 
 /** A run over a journal whose commands go to `send`. */
-export function runOf(handler: AgentHandler, journal: Journal, send: (command: RunCommand) => void, change: RunChange = {}): ChainRun {
+export function runOf(
+  handler: AgentHandler,
+  journal: Journal,
+  send: (command: RunCommand) => void,
+  change: RunChange = {},
+): ChainRun {
   const { submitted } = journal;
   if (submitted === null) throw new Error("the journal has no submission");
   const base = { agent: "tester", incarnation: 1, handler, timers: systemTimers, stallMs: 2000, obeysHalts: true };
@@ -106,7 +147,11 @@ export function runOf(handler: AgentHandler, journal: Journal, send: (command: R
 }
 
 /** Plays a handler live; `latencyOf(step)` is in turns of the event loop. */
-export async function playLive(handler: AgentHandler, latencyOf: (command: RunCommand) => number, input: Json = null): Promise<Played> {
+export async function playLive(
+  handler: AgentHandler,
+  latencyOf: (command: RunCommand) => number,
+  input: Json = null,
+): Promise<Played> {
   const events: SourcedEvent[] = [submittedAt(0n, input)];
   const commands: RunCommand[] = [];
   const next = () => BigInt(events.length);
@@ -130,7 +175,13 @@ export async function playLive(handler: AgentHandler, latencyOf: (command: RunCo
 }
 
 /** Replays: `prefix` events are the journal; the rest arrives in its order, each answer `copies` times, once it was asked for. */
-export async function playAgain(handler: AgentHandler, played: Played, prefix: number, change: RunChange = {}, copies = 1): Promise<Played> {
+export async function playAgain(
+  handler: AgentHandler,
+  played: Played,
+  prefix: number,
+  change: RunChange = {},
+  copies = 1,
+): Promise<Played> {
   const journal = foldJournal(played.events.slice(0, prefix));
   const commands: RunCommand[] = [];
   const asked = new Set(journal.calls.keys());
@@ -143,11 +194,16 @@ export async function playAgain(handler: AgentHandler, played: Played, prefix: n
       for (let copy = 0; copy < copies; copy += 1) run.receive(head);
     }
   };
-  const run = runOf(handler, journal, (command) => {
-    commands.push(command);
-    asked.add(command.step);
-    flush();
-  }, { incarnation: 2, ...change });
+  const run = runOf(
+    handler,
+    journal,
+    (command) => {
+      commands.push(command);
+      asked.add(command.step);
+      flush();
+    },
+    { incarnation: 2, ...change },
+  );
   run.start();
   flush();
   return { end: await run.ended, commands, events: played.events };

@@ -9,12 +9,11 @@ export interface Timers {
   turn(run: () => void): void;
 }
 
-/** The process's own. Its timers do not keep the process alive. */
+/** The process's own. What waits keeps the process alive until it is stopped. */
 export const systemTimers: Timers = {
   now: () => Date.now(),
   after(delayMs, run) {
     const timer = setTimeout(run, delayMs);
-    timer.unref();
     return () => {
       clearTimeout(timer);
     };

@@ -105,13 +105,15 @@ function checkFields(spec: ToolSpec, what: string, fields: readonly string[] | u
 function checkReadBack(spec: ToolSpec): void {
   if (spec.readBack === undefined) return;
   if (spec.effect === "read") throw invalid(spec.name, "a read has no read-back");
-  if (Object.keys(spec.readBack.expect).length === 0) throw invalid(spec.name, "readBack.expect is empty: it would accept anything");
+  if (Object.keys(spec.readBack.expect).length === 0)
+    throw invalid(spec.name, "readBack.expect is empty: it would accept anything");
   const templates = [...Object.values(spec.readBack.args), ...Object.values(spec.readBack.expect)];
   const declared = declaredFields(spec.args);
   for (const template of templates) {
     if (typeof template !== "string" || !template.startsWith("$args.")) continue;
     const field = template.slice("$args.".length).split(".")[0] ?? "";
-    if (declared !== null && !declared.has(field)) throw invalid(spec.name, `readBack uses ${template}, which args does not declare`);
+    if (declared !== null && !declared.has(field))
+      throw invalid(spec.name, `readBack uses ${template}, which args does not declare`);
   }
 }
 
@@ -119,7 +121,8 @@ const isPositiveInteger = (value: number) => Number.isSafeInteger(value) && valu
 
 function check(spec: ToolSpec, fireBoundMs: number): void {
   if (!isDefinitionName(spec.name)) throw invalid(spec.name, "a name has letters, digits, '_', '-' or '.', at most 64");
-  if (!(TOOL_EFFECTS as readonly string[]).includes(spec.effect)) throw invalid(spec.name, `effect ${String(spec.effect)} is not read, write or destructive`);
+  if (!(TOOL_EFFECTS as readonly string[]).includes(spec.effect))
+    throw invalid(spec.name, `effect ${String(spec.effect)} is not read, write or destructive`);
   if (spec.args["type"] !== "object") throw invalid(spec.name, 'args must be a JSON Schema with type "object"');
   if (!isPositiveInteger(spec.timeoutMs)) throw invalid(spec.name, "timeoutMs must be a positive integer");
   if (!isPositiveInteger(fireBoundMs)) throw invalid(spec.name, "fireBoundMs must be a positive integer");

@@ -1,6 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { AGENT_STATES, type AgentEvent, type AgentSnapshot, type AgentState, agentMachine, agentStateOf, canAgent, initialAgent, stepAgent } from "./agent.ts";
+import {
+  AGENT_STATES,
+  type AgentEvent,
+  type AgentSnapshot,
+  type AgentState,
+  agentMachine,
+  agentStateOf,
+  canAgent,
+  initialAgent,
+  stepAgent,
+} from "./agent.ts";
 
 const halt: AgentEvent = { type: "halt", scope: "fleet", fence: "7" };
 const resume: AgentEvent = { type: "resume", scope: "fleet", fence: "7" };

@@ -42,7 +42,9 @@ const base = setup({
     isLastChain: ({ context }) => context.running <= 1,
     namesStandingFence: ({ context, event }) => event.type === "resume" && context.fences[event.scope] === event.fence,
     liftsLastFence: ({ context, event }) =>
-      event.type === "resume" && context.fences[event.scope] === event.fence && Object.keys(context.fences).length === 1,
+      event.type === "resume" &&
+      context.fences[event.scope] === event.fence &&
+      Object.keys(context.fences).length === 1,
   },
   actions: {
     countUp: assign({ running: ({ context }) => context.running + 1 }),
@@ -50,7 +52,8 @@ const base = setup({
     loseLog: assign({ isLogLost: true }),
     regainLog: assign({ isLogLost: false }),
     putFence: assign({
-      fences: ({ context, event }) => (event.type === "halt" ? { ...context.fences, [event.scope]: event.fence } : context.fences),
+      fences: ({ context, event }) =>
+        event.type === "halt" ? { ...context.fences, [event.scope]: event.fence } : context.fences,
     }),
     liftFence: assign({
       fences: ({ context, event }) => (event.type === "resume" ? without(context.fences, event.scope) : context.fences),
@@ -72,10 +75,7 @@ export const agentMachine = base.createMachine({
     working: {
       on: {
         "chain.started": { actions: "countUp" },
-        "chain.ended": [
-          { guard: "isLastChain", target: "idle", actions: "countDown" },
-          { actions: "countDown" },
-        ],
+        "chain.ended": [{ guard: "isLastChain", target: "idle", actions: "countDown" }, { actions: "countDown" }],
         "log.lost": lost,
         halt,
         stop: "stopped",
@@ -107,11 +107,7 @@ export const agentMachine = base.createMachine({
     },
     // Passed through: where a resumed agent goes on depends on what happened meanwhile.
     resumed: {
-      always: [
-        { guard: "isLogLost", target: "degraded" },
-        { guard: "isBusy", target: "working" },
-        { target: "idle" },
-      ],
+      always: [{ guard: "isLogLost", target: "degraded" }, { guard: "isBusy", target: "working" }, { target: "idle" }],
     },
     stopped: { type: "final" },
   },
