@@ -8,5 +8,8 @@ export { taskChainId } from "./door/tasks.ts";
 export { beginTurn, type EmittedEvent, type EventType, type Turn, type TurnEnv } from "./door/turn.ts";
 export * from "./partition-state.ts";
 export * from "./policy-document.ts";
+export { directiveBody } from "./replay/directives.ts";
 export * from "./replay/replay.ts";
 export * from "./rules/index.ts";
+export * from "./breaker/breaker.ts";
+export * from "./breaker/signals.ts";

@@ -9,3 +9,5 @@ export * from "./ports.ts";
 export * from "./topic-names.ts";
 export * from "./gateway.ts";
 export * from "./schema-check.ts";
+export * from "./supervision/stage-options.ts";
+export * from "./supervision/supervisor.ts";

@@ -1,0 +1,120 @@
+/**
+ * Stage 1 of a supervisor, per events partition: reads the valid events, checks the door against the rules, tells
+ * stage 2 what tools did, and beats (PROTOCOL 6.4, 6.7, 7.1). It decides nothing by itself and waits for no door.
+ */
+import { HEADER, partitionOf } from "@busbar/events";
+import type { Delivery, Follower, Publication } from "@busbar/log";
+import { disagreement, initialPartitionState, type PartitionState, replay, signalOf } from "@busbar/policy";
+import { metaWith } from "../meta.ts";
+import { createPartitionReader, type PartitionReader, type ReadEvent } from "../partition-reader.ts";
+import { publishAll, type StageOptions } from "./stage-options.ts";
+
+const VERSION = "stage-one-1";
+const CHECKPOINT = "supervisor-events";
+
+interface StageOneState {
+  readonly partition: PartitionState;
+  /** Grants of calls that are still open, by call id. */
+  readonly probes: Record<string, string>;
+}
+
+export class StageOne {
+  readonly #options: StageOptions;
+  #state: StageOneState;
+  #reader: PartitionReader;
+  #follower: Follower | null = null;
+  #next = 0n;
+  #sinceCheckpoint = 0;
+  #isStopped = false;
+
+  constructor(options: StageOptions) {
+    this.#options = options;
+    this.#state = { partition: initialPartitionState(options.partition), probes: {} };
+    this.#reader = createPartitionReader(options.codec);
+  }
+
+  async start(): Promise<void> {
+    const { checkpoints, partition, codec, log, topics, logger } = this.#options;
+    const found = await checkpoints.load(CHECKPOINT, partition);
+    const { end } = await log.offsets(topics.events, partition);
+    if (found !== null && found.version === VERSION && found.offset <= end) {
+      this.#state = found.state as unknown as StageOneState;
+      this.#next = found.offset;
+      const { claim } = this.#state.partition;
+      const start = { offset: found.offset, claim: claim === null ? null : { offset: BigInt(claim.offset), nonce: claim.nonce } };
+      this.#reader = createPartitionReader(codec, start);
+    }
+    if (this.#isStopped) return;
+    this.#follower = log.follow({
+      topic: topics.events,
+      partition,
+      from: this.#next,
+      onDelivery: (delivery) => this.#onDelivery(delivery),
+      onProblem: (problem) => logger.warn({ partition, problem: problem.kind }, "events cannot be read"),
+    });
+  }
+
+  async #onDelivery(delivery: Delivery): Promise<void> {
+    const signals: Publication[] = [];
+    for (const read of this.#reader.read(delivery)) this.#take(read, signals);
+    await publishAll(this.#options.log, signals, () => this.#isStopped);
+    this.#next = delivery.next;
+    this.#sinceCheckpoint += delivery.records.length;
+    // After its outputs are acknowledged, never before.
+    if (this.#sinceCheckpoint >= this.#options.settings.checkpointEvery) await this.#checkpoint();
+  }
+
+  #take(read: ReadEvent, signals: Publication[]): void {
+    const { partition, metrics, logger } = this.#options;
+    if (read.kind === "void") return metrics.voids.inc(1);
+    if (read.kind === "undecodable") {
+      logger.error({ partition, offset: read.offset.toString() }, `valid record that cannot be decoded: ${read.reason}`);
+      return;
+    }
+    const { event, offset, digest } = read;
+    const defect = disagreement(this.#state.partition, event);
+    if (defect !== null) {
+      metrics.defects.inc();
+      logger.error({ partition, offset: offset.toString(), chainId: event.meta.chainId }, `door and rules disagree: ${defect}`);
+    }
+    replay(this.#state.partition, { offset, event, digest });
+    if (event.type === "EffectAdmitted" && event.probe !== "") this.#state.probes[event.callId] = event.probe;
+    const callId = "callId" in event ? event.callId : "";
+    const signal = signalOf(event, partition, this.#state.probes[callId] ?? "");
+    if (signal === null) return;
+    delete this.#state.probes[callId];
+    signals.push(this.#publication(signal));
+  }
+
+  #publication(signal: NonNullable<ReturnType<typeof signalOf>>): Publication {
+    const { codec, topics, partitionCount, namespace } = this.#options;
+    const key = `tool:${signal.tool}`;
+    const eventId = `${topics.events}/${signal.sourcePartition}/${signal.sourceOffset}`;
+    const meta = metaWith({ eventId, atMs: signal.atMs, chainId: signal.chainId, agent: signal.agent, namespace });
+    const value = codec.encode("ToolOutcome", { meta, ...signal });
+    const record = { key, value, headers: { [HEADER.type]: "ToolOutcome", [HEADER.source]: eventId } };
+    return { topic: topics.signals, partition: partitionOf(key, partitionCount), record };
+  }
+
+  /** What this stage has read, for the heartbeat. */
+  beat(): { readonly eventsThrough: bigint; readonly claimOffset: string; readonly claimNonce: string } {
+    const { claim } = this.#state.partition;
+    return { eventsThrough: this.#next, claimOffset: claim?.offset ?? "", claimNonce: claim?.nonce ?? "" };
+  }
+
+  policy(): PartitionState["policy"] {
+    return this.#state.partition.policy;
+  }
+
+  async #checkpoint(): Promise<void> {
+    this.#sinceCheckpoint = 0;
+    const { checkpoints, partition } = this.#options;
+    const state = JSON.parse(JSON.stringify(this.#state));
+    await checkpoints.save(CHECKPOINT, partition, { offset: this.#next, version: VERSION, state });
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#follower?.stop();
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * Stage 2 of a supervisor, per signals partition: what is counted across chains (PROTOCOL 7.1, 7.3). It keeps the
+ * highest (offset, index) of each source and drops what is not higher, so that a signal said twice counts once.
+ */
+import { HEADER, type MessageOf } from "@busbar/events";
+import type { Delivery, Follower, Publication } from "@busbar/log";
+import {
+  type BreakerInput,
+  type BreakerOrder,
+  type BreakerPolicy,
+  type BreakerState,
+  CLOSED_BREAKER,
+  DEFAULT_BREAKER,
+  stepBreaker,
+} from "@busbar/policy";
+import { directiveBody } from "@busbar/policy";
+import { metaWith } from "../meta.ts";
+import { publishAll, type StageOptions } from "./stage-options.ts";
+
+const VERSION = "stage-two-1";
+const CHECKPOINT = "supervisor-signals";
+
+interface StageTwoState {
+  readonly breakers: Record<string, BreakerState>;
+  /** Highest `offset:index` taken, by source partition. */
+  readonly taken: Record<string, string>;
+  /** Directives seen, exclusive. */
+  directives: string;
+}
+
+export class StageTwo {
+  readonly #options: StageOptions;
+  readonly #policy: () => BreakerPolicy;
+  #state: StageTwoState = { breakers: {}, taken: {}, directives: "0" };
+  #follower: Follower | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #unsubscribe: () => void = () => undefined;
+  #next = 0n;
+  #sinceCheckpoint = 0;
+  #isStopped = false;
+  #publishing: Promise<void> = Promise.resolve();
+
+  constructor(options: StageOptions, policy: () => BreakerPolicy | undefined) {
+    this.#options = options;
+    this.#policy = () => policy() ?? DEFAULT_BREAKER;
+  }
+
+  async start(): Promise<void> {
+    const { checkpoints, partition, log, topics, logger, directives, settings } = this.#options;
+    const found = await checkpoints.load(CHECKPOINT, partition);
+    const { end } = await log.offsets(topics.signals, partition);
+    if (found !== null && found.version === VERSION && found.offset <= end) {
+      this.#state = found.state as unknown as StageTwoState;
+      this.#next = found.offset;
+    }
+    if (this.#isStopped) return;
+    this.#takeDirectives();
+    this.#unsubscribe = directives.onChange(() => this.#takeDirectives());
+    this.#timer = setInterval(() => this.#tick(), settings.tickMs);
+    this.#follower = log.follow({
+      topic: topics.signals,
+      partition,
+      from: this.#next,
+      onDelivery: (delivery) => this.#onDelivery(delivery),
+      onProblem: (problem) => logger.warn({ partition, problem: problem.kind }, "signals cannot be read"),
+    });
+  }
+
+  async #onDelivery(delivery: Delivery): Promise<void> {
+    for (const record of delivery.records) {
+      const decoded = this.#options.codec.decode(record.value, "signal");
+      if (decoded.ok) this.#take(decoded.message);
+    }
+    await this.#publishing;
+    this.#next = delivery.next;
+    this.#sinceCheckpoint += delivery.records.length;
+    if (this.#sinceCheckpoint >= this.#options.settings.checkpointEvery) await this.#checkpoint();
+  }
+
+  #take(signal: MessageOf<"ToolOutcome">): void {
+    const source = String(signal.sourcePartition);
+    if (!isHigher(signal, this.#state.taken[source])) return;
+    this.#state.taken[source] = `${signal.sourceOffset}:${signal.index}`;
+    const { atMs, ok, probe, meta } = signal;
+    const isDemand = signal.code === "BUSBAR_BREAKER_OPEN";
+    const input: BreakerInput = isDemand
+      ? { kind: "demand", partition: signal.sourcePartition, atMs }
+      : { kind: "outcome", ok, probe, evidence: meta.eventId, atMs };
+    this.#step(`tool:${signal.tool}`, input);
+  }
+
+  #step(key: string, input: BreakerInput): void {
+    const before = this.#state.breakers[key] ?? CLOSED_BREAKER;
+    const [after, orders] = stepBreaker(key, before, input, this.#policy());
+    if (after === before && orders.length === 0) return;
+    this.#state.breakers[key] = after;
+    this.#observe(key, before, after);
+    if (orders.length === 0) return;
+    const publications = orders.map((order) => this.#publication(order));
+    this.#publishing = this.#publishing.then(() => publishAll(this.#options.log, publications, () => this.#isStopped));
+  }
+
+  #observe(key: string, before: BreakerState, after: BreakerState): void {
+    if (before.state === after.state) return;
+    const { metrics, logger } = this.#options;
+    metrics.breaker.set({ key, state: before.state }, 0);
+    metrics.breaker.set({ key, state: after.state }, 1);
+    if (after.state === "open") metrics.trips.inc({ key, rule: "consecutive-failures" });
+    logger.info({ key, cause: after.cause }, `breaker ${before.state} -> ${after.state}`);
+  }
+
+  #publication(order: BreakerOrder): Publication {
+    const { codec, topics, keyring, clock, name, namespace } = this.#options;
+    const principal = `supervisor:${name}`;
+    const id = order.type === "Grant" ? order.grantId : `${order.key}/${order.cause}`;
+    const meta = metaWith({ eventId: `${name}/${order.type}/${id}`, atMs: clock.nowMs(), causationId: "cause" in order ? order.cause : "", namespace });
+    const { type, ...fields } = order;
+    const body = type === "CloseBreaker" ? { ...fields, by: principal } : fields;
+    const value = codec.encode(type, { meta, ...body } as never);
+    const sig = keyring.signOrder({ topic: topics.directives, principal, value });
+    const headers = { [HEADER.type]: type, [HEADER.principal]: principal, [HEADER.sig]: sig };
+    return { topic: topics.directives, partition: 0, record: { key: order.key, value, headers } };
+  }
+
+  /** What people did to breakers by hand: held open, or closed. */
+  #takeDirectives(): void {
+    const { applied, through } = this.#options.directives.since(BigInt(this.#state.directives));
+    for (const directive of applied) {
+      const by = directiveBody(directive)["by"];
+      if (directive.kind === "IsolateBreaker") this.#step(directive.id, { kind: "isolated" });
+      if (directive.kind === "CloseBreaker" && typeof by === "string" && !by.startsWith("supervisor")) {
+        this.#step(directive.id, { kind: "released" });
+      }
+    }
+    this.#state.directives = through.toString();
+  }
+
+  #tick(): void {
+    const atMs = this.#options.clock.nowMs();
+    for (const [key, breaker] of Object.entries(this.#state.breakers)) {
+      if (breaker.state === "open" || breaker.state === "half-open") this.#step(key, { kind: "tick", atMs });
+    }
+  }
+
+  through(): bigint {
+    return this.#next;
+  }
+
+  async #checkpoint(): Promise<void> {
+    this.#sinceCheckpoint = 0;
+    const { checkpoints, partition } = this.#options;
+    const state = JSON.parse(JSON.stringify(this.#state));
+    await checkpoints.save(CHECKPOINT, partition, { offset: this.#next, version: VERSION, state });
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#unsubscribe();
+    await this.#follower?.stop();
+    await this.#publishing;
+  }
+}
+
+function isHigher(signal: MessageOf<"ToolOutcome">, taken: string | undefined): boolean {
+  if (taken === undefined) return true;
+  const [offset = "0", index = "0"] = taken.split(":");
+  const found = BigInt(signal.sourceOffset);
+  return found > BigInt(offset) || (found === BigInt(offset) && signal.index > Number(index));
+}
