@@ -1,1 +1,4 @@
-export {};
+export * from "./log-contract.ts";
+export * from "./log-faults.ts";
+export * from "./tcp-proxy.ts";
+export * from "./until.ts";
