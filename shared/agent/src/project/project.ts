@@ -6,7 +6,19 @@ import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { busbarError, isBusbarError, reasonOf } from "@busbar/kernel";
-import { DEFAULT_BREAKER, DEFAULT_LIMITS, DEFAULT_RULES, DEFAULT_TOOL, type AgentPolicy, type Authority, type BreakerPolicy, type LimitsPolicy, type Policy, type RulesPolicy, type ToolPolicy } from "@busbar/policy";
+import {
+  DEFAULT_BREAKER,
+  DEFAULT_LIMITS,
+  DEFAULT_RULES,
+  DEFAULT_TOOL,
+  type AgentPolicy,
+  type Authority,
+  type BreakerPolicy,
+  type LimitsPolicy,
+  type Policy,
+  type RulesPolicy,
+  type ToolPolicy,
+} from "@busbar/policy";
 import { Ajv } from "ajv";
 import { LineCounter, parseDocument } from "yaml";
 import schema from "../../../../schemas/policy/busbar.schema.json" with { type: "json" };
@@ -57,8 +69,12 @@ export function parseProjectFile(file: string, text: string): ProjectFile {
   const path = (error?.instancePath ?? "").split("/").slice(1);
   const node = document.getIn(path, true) as { readonly range?: readonly number[] } | undefined;
   const line = lines.linePos(node?.range?.[0] ?? 0).line;
-  const extra = typeof error?.params["additionalProperty"] === "string" ? ` (${error.params["additionalProperty"]})` : "";
-  throw invalid(`${file}:${line}`, `${path.length === 0 ? "the file" : path.join(".")} ${error?.message ?? "is not valid"}${extra}`);
+  const extra =
+    typeof error?.params["additionalProperty"] === "string" ? ` (${error.params["additionalProperty"]})` : "";
+  throw invalid(
+    `${file}:${line}`,
+    `${path.length === 0 ? "the file" : path.join(".")} ${error?.message ?? "is not valid"}${extra}`,
+  );
 }
 
 /** The policy of a checked file and the tools that its gateways load. Pure. */
@@ -94,7 +110,11 @@ function toolPolicy(tool: ToolDefinition, override: ToolOverride): ToolPolicy {
   return { ...DEFAULT_TOOL, ...manifest, ...override } as ToolPolicy;
 }
 
-async function loadModules<T>(file: string, what: "tools" | "models" | "agents", paths: readonly string[]): Promise<readonly T[]> {
+async function loadModules<T>(
+  file: string,
+  what: "tools" | "models" | "agents",
+  paths: readonly string[],
+): Promise<readonly T[]> {
   const loaded: T[] = [];
   for (const path of paths) {
     const module = await importModule(file, path);
@@ -129,7 +149,8 @@ export async function loadProject(path: string): Promise<Project> {
   const models = await loadModules<ModelDefinition>(file, "models", modules.models ?? []);
   const agents = await loadModules<AgentDefinition>(file, "agents", modules.agents ?? []);
   for (const agent of agents) {
-    if (!Object.hasOwn(parsed.agents, agent.name)) throw invalid(file, `agents: ${agent.name} is exported by a module and not listed`);
+    if (!Object.hasOwn(parsed.agents, agent.name))
+      throw invalid(file, `agents: ${agent.name} is exported by a module and not listed`);
   }
   return { file, policy: buildPolicy(file, parsed, tools), tools, models, agents };
 }

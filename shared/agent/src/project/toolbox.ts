@@ -38,7 +38,10 @@ export interface ProjectToolbox {
   askModel(run: ToolboxModelRun): Promise<ToolboxReply>;
 }
 
-export function createToolbox(tools: readonly ToolDefinition[], models: readonly ModelDefinition[] = []): ProjectToolbox {
+export function createToolbox(
+  tools: readonly ToolDefinition[],
+  models: readonly ModelDefinition[] = [],
+): ProjectToolbox {
   const toolByName = new Map(tools.map((tool) => [tool.name, tool]));
   const modelByName = new Map(models.map((model) => [model.name, model]));
   return {
@@ -58,7 +61,7 @@ export function createToolbox(tools: readonly ToolDefinition[], models: readonly
       if (model === undefined) return { kind: "failed", reason: `this gateway has no model ${name}` };
       try {
         const { message, usage } = await model.complete(request as unknown as ModelRequest, context);
-        const response = { message, usage } as unknown as Json;
+        const response = message as unknown as Json;
         return { kind: "reply", response, inputTokens: usage.inputTokens, outputTokens: usage.outputTokens };
       } catch (error) {
         return { kind: "failed", reason: reasonOf(error) };

@@ -27,11 +27,11 @@ export const chainMachine = setup({
   states: {
     working: {
       on: {
-        TaskAssigned: {},
-        EffectAdmitted: {},
-        ModelCallAdmitted: {},
-        TaskSent: {},
-        StatementRecorded: {},
+        TaskAssigned: "working",
+        EffectAdmitted: "working",
+        ModelCallAdmitted: "working",
+        TaskSent: "working",
+        StatementRecorded: "working",
         TaskCompleted: "completed",
         TaskFailed: "failed",
         ChainDegraded: "degraded",
@@ -40,19 +40,19 @@ export const chainMachine = setup({
     },
     degraded: {
       on: {
-        TaskAssigned: {},
-        EffectAdmitted: { guard: "isRead" },
-        ModelCallAdmitted: {},
-        StatementRecorded: {},
+        TaskAssigned: "degraded",
+        EffectAdmitted: { guard: "isRead", target: "degraded" },
+        ModelCallAdmitted: "degraded",
+        StatementRecorded: "degraded",
         TaskCompleted: "completed",
         TaskFailed: "failed",
-        ChainDegraded: {},
+        ChainDegraded: "degraded",
         ChainHalted: "halted",
         ChainResumed: "working",
       },
     },
     // A halted agent may still say something: its statement is checked against the fact and kept as evidence.
-    halted: { on: { StatementRecorded: {}, ChainHalted: {}, ChainResumed: "working" } },
+    halted: { on: { StatementRecorded: "halted", ChainHalted: "halted", ChainResumed: "working" } },
     completed: { type: "final" },
     failed: { type: "final" },
   },
