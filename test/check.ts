@@ -26,7 +26,7 @@ const STEPS: readonly Step[] = [
   { name: "types", command: ["typescript/bin/tsc", "-b"] },
   { name: "lint", command: ["oxlint/bin/oxlint", "-c", "oxlint.config.ts"] },
   { name: "format", command: ["oxfmt/bin/oxfmt", "--check", ...FORMATTED] },
-  { name: "dead-code", command: ["knip/bin/knip.js", "--no-progress"] },
+  { name: "dead-code", command: ["knip/bin/knip.js", "--no-progress", "--no-config-hints"] },
   { name: "tidy", command: ["vitest/vitest.mjs", "run", "--project", "tidy", "--reporter=dot"] },
 ];
 
