@@ -85,6 +85,7 @@ function mendTimers(queue: RequestQueue): void {
 export class BrokerLink {
   readonly #cluster: Cluster;
   readonly #sockets: SocketSet;
+  #refreshing: Promise<void> = Promise.resolve();
 
   constructor(config: KafkaConfig, sockets: SocketSet) {
     this.#sockets = sockets;
@@ -101,6 +102,15 @@ export class BrokerLink {
 
   /** Asks again where the topic's partitions are led. Rejects when no broker answers or the topic does not exist. */
   async refresh(topic: string): Promise<ReadonlyMap<number, number>> {
+    // kafkajs's cluster is not made for two connects or two refreshes at once.
+    const before = this.#refreshing;
+    const mine = before.catch(() => undefined).then(() => this.#refresh(topic));
+    this.#refreshing = mine.then(() => undefined);
+    this.#refreshing.catch(() => undefined);
+    return mine;
+  }
+
+  async #refresh(topic: string): Promise<ReadonlyMap<number, number>> {
     if (!this.#cluster.isConnected()) await this.#cluster.connect();
     await this.#cluster.addTargetTopic(topic);
     await this.#cluster.refreshMetadata();

@@ -169,23 +169,20 @@ class KafkaEventLog implements EventLog {
   }
 
   async #offsetOf(topic: string, partition: number, timestamp: number): Promise<bigint | null> {
+    const link = this.#sharedLink();
     try {
-      return await this.#askOffset(topic, partition, timestamp);
+      return await link.offsetAt(topic, partition, timestamp);
     } catch {
-      // The leader moved, or the connection is gone: once more, with new ones.
-      this.#link?.close();
-      this.#link = null;
+      // The leader moved, or the connection is gone: once more, with new ones. Another caller may have renewed them.
+      if (this.#link === link) this.#link = null;
+      link.close();
     }
     try {
-      return await this.#askOffset(topic, partition, timestamp);
+      return await this.#sharedLink().offsetAt(topic, partition, timestamp);
     } catch (cause) {
       if (!(await this.#exists(topic))) throw busbarError("BUSBAR_NOT_FOUND", { what: "topic", id: topic }, cause);
       throw busbarError("BUSBAR_LOG_UNAVAILABLE", { reason: reasonOf(cause) }, cause);
     }
-  }
-
-  async #askOffset(topic: string, partition: number, timestamp: number): Promise<bigint | null> {
-    return this.#sharedLink().offsetAt(topic, partition, timestamp);
   }
 
   async #exists(topic: string): Promise<boolean> {
