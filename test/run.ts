@@ -28,27 +28,36 @@ function isNeedMet(level: Level): boolean {
 function chooseLevels(names: readonly string[]): readonly Level[] {
   const unknown = names.find((name) => !LEVELS.some((level) => level.name === name));
   if (unknown !== undefined) {
-    process.stderr.write(`no level is named ${unknown}\n  levels: ${LEVELS.map((level) => level.name).join(", ")}\n  next: npm test -- unit\n`);
+    process.stderr.write(
+      `no level is named ${unknown}\n  levels: ${LEVELS.map((level) => level.name).join(", ")}\n  next: npm test -- unit\n`,
+    );
     process.exit(2);
   }
   return LEVELS.filter((level) => names.length === 0 || names.includes(level.name));
 }
 
-/** Runs vitest on some projects; gives its exit code. Ctrl-C reaches vitest by itself, and then ends us too. */
+/** The first signal that asked for the end; the levels after it are not run. */
+let stoppedBy: NodeJS.Signals | undefined;
+
+/** Runs vitest on some projects; gives its exit code. A terminal hands Ctrl-C to vitest by itself. */
 async function runVitest(levels: readonly Level[], reportFile: string): Promise<number> {
   const projects = levels.flatMap((level) => ["--project", level.name]);
   const args = [VITEST, "run", ...projects, "--reporter=default", "--reporter=json", `--outputFile.json=${reportFile}`];
   const child = spawn(process.execPath, args, { cwd: ROOT, stdio: "inherit" });
-  const stop = (signal: NodeJS.Signals): void => void child.kill(signal);
-  process.on("SIGINT", () => undefined);
-  process.on("SIGTERM", stop);
+  const stop = (signal: NodeJS.Signals): void => {
+    if (stoppedBy === undefined && (signal === "SIGTERM" || !process.stdin.isTTY)) child.kill(signal);
+    stoppedBy ??= signal;
+  };
+  process.on("SIGINT", stop).on("SIGTERM", stop);
   const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((done, fail) => {
     child.once("error", fail);
     child.once("exit", (exitCode, exitSignal) => done([exitCode, exitSignal]));
   });
-  process.off("SIGTERM", stop);
-  return code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
+  process.off("SIGINT", stop).off("SIGTERM", stop);
+  return code ?? exitCodeOf(signal);
 }
+
+const exitCodeOf = (signal: NodeJS.Signals | null): number => 128 + (signal === null ? 0 : constants.signals[signal]);
 
 function readReport(file: string): Report {
   if (!existsSync(file)) return { testResults: [] };
@@ -64,16 +73,29 @@ async function runPhase(levels: readonly Level[], folder: string): Promise<reado
   const report = readReport(reportFile);
   const results = levels.map((level) => {
     const owns = (file: string): boolean => matches(level, relative(ROOT, file));
-    return resultOf(level.name, report.testResults.filter((file) => owns(file.name)));
+    return resultOf(
+      level.name,
+      report.testResults.filter((file) => owns(file.name)),
+    );
   });
   const hidden = exitCode !== 0 && results.every((result) => result.failed === 0);
-  if (hidden) results.push({ name: "vitest", passed: 0, failed: 1, skipped: 0, seconds: 0, note: `exit code ${exitCode} outside of any test` });
+  if (hidden)
+    results.push({
+      name: "vitest",
+      passed: 0,
+      failed: 1,
+      skipped: 0,
+      seconds: 0,
+      note: `exit code ${exitCode} outside of any test`,
+    });
   for (const result of results) say(summaryLine(result));
   return results;
 }
 
 function matches(level: Level, file: string): boolean {
-  return level.include.some((glob) => matchesGlob(file, glob)) && !level.exclude.some((glob) => matchesGlob(file, glob));
+  return (
+    level.include.some((glob) => matchesGlob(file, glob)) && !level.exclude.some((glob) => matchesGlob(file, glob))
+  );
 }
 
 async function main(): Promise<void> {
@@ -83,12 +105,21 @@ async function main(): Promise<void> {
   const results: LevelResult[] = [];
   try {
     for (const phase of new Set(runnable.map((level) => level.phase))) {
-      results.push(...(await runPhase(runnable.filter((level) => level.phase === phase), folder)));
+      if (stoppedBy !== undefined) break;
+      results.push(
+        ...(await runPhase(
+          runnable.filter((level) => level.phase === phase),
+          folder,
+        )),
+      );
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-  conclude(results, chosen.filter((level) => !isNeedMet(level)));
+  conclude(
+    results,
+    chosen.filter((level) => !isNeedMet(level)),
+  );
 }
 
 function conclude(results: readonly LevelResult[], notRun: readonly Level[]): void {
@@ -99,6 +130,7 @@ function conclude(results: readonly LevelResult[], notRun: readonly Level[]): vo
   if (results.length === 0) say("no test was run");
   say(`${total("passed")} passed, ${total("failed")} failed`);
   process.exitCode = total("failed") === 0 && results.length > 0 ? 0 : 1;
+  if (stoppedBy !== undefined) process.exitCode = exitCodeOf(stoppedBy);
 }
 
 await main();
