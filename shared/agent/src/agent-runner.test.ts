@@ -1,4 +1,4 @@
-import { type Json } from "@busbar/kernel";
+import type { Json } from "@busbar/kernel";
 import type { EventLog } from "@busbar/log";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { AgentContext, Task } from "./agent-context.ts";
@@ -6,6 +6,7 @@ import { type AgentProcess, runAgent, type RunAgentOptions } from "./agent-runne
 import { chainOfTaskKey, type Client, createClient } from "./client.ts";
 import { defineAgent } from "./define-agent.ts";
 import { HaltedError } from "./errors.ts";
+import { bind, mortal } from "./test-logs.ts";
 import { createTestBus, KEY, PREFIX, type TestBus } from "./test-bus.ts";
 
 let bus: TestBus;
@@ -43,41 +44,6 @@ const threeTools: Handler = async (_task, ctx) => {
   const second = await ctx.tool("b", { first });
   return ctx.tool("c", { second });
 };
-
-/** The log of a process that dies: nothing gets out and nothing comes in any more once `die` is called. */
-function mortal(log: EventLog): { readonly log: EventLog; die(): void } {
-  let isDead = false;
-  const mortalLog: EventLog = {
-    ...bind(log),
-    async publish(publications) {
-      return isDead ? publications.map(() => ({ kind: "unknown", cause: "dead" }) as const) : log.publish(publications);
-    },
-    follow: (options) =>
-      log.follow({
-        ...options,
-        onDelivery: (delivery) => (isDead ? undefined : options.onDelivery(delivery)),
-      }),
-  };
-  return { log: mortalLog, die: () => (isDead = true) };
-}
-
-function bind(log: EventLog): EventLog {
-  return {
-    capabilities: log.capabilities,
-    ensureTopics: (specs) => log.ensureTopics(specs),
-    listTopics: () => log.listTopics(),
-    partitionCount: (topic) => log.partitionCount(topic),
-    openAppender: (topic, partition) => log.openAppender(topic, partition),
-    publish: (publications) => log.publish(publications),
-    offsets: (topic, partition) => log.offsets(topic, partition),
-    offsetAt: (topic, partition, atMs) => log.offsetAt(topic, partition, atMs),
-    read: (topic, partition, range) => log.read(topic, partition, range),
-    follow: (options) => log.follow(options),
-    join: (options) => log.join(options),
-    committed: (group, topic, partition) => log.committed(group, topic, partition),
-    close: () => log.close(),
-  };
-}
 
 describe("an agent process", () => {
   it("runs an assigned chain to its end, with signed commands in sequence [agents:assignment-is-a-fact]", async () => {

@@ -10,21 +10,28 @@ import {
   GENESIS_DIGEST,
   HEADER,
   type MessageOf,
-  type Meta,
   partitionOf,
   stampHeaders,
 } from "@busbar/events";
 import { builtinSchemaIds, type Codec, createCodec, verifyCommand } from "@busbar/events/codec";
-import { canonicalJson, type Json } from "@busbar/kernel";
+import type { Json } from "@busbar/kernel";
 import type { Appender, EventLog, StoredRecord } from "@busbar/log";
 import { createEmbeddedLog } from "@busbar/log/embedded";
 import { contentHash, formatCallId } from "./journal.ts";
+import {
+  admission,
+  type CallCommand,
+  contentOf,
+  metaOf,
+  outcome,
+  outcomeBody,
+  PREFIX,
+  refusedName,
+} from "./test-bus-messages.ts";
 
-export const PREFIX = "t";
+export { PREFIX };
 export const KEY = new TextEncoder().encode("a key of thirty-two bytes or more");
 const PARTITIONS = 2;
-
-type CallCommand = MessageOf<"CallTool"> | MessageOf<"CallModel"> | MessageOf<"SendTask"> | MessageOf<"MakeStatement">;
 
 /** What the door does with a command instead of its answer. */
 export type Script =
@@ -364,102 +371,9 @@ class Bus implements TestBus {
   }
 }
 
-function metaOf(chainId: string, incarnation: number, offset: bigint): Meta {
-  const ids = {
-    eventId: `${PREFIX}.events/0/${offset}`,
-    chainId,
-    lineage: chainId === "" ? [] : [chainId],
-    correlationId: chainId,
-  };
-  const counts = { incarnation, atMs: 1000 + Number(offset), streamSeq: 0, commandSeq: 0 };
-  const texts = { agent: "", causationId: "", traceparent: "", namespace: PREFIX, policyHash: "", codeVersion: "" };
-  return { ...ids, ...counts, ...texts, replay: false, claimCheck: null, progress: null };
-}
-
 function isAuthentic(command: BusCommand, record: StoredRecord): boolean {
   const { chainId, incarnation, streamSeq } = command.meta;
   const { topic, partition, value } = record;
   const position = { topic, partition, chainId, incarnation, sequence: streamSeq, value: value ?? new Uint8Array() };
   return verifyCommand(KEY, position, record.headers[HEADER.auth] ?? "");
-}
-
-function contentOf(command: CallCommand): string {
-  if (command.type === "CallTool") return command.args;
-  if (command.type === "CallModel") return command.request;
-  return command.type === "SendTask" ? command.input : command.statement;
-}
-
-function refusedName(command: CallCommand): string {
-  if (command.type === "CallTool") return command.tool;
-  if (command.type === "CallModel") return `model:${command.model}`;
-  return command.type === "SendTask" ? `agent:${command.agent}` : `statement:${command.subject}`;
-}
-
-function admission(command: CallCommand, callId: string): [BusEvent["type"], object] {
-  const { step } = command;
-  const hash = contentHash(contentOf(command));
-  switch (command.type) {
-    case "CallTool": {
-      const body = {
-        callId,
-        step,
-        tool: command.tool,
-        toolClass: "exact",
-        effectClass: "write",
-        effectKey: "k",
-        args: command.args,
-      };
-      const limits = {
-        argsHash: hash,
-        attempt: 1,
-        fireBoundMs: 1,
-        timeoutMs: 1,
-        origin: "agent",
-        probe: "",
-        subject: "",
-      };
-      return ["EffectAdmitted", { ...body, ...limits }];
-    }
-    case "CallModel":
-      return [
-        "ModelCallAdmitted",
-        { callId, step, model: command.model, request: command.request, requestHash: hash, timeoutMs: 1 },
-      ];
-    case "SendTask": {
-      const body = { callId, step, childChainId: "child", agent: command.agent, input: command.input, argsHash: hash };
-      return ["TaskSent", { ...body, deadlineAtMs: 0, budgetTokens: 0 }];
-    }
-    case "MakeStatement":
-      return [
-        "StatementRecorded",
-        { callId, step, subject: command.subject, statement: command.statement, argsHash: hash },
-      ];
-  }
-}
-
-function outcomeBody(chainId: string, step: number, result: Json): object {
-  const callId = formatCallId(chainId, step);
-  return { callId, effectKey: "k", tool: "", attempt: 1, admitted: "0", result: canonicalJson(result), durationMs: 1 };
-}
-
-function outcome(command: CallCommand, callId: string, result: Json): [BusEvent["type"], object] {
-  const text = canonicalJson(result);
-  switch (command.type) {
-    case "CallTool":
-      return [
-        "EffectCommitted",
-        { callId, effectKey: "k", tool: command.tool, attempt: 1, admitted: "0", result: text, durationMs: 1 },
-      ];
-    case "CallModel":
-      return [
-        "ModelCallCompleted",
-        { callId, model: command.model, response: text, inputTokens: 1, outputTokens: 1, durationMs: 1 },
-      ];
-    case "SendTask":
-      return ["SubtaskFinished", { callId, childChainId: "child", state: "completed", output: text, childOffset: "0" }];
-    case "MakeStatement": {
-      const { subject, statement } = command;
-      return ["StatementChecked", { callId, subject, statement, fact: text, source: "s", agrees: false, evidence: [] }];
-    }
-  }
 }
