@@ -77,6 +77,11 @@ export class TcpProxy {
     this.#holding.set(direction, when);
   }
 
+  /** Holds back no more; what was held stays held. */
+  stopHolding(): void {
+    this.#holding.clear();
+  }
+
   /** Holds no more; what was held goes on in its order, or is lost. */
   release(fate: "deliver" | "lose" = "deliver"): void {
     this.#holding.clear();
