@@ -31,7 +31,9 @@ it("an older assignment changes nothing, a newer one starts over [agents:old-inc
   expect(inbox.accept(record(1n, 1))).toBe("ignored");
   expect(inbox.accept(assigned(2, 1))).toBe("ignored");
   expect(inbox.accept(assigned(3, 1))).toBe("collecting");
+  expect(inbox.accept(record(7n, 2))).toBe("ignored");
   expect(inbox.accept(record(1n, 3))).toBe("ready");
+  expect(inbox.take().map(({ offset }) => offset)).toEqual([1n]);
 });
 
 it("whatever the order and however often, the same events come out, once each [agents:inbox-deduped]", () => {
