@@ -29,6 +29,7 @@ export const ERRORS = {
   BUSBAR_BREAKER_OPEN: row("refused", "the breaker of {key} is {state}", "npx busbar status", 5, 503),
   BUSBAR_BROKER_FAILED: row("fatal", "the broker did not start: {reason}", "npx busbar doctor", 6, 503),
   BUSBAR_BUDGET_SPENT: row("refused", "the chain's budget of {budget} is spent", "submit a task with a larger budget", 5, 429),
+  BUSBAR_BUS_MISSING: row("fatal", "no bus runs here: {reason}", "npx busbar up", 6, 503),
   BUSBAR_CALLS_OPEN: row("transient", "the chain still has {count} open call(s)", "the SDK sends again after {retryAfterMs} ms", 1, 409),
   BUSBAR_CHAIN_HALTED: row("refused", "the chain is halted: {reason}", "npx busbar trace {chain}", 5, 409),
   BUSBAR_CHAIN_MISPLACED: row("refused", "chain {chain} does not belong to partition {partition}", "send the command with the SDK, which computes the partition", 5, 400),
