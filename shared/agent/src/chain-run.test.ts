@@ -79,6 +79,19 @@ describe("answers", () => {
     expect(thrown).toMatchObject({ happened: true, code: "BUSBAR_RESULT_INVALID" });
   });
 
+  it("a sub-task that failed is thrown with its reason [agents:subtask]", async () => {
+    const body = {
+      type: "SubtaskFinished",
+      callId: "chain-1:1",
+      state: "failed",
+      output: '{"code":"X","reason":"no stock"}',
+    };
+    expect(await thrownBy(sourcedAt(2n, body as never))).toMatchObject({
+      code: "BUSBAR_SUBTASK_FAILED",
+      reason: "no stock",
+    });
+  });
+
   it("an effect that was there already is told apart from a fresh one [effects:same-key-already-done]", async () => {
     const done = {
       type: "EffectAlreadyDone",

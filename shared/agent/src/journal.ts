@@ -6,7 +6,7 @@
  * J3 The fold depends on the set of events alone: duplicates and their order of arrival change nothing.
  */
 import type { BusEvent, MessageOf } from "@busbar/events";
-import { canonicalJson, type Json, parseJson, sha256Hex } from "@busbar/kernel";
+import { canonicalJson, isJsonObject, type Json, parseJson, sha256Hex } from "@busbar/kernel";
 import type { StatementVerdict } from "./agent-context.ts";
 import { type CallError, HaltedError, InDoubtError, RefusedError, ToolFailedError } from "./errors.ts";
 import type { ModelMessage, ModelReply } from "./model.ts";
@@ -143,16 +143,13 @@ function modelReply(event: MessageOf<"ModelCallCompleted">): AnswerValue {
   };
 }
 
+/** A failed sub-task reports `{code, reason}` as its output. */
 function subtask(event: MessageOf<"SubtaskFinished">): AnswerValue {
-  if (event.state === "completed") return { kind: "output", output: jsonOf(event.output) };
-  const reason = event.output === "" ? `the sub-task ended ${event.state}` : event.output;
-  return error(
-    new ToolFailedError({
-      callId: event.callId,
-      reason,
-      code: event.state === "halted" ? "BUSBAR_CHAIN_HALTED" : "BUSBAR_SUBTASK_FAILED",
-    }),
-  );
+  const output = jsonOf(event.output);
+  if (event.state === "completed") return { kind: "output", output };
+  const told = isJsonObject(output) ? output["reason"] : undefined;
+  const reason = typeof told === "string" ? told : `the sub-task ended ${event.state}`;
+  return error(new ToolFailedError({ callId: event.callId, reason, code: "BUSBAR_SUBTASK_FAILED" }));
 }
 
 function verdict(event: MessageOf<"StatementChecked">): AnswerValue {
