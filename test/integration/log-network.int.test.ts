@@ -1,0 +1,116 @@
+/** The log behind a network that holds back, loses and cuts. */
+import { afterAll, beforeAll, expect, inject, onTestFinished, test } from "vitest";
+import type { EventLog, FollowProblem } from "@busbar/log";
+import { createKafkaEventLog } from "@busbar/log/kafka";
+import { type TcpProxy, until } from "@busbar/testkit";
+import { contentsOf, freshTopic, newRecord, openProxy, proxiedLog } from "../support/plain-kafka.ts";
+
+const brokers = inject("brokers");
+const SHORT = { sessionTimeoutMs: 1_500, heartbeatIntervalMs: 200, requestTimeoutMs: 700, appendDeadlineMs: 1_500 };
+let log: EventLog;
+let proxy: TcpProxy;
+let proxied: EventLog;
+
+beforeAll(async () => {
+  log = createKafkaEventLog({ brokers, clientId: "network", ...SHORT });
+  proxy = await openProxy(brokers);
+  proxied = proxiedLog(brokers, proxy, SHORT);
+});
+
+afterAll(async () => {
+  proxy.release("lose");
+  await Promise.all([log.close(), proxied.close()]);
+  await proxy.close();
+});
+
+/** Joins and notes what the member is told. */
+async function member(of: EventLog, group: string, topic: string) {
+  const told: string[] = [];
+  const membership = await of.join({
+    group,
+    topics: [topic],
+    owned: () => [],
+    onAssignment: (partitions) => void told.push(partitions.join()),
+    onLost: () => void told.push("lost"),
+  });
+  onTestFinished(() => membership.leave());
+  return { membership, told };
+}
+
+test("a member that is cut off is told that it lost everything, another takes over, and it comes back by itself", async () => {
+  const topic = await freshTopic(log, "cut-off", { partitions: 2 });
+  const group = `group-${topic}`;
+  const cut = await member(proxied, group, topic);
+  await until(() => cut.told.at(-1) === "0,1", "all partitions for the first member");
+  const stays = await member(log, group, topic);
+  await until(() => stays.told.at(-1)?.length === 1 && cut.told.at(-1)?.length === 1, "one partition for each");
+
+  proxy.hold("to-server");
+  proxy.hold("to-client");
+  await until(() => cut.told.at(-1) === "lost", "the loss");
+  await until(() => stays.told.at(-1) === "0,1", "the takeover", 15_000);
+  const { generation } = cut.membership.heartbeats();
+  proxy.release("lose");
+  proxy.cut();
+  await until(() => cut.told.at(-1)?.length === 1 && stays.told.at(-1)?.length === 1, "its return", 20_000);
+  expect(cut.membership.heartbeats().generation).toBeGreaterThan(generation);
+});
+
+test("a follower whose connection hangs says so once, opens another one, and misses nothing [log:order]", async () => {
+  const topic = await freshTopic(log, "hang");
+  const texts: string[] = [];
+  const problems: FollowProblem[] = [];
+  const follower = proxied.follow({
+    topic,
+    partition: 0,
+    from: 0n,
+    onDelivery: ({ records }) =>
+      void texts.push(...records.map(({ value }) => new TextDecoder().decode(value ?? undefined))),
+    onProblem: (problem) => void problems.push(problem),
+  });
+  onTestFinished(() => follower.stop());
+  const publish = (text: string) => log.publish([{ topic, partition: 0, record: newRecord(text) }]);
+  await publish("0");
+  await until(() => texts.length === 1, "the first record");
+  proxy.hold("to-client");
+  await publish("1");
+  await until(() => problems.length > 0, "the problem");
+  proxy.release("lose");
+  await publish("2");
+  await until(() => texts.length === 3, "the rest", 15_000);
+  expect(texts).toEqual(["0", "1", "2"]);
+  expect(problems.map(({ kind }) => kind)).toEqual(["unreachable"]);
+});
+
+test("connections that are cut again and again cost no record and no order [log:order]", async () => {
+  const topic = await freshTopic(log, "cuts", { partitions: 2 });
+  const seen: bigint[][] = [[], []];
+  for (const partition of [0, 1]) {
+    const follower = proxied.follow({
+      topic,
+      partition,
+      from: 0n,
+      onDelivery: ({ records }) => void seen[partition]?.push(...records.map(({ offset }) => offset)),
+      onProblem: () => undefined,
+    });
+    onTestFinished(() => follower.stop());
+  }
+  for (let i = 0; i < 60; i++) {
+    await log.publish([0, 1].map((partition) => ({ topic, partition, record: newRecord(String(i)) })));
+    if (i % 15 === 10) proxy.cut();
+  }
+  await until(() => seen.every((offsets) => offsets.length === 60), "all records", 20_000);
+  for (const offsets of seen) expect(offsets).toEqual([...Array(60).keys()].map(BigInt));
+});
+
+test("a publication whose answer is lost is unknown within the deadline, and the next one goes through [append:answers-appended-or-unknown]", async () => {
+  const topic = await freshTopic(log, "publish-lost");
+  const publish = async (text: string) =>
+    (await proxied.publish([{ topic, partition: 0, record: newRecord(text) }]))[0]?.kind;
+  expect(await publish("0")).toBe("appended");
+  proxy.hold("to-client");
+  expect(await publish("1")).toBe("unknown");
+  proxy.release("lose");
+  expect(await publish("1")).toBe("appended");
+  expect((await contentsOf(log, topic)).texts).toEqual(["0", "1", "1"]);
+});
