@@ -7,9 +7,20 @@
  * SCHEMA_REGISTRY_URL   registry (Confluent API); without it, or while it is away, built-in schema ids are used
  * BUSBAR_PREFIX         first part of every topic's name; default `busbar`
  * BUSBAR_KEYS           key folder; default `.busbar/keys`
+ * BUSBAR_SESSION_MS     silence after which a Kafka group gives a member's partitions to another; default 6000
  */
-import { builtinSchemaIds, type Codec, createCodec, loadSchemaIds, registryLookup } from "@busbar/events/codec";
-import { busbarError, reasonOf } from "@busbar/kernel";
+import { existsSync, readFileSync } from "node:fs";
+import { isMessageType } from "@busbar/events";
+import {
+  builtinSchemaIds,
+  type Codec,
+  createCodec,
+  loadSchemaIds,
+  registryLookup,
+  type SchemaIds,
+  schemaOf,
+} from "@busbar/events/codec";
+import { busbarError, isJsonObject, parseJson, reasonOf } from "@busbar/kernel";
 import type { EventLog } from "@busbar/log";
 import { createEmbeddedLog } from "@busbar/log/embedded";
 import { createKafkaEventLog } from "@busbar/log/kafka";
@@ -35,23 +46,51 @@ export const DEFAULT_KEYS = ".busbar/keys";
 
 /** The log of this environment. Throws BUSBAR_USAGE where nothing says which. */
 export function openLog(env: NodeJS.ProcessEnv, clientId: string): EventLog {
-  const brokers = (env["BUSBAR_BROKERS"] ?? "").split(",").map((one) => one.trim()).filter((one) => one !== "");
-  if (brokers.length > 0) return createKafkaEventLog({ brokers, clientId });
+  const brokers = (env["BUSBAR_BROKERS"] ?? "")
+    .split(",")
+    .map((one) => one.trim())
+    .filter((one) => one !== "");
+  if (brokers.length > 0) return createKafkaEventLog({ brokers, clientId, ...sessionOf(env) });
   const file = env["BUSBAR_EMBEDDED"];
   if (file !== undefined && file !== "") return createEmbeddedLog({ file });
-  throw busbarError("BUSBAR_USAGE", { reason: "no bus runs here: neither BUSBAR_BROKERS nor BUSBAR_EMBEDDED is set; start one with npx busbar up" });
+  throw busbarError("BUSBAR_USAGE", {
+    reason: "no bus runs here: neither BUSBAR_BROKERS nor BUSBAR_EMBEDDED is set; start one with npx busbar up",
+  });
+}
+
+function sessionOf(env: NodeJS.ProcessEnv): { readonly sessionTimeoutMs?: number } {
+  const text = env["BUSBAR_SESSION_MS"] ?? "";
+  if (text === "") return {};
+  if (/^\d{4,6}$/.test(text)) return { sessionTimeoutMs: Number(text) };
+  throw busbarError("BUSBAR_CONFIG_INVALID", { file: "BUSBAR_SESSION_MS", reason: `${text} is not from 1000 to 999999 ms` });
 }
 
 /** Schema ids of the registry, or the built-in ones (D23: its outage must not stop consumption). */
 export async function openCodec(env: NodeJS.ProcessEnv, onNotice: (text: string) => void): Promise<Codec> {
   const url = env["SCHEMA_REGISTRY_URL"];
-  if (url === undefined || url === "") return createCodec({ ids: builtinSchemaIds() });
+  if (url === undefined || url === "") return createCodec({ ids: withKeptIds(env, builtinSchemaIds()) });
   try {
     return createCodec({ ids: await loadSchemaIds(url), lookup: registryLookup(url) });
   } catch (error) {
     onNotice(`the schema registry does not answer (${reasonOf(error)}): built-in schema ids are used`);
     return createCodec({ ids: builtinSchemaIds(), lookup: registryLookup(url) });
   }
+}
+
+/** File beside a kept log that names the schema ids its registry gave out: message type to id. */
+export const keptIdsFile = (logFile: string): string => `${logFile}.schema-ids.json`;
+
+/** A log that was copied from a broker goes on being readable when its registry is gone. */
+function withKeptIds(env: NodeJS.ProcessEnv, ids: SchemaIds): SchemaIds {
+  const file = keptIdsFile(env["BUSBAR_EMBEDDED"] ?? "");
+  if ((env["BUSBAR_BROKERS"] ?? "") !== "" || !existsSync(file)) return ids;
+  const writers = new Map(ids.writers);
+  const kept = parseJson(readFileSync(file, "utf8"));
+  if (!isJsonObject(kept)) throw busbarError("BUSBAR_CONFIG_INVALID", { file, reason: "it is no JSON object" });
+  for (const [type, id] of Object.entries(kept)) {
+    if (isMessageType(type) && typeof id === "number") writers.set(id, schemaOf(type));
+  }
+  return { idOf: ids.idOf, writers };
 }
 
 export async function connect(options: ConnectOptions): Promise<Connection> {

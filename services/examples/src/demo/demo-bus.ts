@@ -31,6 +31,7 @@ export interface DemoBus {
   readonly claims: ReadonlyMap<number, Claim>;
   /** Agents run in processes of their own, so that one can be killed. */
   readonly hasProcesses: boolean;
+  readonly registryUrl: string | null;
   readonly project: Project;
   startAgents(...names: readonly string[]): Promise<Child | null>;
   stop(): Promise<void>;
@@ -94,6 +95,7 @@ export async function startDemoBus(options: DemoBusOptions): Promise<DemoBus> {
     partitions: PARTITIONS,
     keyring: openKeyring(keys, "operator"),
     hasProcesses: !isEmbedded,
+    registryUrl: options.bus.registryUrl,
     startAgents: (...names) => (isEmbedded ? runInside(world, running, names) : startAgents(world, running, names)),
     stop: async () => {
       await client.close();

@@ -1,6 +1,8 @@
 /** The demo's look at the log: raw records for the checker, decoded events for the screen, and a copy to keep. */
-import { rmSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import type { BusEvent } from "@busbar/events";
+import { loadSchemaIds } from "@busbar/events/codec";
+import { keptIdsFile } from "@busbar/infra";
 import type { EventLog, StoredRecord, TopicSpec } from "@busbar/log";
 import { createEmbeddedLog } from "@busbar/log/embedded";
 import { createPartitionReader } from "@busbar/runtime";
@@ -32,6 +34,11 @@ const KEPT: readonly ("events" | "directives" | "commands" | "deadLetters")[] = 
 /** Copies the topics into one file, record by record, so that they can be looked into when the broker is gone. */
 export async function keepLog(bus: DemoBus, specs: readonly TopicSpec[], file: string): Promise<void> {
   for (const suffix of ["", "-wal", "-shm"]) rmSync(`${file}${suffix}`, { force: true });
+  rmSync(keptIdsFile(file), { force: true });
+  if (bus.registryUrl !== null) {
+    const { idOf } = await loadSchemaIds(bus.registryUrl);
+    writeFileSync(keptIdsFile(file), JSON.stringify(Object.fromEntries(idOf)));
+  }
   const kept = createEmbeddedLog({ file });
   try {
     await kept.ensureTopics(specs);
