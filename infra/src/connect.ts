@@ -62,7 +62,10 @@ function sessionOf(env: NodeJS.ProcessEnv): { readonly sessionTimeoutMs?: number
   const text = env["BUSBAR_SESSION_MS"] ?? "";
   if (text === "") return {};
   if (/^\d{4,6}$/.test(text)) return { sessionTimeoutMs: Number(text) };
-  throw busbarError("BUSBAR_CONFIG_INVALID", { file: "BUSBAR_SESSION_MS", reason: `${text} is not from 1000 to 999999 ms` });
+  throw busbarError("BUSBAR_CONFIG_INVALID", {
+    file: "BUSBAR_SESSION_MS",
+    reason: `${text} is not from 1000 to 999999 ms`,
+  });
 }
 
 /** Schema ids of the registry, or the built-in ones (D23: its outage must not stop consumption). */
