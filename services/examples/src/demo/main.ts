@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { pushSchemas } from "@busbar/events/codec";
-import { type BrokerChoice, chooseBroker, describeChoice, machineProbes, startBus, topicSpecs } from "@busbar/infra";
+import { type BrokerChoice, chooseBroker, DEFAULT_PREFIX, describeChoice, machineProbes, startBus, topicSpecs } from "@busbar/infra";
 import { isBusbarError, reasonOf } from "@busbar/kernel";
 import { check, type CheckReport } from "../checker/checker.ts";
 import { createShop } from "../shop/create-shop.ts";
@@ -102,12 +102,13 @@ function lastScreen({ frozen, honest, resumed, checked }: Reports): boolean {
   return isProved && checked.findings.length === 0 && honest.completed === honest.chains && honest.twice === 0;
 }
 
-function lookDeeper({ frozen }: Reports): void {
+function lookDeeper({ frozen }: Reports, prefix: string): void {
+  const where = `--log ${KEPT_FILE}${prefix === DEFAULT_PREFIX ? "" : ` --prefix ${prefix}`}`;
   say();
   say(bold("To look deeper:"));
-  say(`  npx busbar trace ${frozen.handle.chainId} --log ${KEPT_FILE}`);
-  say(`  npx busbar events query --type EffectRefused --log ${KEPT_FILE}`);
-  say(`  npx busbar status --log ${KEPT_FILE}`);
+  say(`  npx busbar trace ${frozen.handle.chainId} ${where}`);
+  say(`  npx busbar events query --type EffectRefused ${where}`);
+  say(`  npx busbar status ${where}`);
 }
 
 async function countResumed(bus: DemoBus, honest: Honest): Promise<number> {
@@ -124,9 +125,10 @@ async function demo(): Promise<boolean> {
   undo.push(() => rmSync(folder, { recursive: true, force: true }));
   const shop = join(folder, "shop.db");
   createShop(shop);
-  const prefix = `demo-${Date.now().toString(36)}`;
   const choice = await chooseBroker(process.env, machineProbes());
   say(describeChoice(choice));
+  // On a broker that others use the demo keeps to topics of its own.
+  const prefix = choice.kind === "given" ? `demo-${Date.now().toString(36)}` : DEFAULT_PREFIX;
   const starting = startBroker({ choice, folder, prefix, shop });
   starting.catch(() => undefined);
   await withoutTheBus(shop);
@@ -146,7 +148,7 @@ async function demo(): Promise<boolean> {
   }
   const reports = { frozen, halted, honest: honestReport, resumed, checked };
   const isGood = lastScreen(reports);
-  lookDeeper(reports);
+  lookDeeper(reports, prefix);
   return isGood;
 }
 
