@@ -30,7 +30,7 @@ describe("the ladder of brokers [infra:broker-choice]", () => {
   it("takes the given brokers and asks nothing", async () => {
     const env = {
       BUSBAR_BROKERS: "a:9092, b:9093",
-      BUSBAR_REGISTRY_URL: "http://r/apis/ccompat/v7",
+      SCHEMA_REGISTRY_URL: "http://r/apis/ccompat/v7",
       BUSBAR_BROKER: "jvm",
     };
     const choice = await chooseBroker(env, unasked);
@@ -42,7 +42,7 @@ describe("the ladder of brokers [infra:broker-choice]", () => {
   it("takes empty variables for unset ones", async () => {
     const choice = await chooseBroker({ BUSBAR_BROKERS: "", BUSBAR_BROKER: "" }, probes(false, true));
     expect(choice.kind).toBe("jvm");
-    expect((await chooseBroker({ BUSBAR_BROKERS: "a:1", BUSBAR_REGISTRY_URL: "" }, unasked)).registryUrl).toBeNull();
+    expect((await chooseBroker({ BUSBAR_BROKERS: "a:1", SCHEMA_REGISTRY_URL: "" }, unasked)).registryUrl).toBeNull();
   });
 
   it.each(["docker", "jvm", "embedded"])("is forced to %s and asks nothing", async (kind) => {

@@ -50,7 +50,7 @@ function given(list: string, env: NodeJS.ProcessEnv): BrokerChoice {
       next: "set BUSBAR_BROKERS to host:port[,host:port...]",
     });
   }
-  const registryUrl = env["BUSBAR_REGISTRY_URL"];
+  const registryUrl = env["SCHEMA_REGISTRY_URL"];
   return { ...local("given", "BUSBAR_BROKERS is set", true), brokers, registryUrl: registryUrl || null };
 }
 

@@ -27,6 +27,8 @@ export interface BusOptions {
   readonly registry: boolean;
   /** The bus outlives this process (`busbar up`); otherwise it ends with it. */
   readonly detached?: boolean;
+  /** The data goes with the bus when it is stopped; not together with `detached`. */
+  readonly temporary?: boolean;
   /** Client port of the broker; a free one when not given. */
   readonly port?: number;
   readonly env?: NodeJS.ProcessEnv;
@@ -41,7 +43,7 @@ export interface Bus {
   readonly registryUrl: string | null;
   /** It ran before. */
   readonly reused: boolean;
-  /** Ends what this call started; its data stays. A bus that was given or ran before is left alone. */
+  /** Ends what this call started; its data stays unless it is temporary. A bus that was given or ran before is left alone. */
   readonly stop: () => Promise<void>;
 }
 
@@ -53,14 +55,15 @@ async function startJvm(options: BusOptions): Promise<Started> {
   const { stateDir, onProgress, env = process.env, detached = false } = options;
   const common = { env, detached, onProgress };
   const port = options.port === undefined ? {} : { port: options.port };
-  const kafka = await startJvmKafka({ ...common, ...port, dataDir: path.join(stateDir, "kafka") });
+  const data = (name: string) => (options.temporary === true ? {} : { dataDir: path.join(stateDir, name) });
+  const kafka = await startJvmKafka({ ...common, ...port, ...data("kafka") });
   const processes = [{ name: "kafka", pid: kafka.pid, marker: kafka.marker }];
   const state = { kind: "jvm" as const, brokers: kafka.brokers, compose: null };
   if (!options.registry) return { ...state, registryUrl: null, processes, stop: () => kafka.stop() };
   onProgress("starting the schema registry");
   try {
-    const dataDir = path.join(stateDir, "registry");
-    const registry = await startJvmRegistry({ ...common, storage: { brokers: kafka.brokers }, dataDir });
+    const storage = { brokers: kafka.brokers };
+    const registry = await startJvmRegistry({ ...common, ...data("registry"), storage });
     processes.push({ name: "registry", pid: registry.pid, marker: registry.marker });
     const stop = async () => {
       await registry.stop();
@@ -81,7 +84,8 @@ async function composeProject(options: BusOptions): Promise<ComposeProject> {
 
 async function startDocker(options: BusOptions): Promise<Started> {
   const project = await composeProject(options);
-  const compose: ComposeOptions = { ...project, env: options.env ?? process.env, onProgress: options.onProgress };
+  const { env = process.env, temporary = false, onProgress } = options;
+  const compose: ComposeOptions = { ...project, env, temporary, onProgress };
   const services: (keyof typeof IMAGES)[] = options.registry ? ["kafka", "registry"] : ["kafka"];
   await pullImages(services, compose);
   options.onProgress(`starting ${services.join(" and ")} in Docker`);
@@ -92,7 +96,7 @@ async function startDocker(options: BusOptions): Promise<Started> {
     registryUrl: options.registry ? registryUrlAt(project.registryPort) : null,
     processes: [],
     compose: project,
-    stop: () => composeDown(compose, false),
+    stop: () => composeDown(compose, temporary),
   };
 }
 
@@ -168,7 +172,7 @@ export async function stopBus(stateDir: string, env: NodeJS.ProcessEnv = process
     if (await endProcess(pid, marker, TERM_BOUND_MS)) ended.push(name);
   }
   if (state.compose !== null) {
-    await composeDown({ ...state.compose, env, onProgress: () => undefined }, false);
+    await composeDown({ ...state.compose, env, temporary: false, onProgress: () => undefined }, false);
     ended.push("kafka", "registry");
   }
   await removeBusState(stateDir);

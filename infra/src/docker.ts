@@ -14,10 +14,10 @@ const PROBE_TIMEOUT_MS = 2000;
 const COMPOSE_FILE = path.join(import.meta.dirname, "..", "..", "docker-compose.yml");
 const MAX_REASON = 300;
 
-/** Images and what their first download costs, in MB. */
+/** The images, by the name of their service in the compose file. */
 export const IMAGES = {
-  kafka: { name: "apache/kafka:4.3.1", downloadMb: 270 },
-  registry: { name: "apicurio/apicurio-registry:3.0.9", downloadMb: 320 },
+  kafka: "apache/kafka:4.3.1",
+  registry: "apicurio/apicurio-registry:3.0.9",
 } as const;
 
 /** Whether an engine answers within 2 s and has compose. */
@@ -44,6 +44,8 @@ export interface ComposeOptions {
   readonly project: string;
   readonly kafkaPort: number;
   readonly registryPort: number;
+  /** The data goes when the start fails. */
+  readonly temporary: boolean;
   readonly env: NodeJS.ProcessEnv;
   readonly onProgress: (line: string) => void;
 }
@@ -74,9 +76,9 @@ function compose(options: ComposeOptions, args: readonly string[]): Promise<void
 /** The images that the services need are on the engine afterwards. Errors: BUSBAR_DOCKER_FAILED. */
 export async function pullImages(services: readonly (keyof typeof IMAGES)[], options: ComposeOptions): Promise<void> {
   for (const service of services) {
-    const { name, downloadMb } = IMAGES[service];
+    const name = IMAGES[service];
     if (await hasImage(name, options.env)) continue;
-    options.onProgress(`pulling ${name}, about ${downloadMb} MB, once`);
+    options.onProgress(`pulling ${name}, a few hundred MB, once`);
     await docker(["pull", "--quiet", name], options.env);
   }
 }
@@ -86,7 +88,7 @@ export async function composeUp(services: readonly (keyof typeof IMAGES)[], opti
   try {
     await compose(options, ["up", "-d", "--wait", "--wait-timeout", "120", ...services]);
   } catch (error) {
-    await compose(options, ["down"]).catch(() => undefined);
+    await composeDown(options, options.temporary).catch(() => undefined);
     throw error;
   }
 }

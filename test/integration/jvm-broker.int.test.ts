@@ -148,33 +148,41 @@ interface Started {
 }
 
 /** A process that starts a broker and then lives on; ended at the end of the test. */
-async function starter(dataDir = ""): Promise<{ readonly started: Started; readonly kill: () => void }> {
+async function starter(dataDir = ""): Promise<{ readonly started: Started; readonly kill: () => Promise<void> }> {
   const module = path.resolve(import.meta.dirname, "../../infra/src/index.ts");
   const child = spawn(process.execPath, ["--input-type=module", "-e", STARTER, module, dataDir], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   cleanUps.push(() => child.kill("SIGKILL"));
+  const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const line = await new Promise<string>((resolve) => child.stdout.once("data", (data) => resolve(String(data))));
-  return { started: JSON.parse(line) as Started, kill: () => void child.kill("SIGKILL") };
+  const kill = () => {
+    child.kill("SIGKILL");
+    return exited;
+  };
+  return { started: JSON.parse(line) as Started, kill };
 }
 
 describe("a starter that dies hard", () => {
   it("takes its temporary broker and folder with it [infra:clean-stop]", async () => {
     const { started, kill } = await starter();
     expect(processesOf(started.dataDir).length).toBeGreaterThan(0);
-    kill();
+    await kill();
     await vi.waitFor(() => expect(existsSync(started.dataDir)).toBe(false), BOUND);
     expect(processesOf(started.dataDir)).toEqual([]);
     expect(await canListen(started.port)).toBe(true);
   });
 
-  it("loses its broker, and the data serves the next one [infra:clean-stop]", async () => {
+  it("leaves a broker that the next start on its data ends [infra:clean-stop]", async () => {
     const dataDir = folder();
     const { started, kill } = await starter(dataDir);
     const record = JSON.parse(readFileSync(path.join(dataDir, "busbar.pid"), "utf8")) as { pid: number };
     expect(record.pid).toBe(started.pid);
-    kill();
-    // The next start does not wait for the watchdog: it ends the old broker itself.
+    // Without the watchdog, which can be killed too, the next start ends the old broker itself.
+    for (const line of processesOf(dataDir).filter((one) => one.includes("busbar-watchdog"))) {
+      process.kill(Number(line.trim().split(" ")[0]), "SIGKILL");
+    }
+    await kill();
     const next = await broker({ dataDir });
     await createTopic(next);
     expect(await append(next, "again")).toBe("0");
