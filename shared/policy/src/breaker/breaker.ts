@@ -31,7 +31,13 @@ export const CLOSED_BREAKER: BreakerState = {
 };
 
 export type BreakerInput =
-  | { readonly kind: "outcome"; readonly ok: boolean; readonly probe: string; readonly evidence: string; readonly atMs: number }
+  | {
+      readonly kind: "outcome";
+      readonly ok: boolean;
+      readonly probe: string;
+      readonly evidence: string;
+      readonly atMs: number;
+    }
   /** A call was refused because the breaker is open. */
   | { readonly kind: "demand"; readonly partition: number; readonly atMs: number }
   | { readonly kind: "tick"; readonly atMs: number }
@@ -39,9 +45,23 @@ export type BreakerInput =
   | { readonly kind: "released" };
 
 export type BreakerOrder =
-  | { readonly type: "OpenBreaker"; readonly key: string; readonly rule: string; readonly cause: string; readonly reason: string; readonly cooldownMs: number }
+  | {
+      readonly type: "OpenBreaker";
+      readonly key: string;
+      readonly rule: string;
+      readonly cause: string;
+      readonly reason: string;
+      readonly cooldownMs: number;
+    }
   | { readonly type: "CloseBreaker"; readonly key: string; readonly cause: string; readonly reason: string }
-  | { readonly type: "Grant"; readonly grantId: string; readonly key: string; readonly partition: number; readonly count: number; readonly expiresAtMs: number };
+  | {
+      readonly type: "Grant";
+      readonly grantId: string;
+      readonly key: string;
+      readonly partition: number;
+      readonly count: number;
+      readonly expiresAtMs: number;
+    };
 
 export const BREAKER_RULE = "consecutive-failures";
 
@@ -65,7 +85,12 @@ export function stepBreaker(key: string, state: BreakerState, input: BreakerInpu
   }
 }
 
-function stepOutcome(key: string, state: BreakerState, input: Extract<BreakerInput, { kind: "outcome" }>, policy: BreakerPolicy): Step {
+function stepOutcome(
+  key: string,
+  state: BreakerState,
+  input: Extract<BreakerInput, { kind: "outcome" }>,
+  policy: BreakerPolicy,
+): Step {
   if (policy.consecutiveFailures === 0 || state.state === "isolated") return [state, []];
   if (state.state === "half-open") return stepProbe(key, state, input, policy);
   // What was admitted before the breaker opened says nothing about the tool now.
@@ -77,15 +102,32 @@ function stepOutcome(key: string, state: BreakerState, input: Extract<BreakerInp
   return open(key, input, policy, `${failures.length} failures in a row`);
 }
 
-function stepProbe(key: string, state: BreakerState, input: Extract<BreakerInput, { kind: "outcome" }>, policy: BreakerPolicy): Step {
+function stepProbe(
+  key: string,
+  state: BreakerState,
+  input: Extract<BreakerInput, { kind: "outcome" }>,
+  policy: BreakerPolicy,
+): Step {
   if (input.probe === "" || input.probe !== state.grantId) return [state, []];
   if (!input.ok) return open(key, input, policy, "the probe failed");
   return [CLOSED_BREAKER, [{ type: "CloseBreaker", key, cause: state.cause, reason: "the probe succeeded" }]];
 }
 
-function open(key: string, input: Extract<BreakerInput, { kind: "outcome" }>, policy: BreakerPolicy, reason: string): Step {
+function open(
+  key: string,
+  input: Extract<BreakerInput, { kind: "outcome" }>,
+  policy: BreakerPolicy,
+  reason: string,
+): Step {
   const { evidence: cause, atMs: openedAtMs } = input;
-  const order: BreakerOrder = { type: "OpenBreaker", key, rule: BREAKER_RULE, cause, reason, cooldownMs: policy.cooldownMs };
+  const order: BreakerOrder = {
+    type: "OpenBreaker",
+    key,
+    rule: BREAKER_RULE,
+    cause,
+    reason,
+    cooldownMs: policy.cooldownMs,
+  };
   return [{ ...CLOSED_BREAKER, state: "open", cause, openedAtMs }, [order]];
 }
 
@@ -97,6 +139,13 @@ function grantIfDue(key: string, state: BreakerState, atMs: number, policy: Brea
   const grantExpiresAtMs = atMs + policy.cooldownMs;
   const partition = state.wantedBy;
   const grantId = shortHash("grant", key, state.cause, String(atMs));
-  const order: BreakerOrder = { type: "Grant", grantId, key, partition, count: policy.probes, expiresAtMs: grantExpiresAtMs };
+  const order: BreakerOrder = {
+    type: "Grant",
+    grantId,
+    key,
+    partition,
+    count: policy.probes,
+    expiresAtMs: grantExpiresAtMs,
+  };
   return [{ ...state, state: "half-open", grantId, grantExpiresAtMs, wantedBy: -1 }, [order]];
 }

@@ -3,7 +3,15 @@
  * with its reason; an admission permits one attempt (PROTOCOL 5.1, 5.2).
  */
 import { covers, type MessageOf } from "@busbar/events";
-import { canonicalJson, type ErrorCode, isJsonObject, type Json, parseJson, sha256Hex, shortHash } from "@busbar/kernel";
+import {
+  canonicalJson,
+  type ErrorCode,
+  isJsonObject,
+  type Json,
+  parseJson,
+  sha256Hex,
+  shortHash,
+} from "@busbar/kernel";
 import { canChain } from "../machines/chain.ts";
 import type { ChainState, LedgerEntry, PartitionState } from "../partition-state.ts";
 import { mayCall, type Policy, type ToolPolicy } from "../policy-document.ts";
@@ -126,7 +134,8 @@ export interface ToolCall {
 
 function staticProblem(turn: Turn, call: ToolCall, tool: ToolPolicy | undefined): Verdict | null {
   const { chain, command, policy } = call;
-  if (command.step > chain.maxSteps) return refuse("BUSBAR_STEPS_SPENT", `the chain has used its ${chain.maxSteps} steps`);
+  if (command.step > chain.maxSteps)
+    return refuse("BUSBAR_STEPS_SPENT", `the chain has used its ${chain.maxSteps} steps`);
   if (chain.deadlineAtMs > 0 && turn.env.atMs >= chain.deadlineAtMs) {
     return refuse("BUSBAR_DEADLINE_PASSED", `the deadline ${chain.deadlineAtMs} has passed`);
   }
@@ -145,7 +154,8 @@ export function decideToolCall(turn: Turn, call: ToolCall): void {
   const tool = Object.hasOwn(policy.tools, command.tool) ? policy.tools[command.tool] : undefined;
   const halt = haltAgainst(turn.state, { chain, tool: command.tool, effectClass: tool?.effect ?? "read" });
   const problem = halt ?? staticProblem(turn, call, tool);
-  if (problem !== null || tool === undefined) return recordVerdict(turn, call, problem ?? refuse("BUSBAR_TOOL_UNKNOWN", ""));
+  if (problem !== null || tool === undefined)
+    return recordVerdict(turn, call, problem ?? refuse("BUSBAR_TOOL_UNKNOWN", ""));
   const args = parseJson(command.args) ?? null;
   const effect = nameEffect(chain, command.tool, tool, args, command.repeat);
   if (answerFromLedger(turn, call, effect)) return;
@@ -255,21 +265,26 @@ export function readmit(turn: Turn, chainId: string, callId: string, origin: "ag
   const verdict = obstacle(turn.state, subject, turn.env.atMs);
   if (verdict.kind !== "admit") return false;
   const entry = chain.ledger[call.effectKey];
-  emit(turn, "EffectAdmitted", { chain }, {
-    callId,
-    step: call.step,
-    tool: call.name,
-    toolClass: tool.toolClass,
-    effectClass: tool.effect,
-    effectKey: call.effectKey,
-    args: call.args,
-    argsHash: call.argsHash,
-    attempt: call.attempt + 1,
-    fireBoundMs: tool.fireBoundMs,
-    timeoutMs: tool.timeoutMs,
-    origin,
-    probe: verdict.probe,
-    subject: entry?.subject ?? "",
-  });
+  emit(
+    turn,
+    "EffectAdmitted",
+    { chain },
+    {
+      callId,
+      step: call.step,
+      tool: call.name,
+      toolClass: tool.toolClass,
+      effectClass: tool.effect,
+      effectKey: call.effectKey,
+      args: call.args,
+      argsHash: call.argsHash,
+      attempt: call.attempt + 1,
+      fireBoundMs: tool.fireBoundMs,
+      timeoutMs: tool.timeoutMs,
+      origin,
+      probe: verdict.probe,
+      subject: entry?.subject ?? "",
+    },
+  );
   return true;
 }

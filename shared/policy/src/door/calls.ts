@@ -83,7 +83,13 @@ export function decideModelCall(turn: Turn, asked: Asked<MessageOf<"CallModel">>
     modelProblem(turn, asked) ??
     (request === null ? { code: "BUSBAR_INPUT_INVALID" as const, reason: "the request is not JSON" } : null);
   if (problem !== null || request === null) {
-    return refuse(turn, asked, `model:${command.model}`, command.request, problem ?? { code: "BUSBAR_INPUT_INVALID", reason: "" });
+    return refuse(
+      turn,
+      asked,
+      `model:${command.model}`,
+      command.request,
+      problem ?? { code: "BUSBAR_INPUT_INVALID", reason: "" },
+    );
   }
   emit(turn, "ModelCallAdmitted", about(asked), {
     callId: callIdOf(asked),
@@ -121,7 +127,13 @@ export function decideSend(turn: Turn, asked: Asked<MessageOf<"SendTask">>): voi
     sendProblem(turn, asked) ??
     (input === null ? { code: "BUSBAR_INPUT_INVALID" as const, reason: "the input is not JSON" } : null);
   if (problem !== null || input === null) {
-    return refuse(turn, asked, `agent:${command.agent}`, command.input, problem ?? { code: "BUSBAR_INPUT_INVALID", reason: "" });
+    return refuse(
+      turn,
+      asked,
+      `agent:${command.agent}`,
+      command.input,
+      problem ?? { code: "BUSBAR_INPUT_INVALID", reason: "" },
+    );
   }
   emit(turn, "TaskSent", about(asked), {
     callId: callIdOf(asked),
@@ -141,7 +153,10 @@ export function decideStatement(turn: Turn, asked: Asked<MessageOf<"MakeStatemen
   const { command, policy } = asked;
   if (!Object.hasOwn(policy.statements, command.subject)) {
     const reason = `no authority is declared for statements about ${command.subject}`;
-    return refuse(turn, asked, `statement:${command.subject}`, command.statement, { code: "BUSBAR_TOOL_UNKNOWN", reason });
+    return refuse(turn, asked, `statement:${command.subject}`, command.statement, {
+      code: "BUSBAR_TOOL_UNKNOWN",
+      reason,
+    });
   }
   emit(turn, "StatementRecorded", about(asked), {
     callId: callIdOf(asked),

@@ -119,7 +119,8 @@ function decideAgentCommand(turn: Turn, input: CommandInput, command: AgentComma
   if (problem !== null) return reject(turn, input, problem.code, problem.reason);
   const chain = turn.state.chains[command.meta.chainId];
   if (chain === undefined) return;
-  if (command.type === "RequestJournal") return reassign(turn, chain.chainId, `the journal was asked for: ${command.reason}`);
+  if (command.type === "RequestJournal")
+    return reassign(turn, chain.chainId, `the journal was asked for: ${command.reason}`);
   const { incarnation, streamSeq } = command.meta;
   if (incarnation !== chain.incarnation) {
     const reason = `the chain is at incarnation ${chain.incarnation}; the command is of ${incarnation}`;
@@ -232,5 +233,10 @@ export function reassign(turn: Turn, chainId: string, reason: string): void {
 export function decideUndecodable(turn: Turn, input: Extract<Input, { kind: "undecodable" }>): void {
   const { code, reason, topic, offset } = input;
   const causationId = positionOf(input, turn.state.partition);
-  emit(turn, "CommandRejected", { causationId }, { code, reason, commandType: "", topic, offset: offset.toString(), callId: "" });
+  emit(
+    turn,
+    "CommandRejected",
+    { causationId },
+    { code, reason, commandType: "", topic, offset: offset.toString(), callId: "" },
+  );
 }

@@ -72,15 +72,20 @@ function inherit(turn: Turn, calls: Extract<Input, { kind: "inherit" }>["calls"]
     const waitMs = (tool?.fireBoundMs ?? 2000) + (tool?.timeoutMs ?? 10_000);
     const settleAtMs = turn.env.atMs + waitMs + (turn.state.policy?.limits.settleMarginMs ?? 500);
     const { effectKey, name, attempt, admitted } = call;
-    emit(turn, "EffectInDoubt", { chain }, {
-      callId,
-      effectKey,
-      tool: name,
-      attempt,
-      admitted,
-      code: "BUSBAR_EFFECT_IN_DOUBT",
-      reason: "its owner is gone",
-      settleAtMs: call.effectClass === "read" ? turn.env.atMs : settleAtMs,
-    });
+    emit(
+      turn,
+      "EffectInDoubt",
+      { chain },
+      {
+        callId,
+        effectKey,
+        tool: name,
+        attempt,
+        admitted,
+        code: "BUSBAR_EFFECT_IN_DOUBT",
+        reason: "its owner is gone",
+        settleAtMs: call.effectClass === "read" ? turn.env.atMs : settleAtMs,
+      },
+    );
   }
 }

@@ -78,7 +78,12 @@ function resumeChains(turn: Turn, haltedBefore: ReadonlySet<string>): void {
       emit(turn, "ChainHalted", { chain }, body);
       continue;
     }
-    emit(turn, "ChainResumed", { chain }, { directive: turn.state.through, reason: "the halt was lifted", by: "operator" });
+    emit(
+      turn,
+      "ChainResumed",
+      { chain },
+      { directive: turn.state.through, reason: "the halt was lifted", by: "operator" },
+    );
     reassign(turn, chainId, "the halt was lifted");
   }
 }

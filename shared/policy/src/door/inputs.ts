@@ -17,9 +17,20 @@ export type CallOutcome = {
   | { readonly kind: "failed"; readonly code: ErrorCode; readonly reason: string; readonly beforeEffect: boolean }
   | { readonly kind: "timeout"; readonly reason: string }
   | { readonly kind: "abandoned"; readonly reason: string }
-  | { readonly kind: "model-completed"; readonly response: string; readonly inputTokens: number; readonly outputTokens: number }
+  | {
+      readonly kind: "model-completed";
+      readonly response: string;
+      readonly inputTokens: number;
+      readonly outputTokens: number;
+    }
   | { readonly kind: "model-failed"; readonly code: ErrorCode; readonly reason: string }
-  | { readonly kind: "checked"; readonly fact: string; readonly source: string; readonly agrees: boolean; readonly evidence: readonly string[] }
+  | {
+      readonly kind: "checked";
+      readonly fact: string;
+      readonly source: string;
+      readonly agrees: boolean;
+      readonly evidence: readonly string[];
+    }
   | { readonly kind: "read-back"; readonly shown: boolean; readonly result: string; readonly reason: string }
 );
 
@@ -49,7 +60,13 @@ export type Input =
       readonly code: ErrorCode;
       readonly reason: string;
     }
-  | { readonly kind: "gap"; readonly source: "commands" | "control"; readonly topic: string; readonly expected: bigint; readonly found: bigint }
+  | {
+      readonly kind: "gap";
+      readonly source: "commands" | "control";
+      readonly topic: string;
+      readonly expected: bigint;
+      readonly found: bigint;
+    }
   | { readonly kind: "directives"; readonly applied: readonly AppliedDirective[]; readonly through: string }
   | { readonly kind: "outcome"; readonly outcome: CallOutcome }
   | { readonly kind: "open"; readonly opening: DoorOpening }

@@ -29,9 +29,7 @@ export function decideOutcome(turn: Turn, outcome: CallOutcome): void {
     case "read-back":
       return readBackOutcome(turn, found, outcome);
     default:
-      return found.call.status === "in-doubt"
-        ? lateOutcome(turn, found, outcome)
-        : effectOutcome(turn, found, outcome);
+      return found.call.status === "in-doubt" ? lateOutcome(turn, found, outcome) : effectOutcome(turn, found, outcome);
   }
 }
 
@@ -94,17 +92,32 @@ function lateOutcome(turn: Turn, { chain }: Found, outcome: EffectOutcome): void
   const { callId } = outcome;
   const common = { by: "late-outcome", evidenceOffset: outcome.admitted };
   if (outcome.kind === "committed" || outcome.kind === "invalid") {
-    settle(turn, chain, callId, { ...common, outcome: "committed", result: outcome.result, reason: "the tool answered late" });
+    settle(turn, chain, callId, {
+      ...common,
+      outcome: "committed",
+      result: outcome.result,
+      reason: "the tool answered late",
+    });
   } else if (outcome.kind === "abandoned" || (outcome.kind === "failed" && outcome.beforeEffect)) {
     settle(turn, chain, callId, { ...common, outcome: "not-done", result: "", reason: outcome.reason });
   }
 }
 
-function readBackOutcome(turn: Turn, { chain, call }: Found, outcome: Extract<CallOutcome, { kind: "read-back" }>): void {
+function readBackOutcome(
+  turn: Turn,
+  { chain, call }: Found,
+  outcome: Extract<CallOutcome, { kind: "read-back" }>,
+): void {
   if (call.status !== "in-doubt") return;
   const { callId, result, reason } = outcome;
   if (outcome.shown) {
-    settle(turn, chain, callId, { outcome: "committed", by: "read-back", evidenceOffset: call.admitted, result, reason });
+    settle(turn, chain, callId, {
+      outcome: "committed",
+      by: "read-back",
+      evidenceOffset: call.admitted,
+      result,
+      reason,
+    });
     return;
   }
   // Nothing to be seen is no proof: the bytes of a frozen sender may still arrive.

@@ -43,7 +43,12 @@ export function answerWaiting(turn: Turn, chainId: string, effectKey: string): v
     } else {
       const body = { callId, effectKey, tool: call.name, attempt: entry.attempt, admitted: entry.offset };
       const reason = "the effect that this call waited for did not happen";
-      emit(turn, "EffectFailed", { chain }, { ...body, code: "BUSBAR_EFFECT_NOT_STARTED", reason, final: true, durationMs: 0 });
+      emit(
+        turn,
+        "EffectFailed",
+        { chain },
+        { ...body, code: "BUSBAR_EFFECT_NOT_STARTED", reason, final: true, durationMs: 0 },
+      );
     }
   }
 }
@@ -54,13 +59,28 @@ export function settleByPerson(turn: Turn, command: MessageOf<"SettleEffect">, c
   const call = chain?.calls[command.callId];
   const isKnown = command.outcome === "committed" || command.outcome === "not-done";
   if (chain === undefined || call?.status !== "in-doubt" || !isKnown) {
-    const reason = isKnown ? "no such effect is in doubt" : `an outcome is committed or not-done, not ${command.outcome}`;
-    const body = { code: "BUSBAR_NOT_FOUND", reason, commandType: command.type, topic: "", offset: "", callId: command.callId };
+    const reason = isKnown
+      ? "no such effect is in doubt"
+      : `an outcome is committed or not-done, not ${command.outcome}`;
+    const body = {
+      code: "BUSBAR_NOT_FOUND",
+      reason,
+      commandType: command.type,
+      topic: "",
+      offset: "",
+      callId: command.callId,
+    };
     emit(turn, "CommandRejected", { chainId: command.meta.chainId, causationId }, body);
     return;
   }
   const outcome = command.outcome === "committed" ? "committed" : "not-done";
-  settle(turn, chain, command.callId, { outcome, by: command.by, evidenceOffset: "", result: "", reason: command.reason });
+  settle(turn, chain, command.callId, {
+    outcome,
+    by: command.by,
+    evidenceOffset: "",
+    result: "",
+    reason: command.reason,
+  });
 }
 
 /** A doubt whose waiting time is over. `read-back` asks the shell to look; its answer comes back as an outcome. */

@@ -43,13 +43,26 @@ export function decideSubmit(turn: Turn, submission: Submission): void {
   const common = { chainId, agent: command.agent, causationId, traceparent };
   if (turn.state.policy === null || turn.state.openChains >= turn.state.policy.limits.maxOpenChains) {
     const code = turn.state.policy === null ? "BUSBAR_DOOR_CLOSED" : "BUSBAR_OVERLOADED";
-    emit(turn, "CommandDeferred", common, { code, expected: 0, retryAfterMs: 250, commandType: "SubmitTask", callId: "" });
+    emit(turn, "CommandDeferred", common, {
+      code,
+      expected: 0,
+      retryAfterMs: 250,
+      commandType: "SubmitTask",
+      callId: "",
+    });
     return;
   }
   const problem = submitProblem(turn, submission);
   if (problem !== null) {
     const offset = causationId.slice(causationId.lastIndexOf("/") + 1);
-    const body = { code: "BUSBAR_INPUT_INVALID", reason: problem, commandType: "SubmitTask", topic: "", offset, callId: "" };
+    const body = {
+      code: "BUSBAR_INPUT_INVALID",
+      reason: problem,
+      commandType: "SubmitTask",
+      topic: "",
+      offset,
+      callId: "",
+    };
     emit(turn, "CommandRejected", common, body);
     return;
   }
@@ -60,9 +73,19 @@ function openTask(turn: Turn, { command, causationId }: Submission): void {
   const { meta } = command;
   const lineage = command.parentChainId === "" ? [meta.chainId] : meta.lineage;
   const correlationId = lineage[0] ?? meta.chainId;
-  const about = { chainId: meta.chainId, agent: command.agent, lineage, causationId, correlationId, traceparent: meta.traceparent };
+  const about = {
+    chainId: meta.chainId,
+    agent: command.agent,
+    lineage,
+    causationId,
+    correlationId,
+    traceparent: meta.traceparent,
+  };
   const limits = turn.state.policy?.limits;
-  const maxSteps = Math.min(command.maxSteps === 0 ? Number.MAX_SAFE_INTEGER : command.maxSteps, limits?.maxSteps ?? 200);
+  const maxSteps = Math.min(
+    command.maxSteps === 0 ? Number.MAX_SAFE_INTEGER : command.maxSteps,
+    limits?.maxSteps ?? 200,
+  );
   emit(turn, "TaskSubmitted", about, {
     taskKey: command.taskKey,
     agent: command.agent,
@@ -96,7 +119,13 @@ export function decideSubtaskReport(turn: Turn, command: MessageOf<"ReportSubtas
   const call = chain?.calls[command.parentCallId];
   if (chain === undefined || call === undefined || call.status === "answered") {
     const about = { chainId: command.meta.chainId, causationId };
-    const body = { code: "BUSBAR_DUPLICATE", expected: 0, retryAfterMs: 0, commandType: command.type, callId: command.parentCallId };
+    const body = {
+      code: "BUSBAR_DUPLICATE",
+      expected: 0,
+      retryAfterMs: 0,
+      commandType: command.type,
+      callId: command.parentCallId,
+    };
     emit(turn, "CommandDeferred", about, body);
     return;
   }

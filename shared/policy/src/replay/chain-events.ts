@@ -139,25 +139,54 @@ const HANDLERS: Handlers = {
     addCall(
       chain,
       event.callId,
-      newCall({ step: event.step, kind: "tool", name: event.tool, argsHash: event.argsHash, status: "answered", answered: offset }),
+      newCall({
+        step: event.step,
+        kind: "tool",
+        name: event.tool,
+        argsHash: event.argsHash,
+        status: "answered",
+        answered: offset,
+      }),
     ),
   EffectRefused: (chain, event, offset) =>
     addCall(
       chain,
       event.callId,
-      newCall({ step: event.step, kind: "tool", name: event.tool, argsHash: event.argsHash, status: "answered", answered: offset }),
+      newCall({
+        step: event.step,
+        kind: "tool",
+        name: event.tool,
+        argsHash: event.argsHash,
+        status: "answered",
+        answered: offset,
+      }),
     ),
   EffectAwaited: (chain, event) =>
     addCall(
       chain,
       event.callId,
-      newCall({ step: event.step, kind: "tool", name: event.tool, argsHash: event.argsHash, status: "waiting", effectKey: event.effectKey }),
+      newCall({
+        step: event.step,
+        kind: "tool",
+        name: event.tool,
+        argsHash: event.argsHash,
+        status: "waiting",
+        effectKey: event.effectKey,
+      }),
     ),
   ModelCallAdmitted: (chain, event, offset) =>
     addCall(
       chain,
       event.callId,
-      newCall({ step: event.step, kind: "model", name: event.model, argsHash: event.requestHash, admitted: offset, attempt: 1, args: event.request }),
+      newCall({
+        step: event.step,
+        kind: "model",
+        name: event.model,
+        argsHash: event.requestHash,
+        admitted: offset,
+        attempt: 1,
+        args: event.request,
+      }),
     ),
   ModelCallCompleted: (chain, event, offset) => ({
     ...answer(chain, event.callId, offset),
@@ -165,20 +194,37 @@ const HANDLERS: Handlers = {
   }),
   ModelCallFailed: (chain, event, offset) => answer(chain, event.callId, offset),
   TaskSent: (chain, event, offset) => {
-    const call = newCall({ step: event.step, kind: "task", name: event.agent, argsHash: event.argsHash, admitted: offset, attempt: 1, args: event.input });
+    const call = newCall({
+      step: event.step,
+      kind: "task",
+      name: event.agent,
+      argsHash: event.argsHash,
+      admitted: offset,
+      attempt: 1,
+      args: event.input,
+    });
     const child = { childChainId: event.childChainId, agent: event.agent, open: true };
     return { ...addCall(chain, event.callId, call), children: { ...chain.children, [event.callId]: child } };
   },
   SubtaskFinished: (chain, event, offset) => {
     const child = chain.children[event.callId];
-    const children = child === undefined ? chain.children : { ...chain.children, [event.callId]: { ...child, open: false } };
+    const children =
+      child === undefined ? chain.children : { ...chain.children, [event.callId]: { ...child, open: false } };
     return { ...answer(chain, event.callId, offset), children };
   },
   StatementRecorded: (chain, event, offset) =>
     addCall(
       chain,
       event.callId,
-      newCall({ step: event.step, kind: "statement", name: event.subject, argsHash: event.argsHash, admitted: offset, attempt: 1, args: event.statement }),
+      newCall({
+        step: event.step,
+        kind: "statement",
+        name: event.subject,
+        argsHash: event.argsHash,
+        admitted: offset,
+        attempt: 1,
+        args: event.statement,
+      }),
     ),
   StatementChecked: (chain, event, offset) => answer(chain, event.callId, offset),
   ChainHalted: (chain, event) => ({

@@ -50,7 +50,8 @@ function replayDirectives(state: PartitionState, event: BusEvent): void {
   for (const applied of event.applied) {
     applyDirective(state, applied);
     const fence = state.fences[applied.scope];
-    if (applied.kind === "Halt" && fence?.fence === applied.offset) haltCovered(state, applied.scope, fence.fence, fence.reason);
+    if (applied.kind === "Halt" && fence?.fence === applied.offset)
+      haltCovered(state, applied.scope, fence.fence, fence.reason);
     if (applied.kind === "Resume") resumeCovered(state, applied.scope, applied.id);
   }
   state.through = maxOffset(state.through, event.through);

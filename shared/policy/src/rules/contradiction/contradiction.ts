@@ -47,6 +47,9 @@ export const contradiction: ChainRule<ContradictionState> = {
     if (contradictions < config.contradictions) return [{ reads, contradictions }, null];
     const reason = `${fact.tool} answered the same question in two ways`;
     const evidence = [seen.evidence, fact.evidence];
-    return [{ reads, contradictions: 0 }, { rule: this.name, ruleVersion: this.version, reason, evidence }];
+    return [
+      { reads, contradictions: 0 },
+      { rule: this.name, ruleVersion: this.version, reason, evidence },
+    ];
   },
 };
