@@ -4,6 +4,7 @@ export { childChainId } from "./door/calls.ts";
 export { PAYLOAD_LIMIT_BYTES } from "./door/commands.ts";
 export * from "./door/decide.ts";
 export * from "./door/inputs.ts";
+export { createPureDoor, PURE_DOOR_START_MS, type PureDoor, type PureDoorOptions } from "./door/pure-door.ts";
 export { taskChainId } from "./door/tasks.ts";
 export { beginTurn, type EmittedEvent, type EventType, type Turn, type TurnEnv } from "./door/turn.ts";
 export * from "./partition-state.ts";
