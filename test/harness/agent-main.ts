@@ -1,0 +1,34 @@
+/**
+ * An agent process of the fault tests: BUSBAR_AGENTS (names, comma-separated) of the project BUSBAR_PROJECT, run by
+ * `runAgent`. BUSBAR_OBEYS_HALTS=no makes them hostile; BUSBAR_OWNER names the process in its heartbeats.
+ */
+import { runAgent } from "@busbar/agent";
+import { loadProject } from "@busbar/agent/project";
+import { agentKey, connect } from "@busbar/infra";
+import { announceReady, createLogger, runService } from "@busbar/telemetry";
+
+const { env } = process;
+const name = env["BUSBAR_OWNER"] ?? String(process.pid);
+const logger = createLogger({ service: "agent", level: env["BUSBAR_LOG_LEVEL"] ?? "info" });
+
+await runService(logger, async () => {
+  const onNotice = (text: string): void => logger.warn({}, text);
+  const { log, codec, prefix, keys, close } = await connect({ env, clientId: name, onNotice });
+  const project = await loadProject(env["BUSBAR_PROJECT"] ?? "busbar.yaml");
+  const wanted = (env["BUSBAR_AGENTS"] ?? "").split(",");
+  const chosen = project.agents.filter((agent) => wanted.includes(agent.name));
+  const obeysHalts = env["BUSBAR_OBEYS_HALTS"] !== "no";
+  const processes = await Promise.all(
+    chosen.map((agent) => {
+      const own = { agent, key: agentKey(keys, agent.name), instance: `${name}/${agent.name}` };
+      return runAgent({ log, codec, prefix, logger, obeysHalts, heartbeatMs: 200, answerTimeoutMs: 1000, ...own });
+    }),
+  );
+  announceReady({ service: "agent", http: null, name });
+  return {
+    stop: async () => {
+      await Promise.all(processes.map((one) => one.stop()));
+      await close();
+    },
+  };
+});

@@ -1,0 +1,66 @@
+/** The agents of the fault tests: those of the example shop, one that mixes exact and at-most-once effects, one that fails. */
+import { defineAgent, isCallError } from "@busbar/agent";
+import { looper, support, warehouse } from "@busbar/examples";
+
+export interface CourierInput {
+  readonly orderId: number;
+  /** Rounds of one note (exact) and one mail (at most once). */
+  readonly rounds: number;
+}
+
+export interface CourierOutput {
+  readonly notes: number;
+  readonly mails: number;
+  /** Calls that were answered with an error. */
+  readonly failed: number;
+}
+
+const courier = defineAgent<CourierInput, CourierOutput>({
+  name: "courier",
+  version: "1.0.0",
+  async handler({ input, chainId }, ctx) {
+    const output = { notes: 0, mails: 0, failed: 0 };
+    const attempt = async (count: "notes" | "mails", call: () => Promise<unknown>): Promise<void> => {
+      try {
+        await call();
+        output[count] += 1;
+      } catch (thrown) {
+        if (!isCallError(thrown) || thrown.kind !== "failed") throw thrown;
+        output.failed += 1;
+      }
+    };
+    const { orderId, rounds } = input;
+    for (let n = 0; n < rounds; n += 1) {
+      await attempt("notes", () => ctx.tool("orders.annotate", { orderId, n, text: `note ${n} of ${chainId}` }));
+      await attempt("mails", () => ctx.tool("mail.send", { to: `${chainId}@example.org`, subject: `${n}`, body: "-" }));
+    }
+    return output;
+  },
+});
+
+export interface BookerInput {
+  /** One booking each, in this order; true: the tool is told to fail. */
+  readonly fails: readonly boolean[];
+}
+
+/** Books, takes each failure as it comes, and leaves one note behind before and one after. */
+const booker = defineAgent<BookerInput, { readonly booked: number }>({
+  name: "booker",
+  version: "1.0.0",
+  async handler({ input }, ctx) {
+    let booked = 0;
+    await ctx.tool("orders.annotate", { orderId: 1, n: 0, text: "before" });
+    for (const [n, fail] of input.fails.entries()) {
+      try {
+        await ctx.tool("parcel.book", { n, fail });
+        booked += 1;
+      } catch (thrown) {
+        if (!isCallError(thrown) || (thrown.kind !== "failed" && thrown.kind !== "refused")) throw thrown;
+      }
+    }
+    await ctx.tool("orders.annotate", { orderId: 1, n: 1, text: "after" });
+    return { booked };
+  },
+});
+
+export const agents = [looper, support, warehouse, courier, booker] as const;

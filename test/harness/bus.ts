@@ -1,0 +1,228 @@
+/**
+ * A bus of a test on the shared broker: its own topics, keys, database and project, and its services as real
+ * processes. However the test ends, `close` leaves no process and no folder behind.
+ */
+import { randomUUID } from "node:crypto";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { type Client, createClient } from "@busbar/agent";
+import { partitionOf } from "@busbar/events";
+import { builtinSchemaIds, type Codec, createCodec } from "@busbar/events/codec";
+import { check, type CheckReport, createShop, type Fault, removeShop } from "@busbar/examples";
+import { ensureKeys, topicSpecs } from "@busbar/infra";
+import { shortHash } from "@busbar/kernel";
+import type { EventLog } from "@busbar/log";
+import { createKafkaEventLog } from "@busbar/log/kafka";
+import { topicNames, type TopicNames } from "@busbar/runtime";
+import { type Fire, readFires } from "./fires.ts";
+import { createOrders, type Orders } from "./orders.ts";
+import { type ServiceProcess, startService } from "./process.ts";
+import { projectText, type ProjectOverrides } from "./project.ts";
+import { type Watch, watchEvents } from "./watch.ts";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+const GATEWAY = join(ROOT, "services/gateway/src/main.ts");
+const SUPERVISOR = join(ROOT, "services/supervisor/src/main.ts");
+const AGENT = join(import.meta.dirname, "agent-main.ts");
+
+/** Silence after which a group gives a member's partitions to another; short, so that a takeover is not waited for. */
+export const SESSION_MS = 2000;
+export const AGENTS = ["looper", "support", "warehouse", "courier", "booker"] as const;
+
+export interface BusOptions {
+  readonly brokers: readonly string[];
+  readonly name: string;
+  /** Default 4. */
+  readonly partitions?: number;
+  readonly project?: ProjectOverrides;
+  /** Put into the shop's tools of every gateway. */
+  readonly faults?: readonly Fault[];
+  readonly inventoryMs?: number;
+  /** Further variables of every process. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface AgentOptions {
+  readonly names: readonly (typeof AGENTS)[number][];
+  readonly obeysHalts?: boolean;
+}
+
+export interface Bus {
+  readonly prefix: string;
+  readonly partitions: number;
+  readonly topics: TopicNames;
+  readonly keys: string;
+  readonly log: EventLog;
+  readonly codec: Codec;
+  readonly client: Client;
+  readonly orders: Orders;
+  readonly watch: Watch;
+  readonly shop: string;
+  gateway(name: string): Promise<ServiceProcess>;
+  supervisor(name: string): Promise<ServiceProcess>;
+  agent(name: string, options: AgentOptions): Promise<ServiceProcess>;
+  /** Every door is open. */
+  doorsOpen(): Promise<void>;
+  fires(): readonly Fire[];
+  /** The independent checker over the raw log as it is now and the database's journal. */
+  check(scopes?: readonly string[]): Promise<CheckReport>;
+  close(): Promise<void>;
+}
+
+/** A task key whose chain lies in the partition; `n` tells several apart. */
+export function keyIn(partition: number, count: number, n: string): string {
+  for (let salt = 0; ; salt += 1) {
+    const key = `${n}/${salt}`;
+    if (partitionOf(shortHash("task", key), count) === partition) return key;
+  }
+}
+
+class TestBus implements Bus {
+  readonly prefix: string;
+  readonly partitions: number;
+  readonly topics: TopicNames;
+  readonly keys: string;
+  readonly log: EventLog;
+  readonly codec: Codec = createCodec({ ids: builtinSchemaIds() });
+  readonly client: Client;
+  readonly orders: Orders;
+  readonly watch: Watch;
+  readonly shop: string;
+  readonly #folder: string;
+  readonly #env: Readonly<Record<string, string>>;
+  readonly #services: Promise<ServiceProcess>[] = [];
+
+  constructor(options: BusOptions, folder: string, log: EventLog) {
+    this.log = log;
+    this.#folder = folder;
+    this.prefix = prefixOf(folder);
+    this.partitions = options.partitions ?? 4;
+    this.topics = topicNames(this.prefix);
+    this.keys = join(folder, "keys");
+    this.shop = join(folder, "shop.db");
+    const { codec, prefix, keys, partitions } = this;
+    ensureKeys(keys, AGENTS);
+    createShop(this.shop);
+    writeFileSync(join(folder, "busbar.yaml"), projectText(folder, options.project ?? {}));
+    this.#env = environmentOf(options, this, folder);
+    this.client = createClient({ log, codec, prefix, name: "test", answerTimeoutMs: 1000 });
+    this.orders = createOrders({ log, codec, prefix, keys, partitions });
+    this.watch = watchEvents({ log, codec, topic: this.topics.events, partitions });
+  }
+
+  gateway(name: string): Promise<ServiceProcess> {
+    return this.#start(name, GATEWAY, {});
+  }
+
+  supervisor(name: string): Promise<ServiceProcess> {
+    return this.#start(name, SUPERVISOR, {});
+  }
+
+  agent(name: string, { names, obeysHalts = true }: AgentOptions): Promise<ServiceProcess> {
+    return this.#start(name, AGENT, { BUSBAR_AGENTS: names.join(","), BUSBAR_OBEYS_HALTS: obeysHalts ? "yes" : "no" });
+  }
+
+  #start(name: string, main: string, more: Readonly<Record<string, string>>): Promise<ServiceProcess> {
+    const service = startService({ name, main, env: { ...this.#env, ...more, BUSBAR_OWNER: name } });
+    // Kept at once: a bus that closes while another service is still starting ends that one too.
+    this.#services.push(service);
+    return service;
+  }
+
+  doorsOpen(): Promise<void> {
+    const all = [...Array(this.partitions).keys()];
+    return this.watch.until(() => all.every((one) => this.watch.door(one).state === "open"), "every door is open");
+  }
+
+  fires(): readonly Fire[] {
+    return readFires(join(this.#folder, "fires.jsonl"));
+  }
+
+  async check(scopes: readonly string[] = []): Promise<CheckReport> {
+    const records = [];
+    for (let partition = 0; partition < this.partitions; partition += 1) {
+      for await (const delivery of this.log.read(this.topics.events, partition, { from: 0n }))
+        records.push(...delivery.records);
+    }
+    const decode = (value: Uint8Array): unknown => {
+      const decoded = this.codec.decode(value, "event");
+      return decoded.ok ? decoded.message : undefined;
+    };
+    const isJournalled = (tool: string): boolean => tool !== "parcel.book";
+    return check({ records, decode, database: this.shop, scopes, isJournalled });
+  }
+
+  /** The last lines of every service, for a test that failed. */
+  async report(): Promise<string> {
+    const services = await this.#started();
+    return services.map(({ name, lines }) => `-- ${name}\n${lines().slice(-12).join("\n")}`).join("\n");
+  }
+
+  async #started(): Promise<readonly ServiceProcess[]> {
+    const settled = await Promise.allSettled(this.#services);
+    return settled.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all((await this.#started()).map((one) => one.kill()));
+    await this.watch.stop();
+    await this.client.close();
+    await this.log.close();
+    removeShop(this.shop);
+    if (existsSync(this.#folder)) rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+const prefixOf = (folder: string): string => `t${shortHash("test-bus", folder).slice(0, 12)}`;
+
+function environmentOf(options: BusOptions, bus: TestBus, folder: string): Readonly<Record<string, string>> {
+  return {
+    BUSBAR_BROKERS: options.brokers.join(","),
+    BUSBAR_EMBEDDED: "",
+    SCHEMA_REGISTRY_URL: "",
+    BUSBAR_PREFIX: bus.prefix,
+    BUSBAR_KEYS: bus.keys,
+    BUSBAR_PROJECT: join(folder, "busbar.yaml"),
+    BUSBAR_SHOP: bus.shop,
+    BUSBAR_SHOP_FAULTS: JSON.stringify(options.faults ?? []),
+    BUSBAR_INVENTORY_MS: String(options.inventoryMs ?? 300),
+    BUSBAR_FIRES: join(folder, "fires.jsonl"),
+    BUSBAR_HTTP_PORT: "0",
+    BUSBAR_LOG_LEVEL: "warn",
+    BUSBAR_SESSION_MS: String(SESSION_MS),
+    BUSBAR_LIFE_BOUND_MS: "1500",
+    BUSBAR_DRAIN_MS: "500",
+    ...options.env,
+  };
+}
+
+/** Makes the bus; its services are started by the test. */
+export async function openBus(options: BusOptions): Promise<Bus> {
+  const folder = mkdtempSync(join(tmpdir(), `busbar-${options.name}-${randomUUID().slice(0, 8)}-`));
+  const log = createKafkaEventLog({ brokers: options.brokers, clientId: `test-${options.name}` });
+  try {
+    const { partitions = 4 } = options;
+    await log.ensureTopics(
+      topicSpecs({ prefix: prefixOf(folder), partitions, agents: AGENTS, durability: "page-cache" }),
+    );
+    return new TestBus(options, folder, log);
+  } catch (cause) {
+    await log.close();
+    rmSync(folder, { recursive: true, force: true });
+    throw cause;
+  }
+}
+
+/** Opens a bus, runs `work`, closes it; a failure tells what each service said last. */
+export async function withBus<T>(options: BusOptions, work: (bus: Bus) => Promise<T>): Promise<T> {
+  const bus = await openBus(options);
+  try {
+    return await work(bus);
+  } catch (cause) {
+    if (bus instanceof TestBus && cause instanceof Error) cause.message += `\n${await bus.report()}`;
+    throw cause;
+  } finally {
+    await bus.close();
+  }
+}

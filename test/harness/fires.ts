@@ -1,0 +1,102 @@
+/**
+ * What the tools themselves say about being fired (tools.ts), judged against the valid records of the log.
+ *
+ * F1 Who fires an effect is the owner whose epoch holds its admission: a suspended and replaced owner fires nothing
+ *    that was not validly its own.
+ * F2 An admission is fired at most once, and within its fire bound.
+ * F3 An at-most-once effect is fired a second time only after the log says that the first did not happen.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import type { SeenEvent } from "./watch.ts";
+
+/** One call as a gateway handed it to a tool. */
+export interface Fire {
+  readonly owner: string;
+  readonly tool: string;
+  readonly key: string;
+  readonly attempt: number;
+  readonly callId: string;
+  readonly chainId: string;
+  readonly atMs: number;
+}
+
+/** All fires so far. A line cut off by a kill is the last one of its writer and is passed over. */
+export function readFires(file: string): readonly Fire[] {
+  if (!existsSync(file)) return [];
+  return readFileSync(file, "utf8")
+    .split("\n")
+    .flatMap((line) => parseFire(line) ?? []);
+}
+
+function parseFire(line: string): Fire | null {
+  try {
+    return JSON.parse(line) as Fire;
+  } catch {
+    return null;
+  }
+}
+
+/** Clocks: an admission is stamped when its turn begins, a fire when the tool is entered, both by the same process. */
+const SLACK_MS = 30;
+
+interface Admitted {
+  readonly owner: string;
+  readonly atMs: number;
+  readonly fireBoundMs: number;
+  readonly isOnce: boolean;
+}
+
+interface Ledger {
+  readonly admitted: Map<string, Admitted>;
+  /** Keys and attempts that the log says did not happen. */
+  readonly notDone: Set<string>;
+}
+
+const nameOf = (key: string, attempt: number): string => `${key}#${attempt}`;
+
+function ledgerOf(events: readonly SeenEvent[]): Ledger {
+  const owners = new Map<number, string>();
+  const attempts = new Map<string, number>();
+  const ledger: Ledger = { admitted: new Map(), notDone: new Set() };
+  for (const { partition, event } of events) {
+    if (event.type === "PartitionClaimed") owners.set(partition, event.owner);
+    if (event.type === "EffectAdmitted" && event.effectKey !== "") {
+      attempts.set(event.effectKey, event.attempt);
+      ledger.admitted.set(nameOf(event.effectKey, event.attempt), {
+        owner: owners.get(partition) ?? "",
+        atMs: event.meta.atMs,
+        fireBoundMs: event.fireBoundMs,
+        isOnce: event.toolClass === "at-most-once",
+      });
+    }
+    const isSettled = event.type === "EffectSettled" && event.outcome === "not-done";
+    if (event.type === "EffectFailed" || event.type === "EffectAbandoned" || isSettled) {
+      ledger.notDone.add(nameOf(event.effectKey, attempts.get(event.effectKey) ?? 0));
+    }
+  }
+  return ledger;
+}
+
+/** What is wrong with the fires, one sentence each; none is the proof. `events` are valid ones, in order per partition. */
+export function judgeFires(fires: readonly Fire[], events: readonly SeenEvent[]): readonly string[] {
+  const { admitted, notDone } = ledgerOf(events);
+  const wrong: string[] = [];
+  const seen = new Set<string>();
+  for (const fire of fires) {
+    const name = nameOf(fire.key, fire.attempt);
+    const what = `${fire.owner} fired ${fire.tool} ${fire.callId} attempt ${fire.attempt}`;
+    const admission = admitted.get(name);
+    if (admission === undefined) {
+      wrong.push(`${what} without a valid admission`);
+      continue;
+    }
+    const lateMs = fire.atMs - admission.atMs - admission.fireBoundMs;
+    if (admission.owner !== fire.owner) wrong.push(`${what}, which ${admission.owner} had admitted`);
+    if (seen.has(name)) wrong.push(`${what} twice`);
+    if (lateMs > SLACK_MS) wrong.push(`${what} ${lateMs} ms after its fire bound`);
+    const before = nameOf(fire.key, fire.attempt - 1);
+    if (admission.isOnce && seen.has(before) && !notDone.has(before)) wrong.push(`${what} again, the first in doubt`);
+    seen.add(name);
+  }
+  return wrong;
+}

@@ -1,0 +1,61 @@
+/**
+ * The tools of the fault tests, loaded by real gateways: those of the example shop, one that fails on demand, and
+ * around each a line in a file at the moment at which a gateway hands it a call. The file knows what the database
+ * cannot: who fired, when, and what was fired without landing.
+ */
+import { appendFileSync } from "node:fs";
+import { defineTool, type ToolDefinition, type ToolRunContext } from "@busbar/agent";
+import { createShopTools, parseFaults } from "@busbar/examples";
+import type { Json } from "@busbar/kernel";
+import type { Fire } from "./fires.ts";
+
+const environment = (name: string): string => {
+  const value = process.env[name];
+  if (value === undefined || value === "") throw new Error(`${name} is not set`);
+  return value;
+};
+
+function note(tool: string, { key, attempt, callId, chainId }: ToolRunContext): void {
+  // Reads have no key: they may be fired as often as anyone likes.
+  if (key === "") return;
+  const fire: Fire = { owner: environment("BUSBAR_OWNER"), tool, key, attempt, callId, chainId, atMs: Date.now() };
+  appendFileSync(environment("BUSBAR_FIRES"), `${JSON.stringify(fire)}\n`);
+}
+
+function noted(tool: ToolDefinition): ToolDefinition {
+  return {
+    ...tool,
+    run: (args, context) => {
+      note(tool.name, context);
+      return tool.run(args, context);
+    },
+  };
+}
+
+/** Fails when it is told to; otherwise it does nothing at all. Nothing of it is in the database's journal. */
+const parcelBook = defineTool<{ readonly n: number; readonly fail: boolean }>({
+  name: "parcel.book",
+  description: "Books parcel n, or fails.",
+  effect: "write",
+  toolClass: "at-most-once",
+  args: {
+    type: "object",
+    properties: { n: { type: "integer" }, fail: { type: "boolean" } },
+    required: ["n", "fail"],
+    additionalProperties: false,
+  },
+  result: { type: "object", properties: { booked: { type: "integer" } }, required: ["booked"] },
+  timeoutMs: 1500,
+  run: ({ n, fail }): Json => {
+    if (fail) throw new Error(`parcel ${n} cannot be booked`);
+    return { booked: n };
+  },
+});
+
+const shop = createShopTools({
+  file: process.env["BUSBAR_SHOP"] ?? "",
+  faults: parseFaults(process.env["BUSBAR_SHOP_FAULTS"] ?? "[]"),
+  inventoryMs: Number(process.env["BUSBAR_INVENTORY_MS"] ?? "300"),
+});
+
+export const tools: readonly ToolDefinition[] = [...shop.tools, parcelBook as unknown as ToolDefinition].map(noted);

@@ -1,0 +1,115 @@
+/**
+ * A hostile agent on every partition, halted by a person again and again at random points of its work. What the halts
+ * promise is judged from the raw log and from the database's own journal, by the checker that shares no code with the
+ * gateway, and from what the tools say about being fired.
+ */
+import { expect, inject, test } from "vitest";
+import { type Bus, keyIn, withBus } from "../harness/bus.ts";
+import { type Dice, rollDice } from "../harness/dice.ts";
+import { judgeFires } from "../harness/fires.ts";
+
+const HALTS = 50;
+/** Hostile chains at work in each partition. */
+const CHAINS = 2;
+/** Turns of one chain, four effects each: more than a few halts, less than a journal without an end. */
+const TURNS = 12;
+
+interface Crowd {
+  /** Submits new chains until every partition has its count of unfinished ones. */
+  fill(): Promise<void>;
+  open(): readonly string[];
+}
+
+function crowdOf(bus: Bus): Crowd {
+  const chains = new Map<string, number>();
+  let count = 0;
+  const ended = (): ReadonlySet<string> => {
+    const ends = [...bus.watch.ofType("TaskCompleted"), ...bus.watch.ofType("TaskFailed")];
+    return new Set(ends.map(({ event }) => event.meta.chainId));
+  };
+  const openIn = (partition: number, over: ReadonlySet<string>): number =>
+    [...chains].filter(([chain, where]) => where === partition && !over.has(chain)).length;
+  const submit = async (partition: number): Promise<void> => {
+    const key = keyIn(partition, bus.partitions, `loop-${(count += 1)}`);
+    const input = { turns: TURNS, defiance: 1_000_000 };
+    const { chainId } = await bus.client.submit({ agent: "looper", input, key });
+    chains.set(chainId, partition);
+  };
+  return {
+    fill: async () => {
+      const over = ended();
+      const wanted: Promise<void>[] = [];
+      for (let partition = 0; partition < bus.partitions; partition += 1) {
+        for (let missing = CHAINS - openIn(partition, over); missing > 0; missing -= 1) wanted.push(submit(partition));
+      }
+      await Promise.all(wanted);
+    },
+    open: () => {
+      const over = ended();
+      return [...chains.keys()].filter((chain) => !over.has(chain));
+    },
+  };
+}
+
+const SCOPES = ["fleet", "agent:looper", "chain"] as const;
+
+/** One halt: ordered while the agent works, acknowledged by every partition, defied, and lifted again. */
+async function haltOnce(bus: Bus, crowd: Crowd, dice: Dice): Promise<string> {
+  const { watch } = bus;
+  const kind = SCOPES[dice.below(SCOPES.length)] ?? "fleet";
+  const victim = crowd.open()[dice.below(crowd.open().length)] ?? "";
+  const scope = kind === "chain" ? `chain:${victim}` : kind;
+  const admitted = watch.ofType("EffectAdmitted").length;
+  const further = dice.below(8);
+  await watch.until(() => watch.ofType("EffectAdmitted").length >= admitted + further, `${further} admissions more`);
+  const fence = await bus.orders.halt(scope);
+  const hasAcknowledged = (partition: number): boolean =>
+    watch.ofType("HaltAcknowledged").some((seen) => seen.partition === partition && BigInt(seen.event.through) > fence);
+  const all = [...Array(bus.partitions).keys()];
+  await watch.until(() => all.every(hasAcknowledged), `every partition acknowledges the halt of ${scope}`);
+  const refused = watch.ofType("EffectRefused").length;
+  const isOver = (): boolean => kind === "chain" && !crowd.open().includes(victim);
+  await watch.until(
+    () => watch.ofType("EffectRefused").length > refused || isOver(),
+    `the agent defies the halt of ${scope}`,
+  );
+  await bus.orders.resume(scope, fence.toString());
+  return scope;
+}
+
+test(
+  `after each of ${HALTS} halts of a hostile agent nothing is admitted, and no effect begins that the acknowledgement did not name [chaos:hostile-agent-halted] [halt:acknowledged-by-every-owner] [halt:no-effect-after-log] [halt:no-effect-after-journal] [halt:names-in-flight] [halt:left-by-person-only]`,
+  { timeout: 90_000 },
+  async () => {
+    const dice = rollDice();
+    // Slow enough that some effects are under way whenever a halt comes.
+    const faults = [{ tool: "orders.annotate", kind: "latency", latencyMs: 12 } as const];
+    await withBus({ brokers: inject("brokers"), name: "halts", faults }, async (bus) => {
+      const looper = bus.agent("a1", { names: ["looper"], obeysHalts: false });
+      await Promise.all([bus.gateway("g1"), bus.supervisor("s1"), looper]);
+      await bus.doorsOpen();
+      const crowd = crowdOf(bus);
+      const scopes = new Set<string>();
+      for (let count = 0; count < HALTS; count += 1) {
+        await crowd.fill();
+        scopes.add(await haltOnce(bus, crowd, dice));
+      }
+      const { watch } = bus;
+      await watch.until(() => crowd.open().length === 0, "every resumed chain ends", 30_000);
+      const report = await bus.check([...scopes]);
+      const windows = report.halts.flatMap((halt) => halt.windows);
+      const named = report.halts.reduce((sum, halt) => sum + halt.namedInFlight, 0);
+      const abandoned = watch.ofType("HaltAcknowledged").reduce((sum, { event }) => sum + event.abandoned.length, 0);
+      console.info(
+        `seed ${dice.seed}: ${HALTS} halts, ${windows.length} acknowledgements, ${report.effects.effects} effects, ` +
+          `${watch.ofType("EffectRefused").length} refused, ${named} named in flight, ${abandoned} abandoned`,
+      );
+      expect(report.findings).toEqual([]);
+      expect(judgeFires(bus.fires(), watch.events)).toEqual([]);
+      expect(windows.length, "each partition acknowledged each halt").toBe(HALTS * bus.partitions);
+      expect(windows.every(({ resumed }) => resumed !== null)).toBe(true);
+      expect(named, "some halts came while effects were under way").toBeGreaterThan(0);
+      expect(report.voidRecords).toBe(watch.voids());
+    });
+  },
+);
