@@ -15,6 +15,8 @@ export interface AppenderTarget {
   readonly topic: string;
   readonly partition: number;
   readonly maxBatchBytes: number;
+  /** Called once, when no append will be sent any more. */
+  readonly onDead: (appender: KafkaAppender) => void;
 }
 
 interface Call {
@@ -96,6 +98,7 @@ export class KafkaAppender implements Appender {
   }
 
   #die(cause: unknown): void {
+    if (this.#dead === null) this.#target.onDead(this);
     this.#dead ??= { cause };
     this.#producer.kill();
     for (const call of this.#waiting.splice(0)) call.settle({ kind: "unknown", cause });

@@ -52,8 +52,10 @@ export class ByteReader {
 
   /** Zigzag variable-length integer of 64 bits. A delta of timestamps fits a number in every honest batch. */
   varlong(): number {
-    let raw = 0n;
-    for (let shift = 0n; shift <= 63n; shift += 7n) {
+    const first = this.#byte();
+    if (first < 0x80) return (first >>> 1) ^ -(first & 1);
+    let raw = BigInt(first & 0x7f);
+    for (let shift = 7n; shift <= 63n; shift += 7n) {
       const byte = this.#byte();
       raw |= BigInt(byte & 0x7f) << shift;
       if (byte < 0x80) return Number((raw >> 1n) ^ -(raw & 1n));

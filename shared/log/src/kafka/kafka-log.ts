@@ -23,15 +23,19 @@ import { clientConfig } from "./client-config.ts";
 import { BrokerLink } from "./internals.ts";
 import { KafkaMembership } from "./membership.ts";
 import { type KafkaLogOptions, type KafkaSettings, kafkaSettings } from "./options.ts";
-import { DisposableProducer } from "./producer.ts";
+import { DisposableProducer, within } from "./producer.ts";
 import { Publisher } from "./publisher.ts";
 import { readRange } from "./range-reader.ts";
 import { SocketSet } from "./sockets.ts";
-import { TopicCatalog } from "./topic-catalog.ts";
+import { TopicCatalog, type TopicFacts } from "./topic-catalog.ts";
 import { TopicReader } from "./topic-reader.ts";
+import { Backoff } from "../wake.ts";
 
 const EARLIEST = -2;
 const LATEST = -1;
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 1_000;
+const OFFSET_LIMIT_MS = 10_000;
 /** For a topic of which nothing is known yet; the publisher is only asked after the topic was described. */
 const SMALL_BATCH_BYTES = 65_536;
 
@@ -74,11 +78,10 @@ class KafkaEventLog implements EventLog {
   }
 
   async openAppender(topic: string, partition: number): Promise<Appender> {
-    const { partitions, maxBatchBytes } = await this.#catalog.facts(topic);
-    if (partition >= partitions)
-      throw busbarError("BUSBAR_NOT_FOUND", { what: "partition", id: `${topic}/${partition}` });
+    const { maxBatchBytes } = await this.#factsOf(topic, partition);
     const producer = await DisposableProducer.open(this.#settings);
-    const appender = new KafkaAppender(producer, { topic, partition, maxBatchBytes });
+    const onDead = (dead: KafkaAppender) => void this.#open.delete(dead);
+    const appender = new KafkaAppender(producer, { topic, partition, maxBatchBytes, onDead });
     this.#open.add(appender);
     return appender;
   }
@@ -153,10 +156,7 @@ class KafkaEventLog implements EventLog {
   async #publishOne(publication: Publication): Promise<AppendOutcome> {
     const { topic, partition, record } = publication;
     try {
-      const facts = await this.#catalog.facts(topic);
-      if (partition >= facts.partitions) {
-        throw busbarError("BUSBAR_NOT_FOUND", { what: "partition", id: `${topic}/${partition}` });
-      }
+      const facts = await this.#factsOf(topic, partition);
       const error = flawOfRecords([record], facts.maxBatchBytes);
       if (error !== null) return { kind: "refused", error };
       this.#maxBatchBytes.set(topic, facts.maxBatchBytes);
@@ -168,25 +168,30 @@ class KafkaEventLog implements EventLog {
     return this.#publisher.publish(publication);
   }
 
+  /** Asks until there is an answer: a leader may move, a new topic's may not be known yet. */
   async #offsetOf(topic: string, partition: number, timestamp: number): Promise<bigint | null> {
-    const link = this.#sharedLink();
-    try {
-      return await link.offsetAt(topic, partition, timestamp);
-    } catch {
-      // The leader moved, or the connection is gone: once more, with new ones. Another caller may have renewed them.
-      if (this.#link === link) this.#link = null;
-      link.close();
-    }
-    try {
-      return await this.#sharedLink().offsetAt(topic, partition, timestamp);
-    } catch (cause) {
-      if (!(await this.#exists(topic))) throw busbarError("BUSBAR_NOT_FOUND", { what: "topic", id: topic }, cause);
-      throw busbarError("BUSBAR_LOG_UNAVAILABLE", { reason: reasonOf(cause) }, cause);
+    await this.#factsOf(topic, partition);
+    const backoff = new Backoff(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
+    const end = Date.now() + OFFSET_LIMIT_MS;
+    for (;;) {
+      const link = this.#sharedLink();
+      try {
+        return await within(link.offsetAt(topic, partition, timestamp), OFFSET_LIMIT_MS, "the broker's answer");
+      } catch (cause) {
+        if (link === this.#link) this.#link = null;
+        link.close();
+        if (Date.now() > end) throw busbarError("BUSBAR_LOG_UNAVAILABLE", { reason: reasonOf(cause) }, cause);
+        const pauseMs = backoff.next();
+        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      }
     }
   }
 
-  async #exists(topic: string): Promise<boolean> {
-    return (await this.listTopics().catch(() => [topic])).includes(topic);
+  /** Facts of the topic; rejects with BUSBAR_NOT_FOUND where it has no such partition. */
+  async #factsOf(topic: string, partition: number): Promise<TopicFacts> {
+    const facts = await this.#catalog.facts(topic);
+    if (partition >= 0 && partition < facts.partitions) return facts;
+    throw busbarError("BUSBAR_NOT_FOUND", { what: "partition", id: `${topic}/${partition}` });
   }
 
   #sharedLink(): BrokerLink {

@@ -61,10 +61,6 @@ export class TopicReader {
     return [...this.#subscriptions].some((subscription) => subscription.partition === partition);
   }
 
-  get idle(): boolean {
-    return this.#subscriptions.size === 0;
-  }
-
   add(options: FollowOptions): Subscription {
     const subscription = new Subscription(options, (changed) => {
       if (changed.stopped) this.#subscriptions.delete(changed);
