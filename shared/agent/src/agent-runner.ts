@@ -7,12 +7,13 @@
  * A3 An outcome of a chain that it does not run makes it ask for the journal, once until that is answered.
  * A4 Whether something may be done next, the agent machine says.
  */
-import { HEADER, parseEventId } from "@busbar/events";
+import { type BusEvent, HEADER, parseEventId } from "@busbar/events";
 import type { Codec } from "@busbar/events/codec";
 import { reasonOf } from "@busbar/kernel";
 import type { EventLog, Membership, StoredRecord } from "@busbar/log";
 import { type Logger, SILENT_LOGGER } from "@busbar/telemetry";
 import { AgentCommands } from "./agent-commands.ts";
+import { readClaimChecked } from "./claim-check.ts";
 import { ChainHost, type HostPhase } from "./chain-host.ts";
 import type { InboxRecord } from "./chain-inbox.ts";
 import type { AgentDefinition } from "./define-agent.ts";
@@ -67,6 +68,12 @@ export interface AgentProcess {
   state(): AgentProcessState;
   /** Stops chains and signs of life and leaves the group. What was running is assigned again by its owner. */
   stop(): Promise<void>;
+}
+
+/** The event as it would be without its claim check. */
+function withContent(event: BusEvent, content: string): BusEvent {
+  const field = event.meta.claimCheck?.field ?? "";
+  return Object.hasOwn(event, field) ? ({ ...event, [field]: content } as BusEvent) : event;
 }
 
 const ENDED_MAX = 20_000;
@@ -231,7 +238,8 @@ class AgentRunner {
       group: this.#group,
       topic: this.#inboxTopic,
       partition,
-      onRecord: (record) => this.#onRecord(record),
+      onRecord: (record, content) => this.#onRecord(record, content),
+      fetchContent: (record) => this.#fetchContent(record),
       onCommitted: () => {
         for (const host of this.#hosts.values()) {
           if (host.partition === partition && host.phase === "waiting") this.#startable.add(host);
@@ -257,8 +265,8 @@ class AgentRunner {
   }
 
   /** True when a chain became ready to start. */
-  #onRecord(record: StoredRecord): boolean {
-    const inbox = this.#readRecord(record);
+  #onRecord(record: StoredRecord, content?: string): boolean {
+    const inbox = this.#readRecord(record, content);
     if (inbox === null) return false;
     const { chainId } = inbox.event.meta;
     const host = this.#hosts.get(chainId) ?? this.#newHost(record.partition, inbox);
@@ -287,7 +295,14 @@ class AgentRunner {
     return ended === undefined || ended < incarnation;
   }
 
-  #readRecord(record: StoredRecord): InboxRecord | null {
+  async #fetchContent(record: StoredRecord): Promise<string> {
+    const decoded = this.#options.codec.decode(record.value, "event");
+    if (!decoded.ok || decoded.message.meta.claimCheck === null) return "null";
+    const { claimCheck } = decoded.message.meta;
+    return readClaimChecked(this.#options.log, `${this.#prefix}.blobs`, record.partition, claimCheck);
+  }
+
+  #readRecord(record: StoredRecord, content?: string): InboxRecord | null {
     const { headers, topic, partition, offset } = record;
     const source = headers[HEADER.source] ?? "";
     const position = parseEventId(source);
@@ -301,7 +316,7 @@ class AgentRunner {
     return {
       source,
       offset: position.offset,
-      event: decoded.message,
+      event: content === undefined ? decoded.message : withContent(decoded.message, content),
       journal: journal === undefined ? null : Number(journal),
       journalCount: Number(headers[HEADER.journalCount] ?? "1"),
     };

@@ -5,6 +5,7 @@
  *    process, and one that died before it started is taken by the next (PROTOCOL 8.2).
  * F2 Commits never overlap; what comes meanwhile goes with the next one. Without an assignment they wait for a tick.
  */
+import { HEADER } from "@busbar/events";
 import { assert, reasonOf } from "@busbar/kernel";
 import type { Delivery, EventLog, Follower, FollowProblem, StoredRecord } from "@busbar/log";
 import type { Logger } from "@busbar/telemetry";
@@ -15,8 +16,10 @@ export interface FeedOptions {
   readonly group: string;
   readonly topic: string;
   readonly partition: number;
-  /** Handles one record; true when a chain became ready to start by it. */
-  onRecord(record: StoredRecord): boolean;
+  /** Handles one record; true when a chain became ready to start by it. `content` is what its claim check stands for. */
+  onRecord(record: StoredRecord, content?: string): boolean;
+  /** Fetches the content that a record only refers to. */
+  fetchContent(record: StoredRecord): Promise<string>;
   /** The position behind all ready chains is committed: they may start. */
   onCommitted(): void;
   commit(position: bigint): Promise<void>;
@@ -49,9 +52,7 @@ export class PartitionFeed {
       topic,
       partition,
       from,
-      onDelivery: (delivery) => {
-        this.#onDelivery(delivery);
-      },
+      onDelivery: (delivery) => this.#onDelivery(delivery),
       onProblem: (problem) => {
         this.#onProblem(problem);
       },
@@ -68,14 +69,34 @@ export class PartitionFeed {
     await this.#follower?.stop();
   }
 
-  #onDelivery({ records, unreadable, next }: Delivery): void {
+  /** Follows records one after the other; one that refers to content elsewhere holds up those behind it. */
+  #onDelivery(delivery: Delivery): void | Promise<void> {
+    const isWhole = delivery.records.every((record) => record.headers[HEADER.claimCheck] === undefined);
+    return isWhole ? this.#take(delivery, new Map()) : this.#fetchThenTake(delivery);
+  }
+
+  async #fetchThenTake(delivery: Delivery): Promise<void> {
+    const contents = new Map<bigint, string>();
+    for (const record of delivery.records) {
+      if (record.headers[HEADER.claimCheck] === undefined) continue;
+      try {
+        contents.set(record.offset, await this.#options.fetchContent(record));
+      } catch (error) {
+        const { topic, partition, logger } = this.#options;
+        logger.error({ topic, partition, offset: String(record.offset), reason: reasonOf(error) }, "content put aside cannot be read");
+      }
+    }
+    this.#take(delivery, contents);
+  }
+
+  #take({ records, unreadable, next }: Delivery, contents: ReadonlyMap<bigint, string>): void {
     if (this.#isStopped) return;
     const { logger, topic, partition } = this.#options;
     for (const { offset, reason } of unreadable) {
       logger.warn({ topic, partition, offset: String(offset), reason }, "an inbox position cannot be read");
     }
     let isReady = false;
-    for (const record of records) isReady = this.#options.onRecord(record) || isReady;
+    for (const record of records) isReady = this.#options.onRecord(record, contents.get(record.offset)) || isReady;
     this.#next = next;
     this.#options.onReach(true);
     if (isReady) void this.#commit();

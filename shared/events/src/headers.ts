@@ -32,6 +32,8 @@ export const HEADER = {
   source: "source",
   /** inboxes: incarnation that a journal record is meant for. */
   journal: "journal",
+  /** inboxes: content of the event is kept in the blobs topic. */
+  claimCheck: "claim-check",
   /** inboxes: number of journal records that follow an assignment. */
   journalCount: "journal-count",
 } as const;

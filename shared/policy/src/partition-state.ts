@@ -51,6 +51,8 @@ export interface ChildState {
   readonly childChainId: string;
   readonly agent: string;
   readonly open: boolean;
+  /** Tokens carved out of this chain's budget for it; what is left returns when it ends. */
+  readonly budgetTokens: number;
 }
 
 export interface ChainState {
@@ -96,6 +98,7 @@ export interface ClosedChain {
   readonly atMs: number;
   readonly parentChainId: string;
   readonly parentCallId: string;
+  readonly tokensUsed: number;
 }
 
 export interface Fence {

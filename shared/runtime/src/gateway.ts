@@ -48,6 +48,7 @@ export interface DoorStatus {
 /** A member whose last successful group heartbeat is older than this does not claim or open, ms. */
 const MEMBER_BOUND_MS = 2000;
 const BEAT_CHECK_MS = 100;
+const LAG_COMMIT_MS = 2000;
 
 export class Gateway {
   readonly #options: GatewayOptions;
@@ -63,6 +64,7 @@ export class Gateway {
   #beats = { generation: -1, count: -1 };
   #lastBeatMs = 0;
   #timer: NodeJS.Timeout | null = null;
+  #lagTimer: NodeJS.Timeout | null = null;
   #isStopping = false;
 
   constructor(options: GatewayOptions) {
@@ -82,6 +84,7 @@ export class Gateway {
     await this.#publishPolicy(directives);
     this.#ownerOptions = await this.#buildOwnerOptions(directives, life);
     this.#timer = setInterval(() => this.#watchBeats(), BEAT_CHECK_MS);
+    this.#lagTimer = setInterval(() => void this.#commitLag(), LAG_COMMIT_MS);
     this.#membership = await log.join({
       group: `${this.#options.prefix ?? "busbar"}.gateway`,
       topics: [this.#topics.commands, this.#topics.control],
@@ -144,6 +147,24 @@ export class Gateway {
       const epoch = owner.epoch();
       return epoch === null ? [] : [{ partition: owner.partition, epoch }];
     });
+  }
+
+  /** Positions for whoever watches consumer lag. Nothing is ever read back: the owner's own records hold them. */
+  async #commitLag(): Promise<void> {
+    const commands = new Map<number, bigint>();
+    const control = new Map<number, bigint>();
+    for (const owner of this.#owners.values()) {
+      const inputs = owner.state()?.inputs;
+      if (inputs === undefined) continue;
+      commands.set(owner.partition, BigInt(inputs.commands));
+      control.set(owner.partition, BigInt(inputs.control));
+    }
+    try {
+      if (commands.size > 0) await this.#membership?.commit(this.#topics.commands, commands);
+      if (control.size > 0) await this.#membership?.commit(this.#topics.control, control);
+    } catch (error) {
+      this.#options.logger.debug({ err: error }, "positions for lag tools were not committed");
+    }
   }
 
   #watchBeats(): void {
@@ -214,7 +235,7 @@ export class Gateway {
     this.#isStopping = true;
     await Promise.all([...this.#owners.values()].map((owner) => owner.stop({ release: true })));
     await Promise.all(this.#stopping.values());
-    if (this.#timer !== null) clearInterval(this.#timer);
+    for (const timer of [this.#timer, this.#lagTimer]) if (timer !== null) clearInterval(timer);
     await this.#membership?.leave();
     await this.#feeds?.directives.stop();
     await this.#feeds?.life.stop();

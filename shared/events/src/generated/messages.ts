@@ -68,6 +68,8 @@ export interface ClaimCheck {
   readonly bytes: number;
   /** Name of the field that the content belongs to; that field is empty here. (internal) */
   readonly field: string;
+  /** Offset of the first chunk in the same partition of the blobs topic. (internal) */
+  readonly offset: string;
 }
 
 /** A call that was started and has no outcome yet. */
@@ -648,6 +650,8 @@ export interface SubtaskFinished {
   readonly output: string;
   /** Offset of the record that closed the sub-task in its own partition. (internal) */
   readonly childOffset: string;
+  /** Tokens that the sub-task and its own sub-tasks used. (internal) */
+  readonly tokensUsed: number;
 }
 
 /** The same task key was submitted again. */
@@ -846,6 +850,8 @@ export interface ReportSubtask {
   readonly output: string;
   /** Offset of the record that closed the sub-task in its own partition. (internal) */
   readonly childOffset: string;
+  /** Tokens that the sub-task and its own sub-tasks used. (internal) */
+  readonly tokensUsed: number;
 }
 
 /** Asks for the chain's recorded answers. */

@@ -44,6 +44,9 @@ function judge(event: BusEvent): { readonly tool: string; readonly ok: boolean; 
   }
 }
 
+/** Halts that no rule over outcomes asks for: the door sees their cause itself. */
+const DECIDED_BY_DOOR: ReadonlySet<string> = new Set(["divergence", "contradicted"]);
+
 /**
  * Disagreement of the door with the rules, looked at before the event is replayed: a trip that the next event of its
  * chain does not record, or a halt that no rule asked for. Null when they agree.
@@ -51,7 +54,7 @@ function judge(event: BusEvent): { readonly tool: string; readonly ok: boolean; 
 export function disagreement(before: PartitionState, event: BusEvent): string | null {
   const chain = before.chains[event.meta.chainId];
   if (chain === undefined) return null;
-  const isRuleHalt = event.type === "ChainHalted" && event.directive === "" && event.rule !== "divergence";
+  const isRuleHalt = event.type === "ChainHalted" && event.directive === "" && !DECIDED_BY_DOOR.has(event.rule);
   if (chain.trip !== null && !isRuleHalt) return `${chain.trip.rule} tripped and the door recorded ${event.type}`;
   if (chain.trip === null && isRuleHalt) return `the door halted by ${event.rule} and no rule tripped`;
   if (chain.trip !== null && isRuleHalt && chain.trip.rule !== event.rule) {

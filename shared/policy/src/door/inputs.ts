@@ -3,6 +3,13 @@
 import type { AppliedDirective, BusCommand } from "@busbar/events";
 import type { ErrorCode } from "@busbar/kernel";
 
+/** Content put aside in the blobs topic: digest, size and the offset of its first chunk in the same partition. */
+export interface ClaimCheckRef {
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly offset: string;
+}
+
 /** What a tool or model call came to, as the process that ran it saw it. */
 export type CallOutcome = {
   readonly chainId: string;
@@ -10,6 +17,8 @@ export type CallOutcome = {
   /** Offset of the admission that it belongs to. */
   readonly admitted: string;
   readonly durationMs: number;
+  /** Where the result or response is, when it is too large for the record; its text is empty then. */
+  readonly claimCheck?: ClaimCheckRef | null;
 } & (
   | { readonly kind: "committed"; readonly result: string }
   /** The tool answered, but not what its result schema allows: it happened. */
@@ -31,6 +40,8 @@ export type CallOutcome = {
       readonly agrees: boolean;
       readonly evidence: readonly string[];
     }
+  /** A void record of a former owner that tells what came of its call (PROTOCOL 2.5): evidence, never state. */
+  | { readonly kind: "evidence"; readonly happened: boolean; readonly result: string; readonly evidenceOffset: string }
   | { readonly kind: "read-back"; readonly shown: boolean; readonly result: string; readonly reason: string }
 );
 

@@ -1,4 +1,5 @@
 /** What calls came to, as events. An outcome of an admission that is no longer open is evidence, not state. */
+import type { ClaimCheck } from "@busbar/events";
 import type { CallState, ChainState } from "../partition-state.ts";
 import { readmit } from "./admit.ts";
 import type { CallOutcome } from "./inputs.ts";
@@ -17,8 +18,14 @@ function find(turn: Turn, outcome: CallOutcome): Found | null {
   return call.admitted === outcome.admitted ? { chain, call } : null;
 }
 
+function aside(outcome: CallOutcome, field: string): ClaimCheck | null {
+  const { claimCheck = null } = outcome;
+  return claimCheck === null ? null : { ...claimCheck, field };
+}
+
 export function decideOutcome(turn: Turn, outcome: CallOutcome): void {
   const found = find(turn, outcome);
+  if (found !== null && outcome.kind === "evidence") return evidence(turn, found, outcome);
   if (found === null || found.call.status === "answered") return;
   switch (outcome.kind) {
     case "model-completed":
@@ -28,6 +35,8 @@ export function decideOutcome(turn: Turn, outcome: CallOutcome): void {
       return checkedOutcome(turn, found, outcome);
     case "read-back":
       return readBackOutcome(turn, found, outcome);
+    case "evidence":
+      return;
     default:
       return found.call.status === "in-doubt" ? lateOutcome(turn, found, outcome) : effectOutcome(turn, found, outcome);
   }
@@ -42,11 +51,21 @@ function effectOutcome(turn: Turn, found: Found, outcome: EffectOutcome): void {
   const common = { callId, effectKey, tool, attempt, admitted };
   switch (outcome.kind) {
     case "committed":
-      emit(turn, "EffectCommitted", { chain }, { ...common, result: outcome.result, durationMs });
+      emit(
+        turn,
+        "EffectCommitted",
+        { chain, claimCheck: aside(outcome, "result") },
+        { ...common, result: outcome.result, durationMs },
+      );
       break;
     case "invalid": {
       const { result, reason } = outcome;
-      emit(turn, "EffectCommittedInvalid", { chain }, { ...common, result, reason, durationMs });
+      emit(
+        turn,
+        "EffectCommittedInvalid",
+        { chain, claimCheck: aside(outcome, "result") },
+        { ...common, result, reason, durationMs },
+      );
       break;
     }
     case "failed":
@@ -103,6 +122,27 @@ function lateOutcome(turn: Turn, { chain }: Found, outcome: EffectOutcome): void
   }
 }
 
+/**
+ * What a former owner wrote too late to count. It settles a doubt; against an earlier settlement it is a contradiction,
+ * and a chain that rests on one of two truths stops (PROTOCOL 2.5).
+ */
+function evidence(turn: Turn, { chain, call }: Found, outcome: Extract<CallOutcome, { kind: "evidence" }>): void {
+  const { callId, evidenceOffset, result } = outcome;
+  if (call.status !== "answered") {
+    const reason = `a void record of the former owner tells it`;
+    const said = outcome.happened ? "committed" : "not-done";
+    return settle(turn, chain, callId, { outcome: said, by: "evidence", evidenceOffset, result, reason });
+  }
+  const entry = chain.ledger[call.effectKey];
+  if (!outcome.happened || entry?.status !== "failed") return;
+  const reason = "it was settled as not done, and a void record tells that it happened";
+  const body = { callId, effectKey: call.effectKey, settledOffset: call.answered, evidenceOffset, reason };
+  const cited = emit(turn, "EffectContradicted", { chain }, body);
+  if (chain.halted !== null) return;
+  const halt = { rule: "contradicted", ruleVersion: 1, reason, evidence: [cited], directive: "" };
+  emit(turn, "ChainHalted", { chain }, halt);
+}
+
 function readBackOutcome(
   turn: Turn,
   { chain, call }: Found,
@@ -131,7 +171,7 @@ function modelOutcome(turn: Turn, { chain, call }: Found, outcome: ModelOutcome)
   if (outcome.kind === "model-completed") {
     const { response, inputTokens, outputTokens } = outcome;
     const body = { callId, model: call.name, response, inputTokens, outputTokens, durationMs };
-    emit(turn, "ModelCallCompleted", { chain }, body);
+    emit(turn, "ModelCallCompleted", { chain, claimCheck: aside(outcome, "response") }, body);
     return;
   }
   const { code, reason } = outcome;

@@ -129,6 +129,11 @@ export function decideSubtaskReport(turn: Turn, command: MessageOf<"ReportSubtas
     emit(turn, "CommandDeferred", about, body);
     return;
   }
-  const { parentCallId: callId, childChainId, state, output, childOffset } = command;
-  emit(turn, "SubtaskFinished", { chain, causationId }, { callId, childChainId, state, output, childOffset });
+  const { parentCallId: callId, childChainId, state, output, childOffset, tokensUsed } = command;
+  emit(
+    turn,
+    "SubtaskFinished",
+    { chain, causationId },
+    { callId, childChainId, state, output, childOffset, tokensUsed },
+  );
 }

@@ -5,7 +5,7 @@
  * T2 What is emitted is one append; effects and answers wait for its acknowledgement, outside this file.
  * T3 Everything is a function of (state, inputs, env): no clock, no randomness, no I/O.
  */
-import type { BusEvent, EventBody, Meta, Progress, TypeOfFamily } from "@busbar/events";
+import type { BusEvent, ClaimCheck, EventBody, Meta, Progress, TypeOfFamily } from "@busbar/events";
 import { assert, type Json } from "@busbar/kernel";
 import type { ChainState, PartitionState } from "../partition-state.ts";
 import { type LoggedEvent, replay } from "../replay/replay.ts";
@@ -58,6 +58,7 @@ export interface About {
   readonly traceparent?: string;
   readonly commandSeq?: number;
   readonly correlationId?: string;
+  readonly claimCheck?: ClaimCheck | null;
 }
 
 function metaOf(turn: Turn, about: About): Meta {
@@ -79,7 +80,7 @@ function metaOf(turn: Turn, about: About): Meta {
     replay: false,
     policyHash: state.policyHash,
     codeVersion: env.codeVersion,
-    claimCheck: null,
+    claimCheck: about.claimCheck ?? null,
     progress: turn.progress,
   };
 }

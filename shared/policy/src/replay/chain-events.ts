@@ -203,14 +203,22 @@ const HANDLERS: Handlers = {
       attempt: 1,
       args: event.input,
     });
-    const child = { childChainId: event.childChainId, agent: event.agent, open: true };
-    return { ...addCall(chain, event.callId, call), children: { ...chain.children, [event.callId]: child } };
+    const child = {
+      childChainId: event.childChainId,
+      agent: event.agent,
+      open: true,
+      budgetTokens: event.budgetTokens,
+    };
+    const tokensUsed = chain.tokensUsed + event.budgetTokens;
+    return { ...addCall(chain, event.callId, call), tokensUsed, children: { ...chain.children, [event.callId]: child } };
   },
   SubtaskFinished: (chain, event, offset) => {
     const child = chain.children[event.callId];
     const children =
       child === undefined ? chain.children : { ...chain.children, [event.callId]: { ...child, open: false } };
-    return { ...answer(chain, event.callId, offset), children };
+    // What was carved out and not used returns.
+    const tokensUsed = chain.tokensUsed - (child?.open === true ? child.budgetTokens : 0) + event.tokensUsed;
+    return { ...answer(chain, event.callId, offset), tokensUsed, children };
   },
   StatementRecorded: (chain, event, offset) =>
     addCall(

@@ -39,7 +39,7 @@ export function factOf(chain: ChainState, event: BusEvent, policy: Policy | null
 function outcomeOf(event: BusEvent, call: CallState | undefined, tool: ToolPolicy | undefined): Outcome | null {
   switch (event.type) {
     case "EffectCommitted":
-      return success(call, tool, event.result);
+      return success(call, tool, event.meta.claimCheck?.sha256 ?? event.result);
     case "EffectFailed":
       return event.final ? ERROR : null;
     case "EffectInDoubt":

@@ -94,8 +94,8 @@ function replayOwnership(state: PartitionState, event: BusEvent, offset: bigint,
 function close(state: PartitionState, chain: ChainState, outcome: string, atMs: number): void {
   delete state.chains[chain.chainId];
   state.openChains -= 1;
-  const { status, parentChainId, parentCallId } = chain;
-  state.closed[chain.chainId] = { state: status, outcome, atMs, parentChainId, parentCallId };
+  const { status, parentChainId, parentCallId, tokensUsed } = chain;
+  state.closed[chain.chainId] = { state: status, outcome, atMs, parentChainId, parentCallId, tokensUsed };
 }
 
 function replayChainEvent(state: PartitionState, event: BusEvent, offset: bigint): void {

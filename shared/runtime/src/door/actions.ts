@@ -3,8 +3,8 @@
  * Nothing here decides; all of it can be done again after a crash.
  */
 import type { MessageOf } from "@busbar/events";
-import { canonicalJson, isJsonObject, type Json, type JsonObject, parseJson, sha256Hex } from "@busbar/kernel";
-import type { CallOutcome, CallState, ChainState, EmittedEvent, Input, PartitionState } from "@busbar/policy";
+import { isJsonObject, type Json, type JsonObject, parseJson, sha256Hex } from "@busbar/kernel";
+import type { CallOutcome, CallState, ClaimCheckRef, ChainState, EmittedEvent, Input, PartitionState } from "@busbar/policy";
 import { locateClaim } from "@busbar/log";
 import { createPartitionReader } from "../partition-reader.ts";
 import { atPath, createExecutor, type Executor } from "./executor.ts";
@@ -253,7 +253,7 @@ export class Actions {
   }
 
   /** Puts a large text aside in content-addressed chunks, acknowledged before anything refers to it (PROTOCOL 5.8). */
-  async #claimCheck(text: string): Promise<string> {
+  async #claimCheck(text: string): Promise<ClaimCheckRef> {
     const bytes = Buffer.from(text);
     const sha256 = sha256Hex(bytes);
     const { log, topics, partition } = this.#options;
@@ -269,10 +269,11 @@ export class Actions {
     }));
     for (;;) {
       const outcomes = await log.publish(publications);
-      if (outcomes.every((outcome) => outcome.kind !== "unknown")) break;
+      const [first] = outcomes;
+      const isWhole = outcomes.every((outcome) => outcome.kind === "appended");
+      if (isWhole && first?.kind === "appended") return { sha256, bytes: bytes.length, offset: first.baseOffset.toString() };
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
-    return canonicalJson({ claimCheck: { sha256, bytes: bytes.length, partition } });
   }
 }
 
@@ -287,10 +288,10 @@ function filled(template: JsonObject, args: Json): JsonObject {
   return Object.fromEntries(entries);
 }
 
-function parentOf(state: PartitionState | null, chainId: string): { readonly chainId: string; readonly callId: string; readonly state: string } | null {
+function parentOf(state: PartitionState | null, chainId: string): { readonly chainId: string; readonly callId: string; readonly tokensUsed: number } | null {
   const open = state?.chains[chainId];
   const closed = state?.closed[chainId];
   const found = open ?? closed;
   if (found === undefined || found.parentChainId === "") return null;
-  return { chainId: found.parentChainId, callId: found.parentCallId, state: open?.status ?? closed?.state ?? "" };
+  return { chainId: found.parentChainId, callId: found.parentCallId, tokensUsed: found.tokensUsed };
 }

@@ -8,7 +8,7 @@
  */
 import type { MessageOf } from "@busbar/events";
 import { canonicalJson, type Json, parseJson, reasonOf } from "@busbar/kernel";
-import type { CallOutcome, Policy } from "@busbar/policy";
+import type { CallOutcome, ClaimCheckRef, Policy } from "@busbar/policy";
 import type { Clock, Toolbox } from "../ports.ts";
 
 /** Distributes over the union, unlike the built-in Omit. */
@@ -22,8 +22,8 @@ export interface ExecutorOptions {
   check(schema: Json, value: Json): string | null;
   /** Where an outcome goes; called again for kept outcomes after a reload. */
   deliver(outcome: CallOutcome): void;
-  /** Puts a text that is too large for a record aside; what to write instead of it. */
-  claimCheck(text: string): Promise<string>;
+  /** Puts a text that is too large for a record aside; where it is then. */
+  claimCheck(text: string): Promise<ClaimCheckRef>;
   observe(kind: "tool" | "model", name: string, outcome: string, durationMs: number): void;
 }
 
@@ -182,8 +182,16 @@ async function runTool(
   const schema = policy.tools[tool]?.result ?? null;
   const problem = schema === null ? null : options.check(schema, answer.result);
   const text = canonicalJson(answer.result);
-  const result = text.length > RESULT_LIMIT ? await options.claimCheck(text) : text;
-  return problem === null ? { kind: "committed", result } : { kind: "invalid", result, reason: problem };
+  const kept = await bounded(options, text);
+  return problem === null
+    ? { kind: "committed", result: kept.text, claimCheck: kept.claimCheck }
+    : { kind: "invalid", result: kept.text, reason: problem, claimCheck: kept.claimCheck };
+}
+
+/** A text as a record may hold it: itself, or nothing and where it is. An oversize result is never a lost outcome. */
+async function bounded(options: ExecutorOptions, text: string): Promise<{ readonly text: string; readonly claimCheck: ClaimCheckRef | null }> {
+  if (text.length <= RESULT_LIMIT) return { text, claimCheck: null };
+  return { text: "", claimCheck: await options.claimCheck(text) };
 }
 
 async function askModel(
@@ -198,8 +206,9 @@ async function askModel(
   options.observe("model", model, answer.kind, options.clock.monotonicMs() - startedMs);
   if (answer.kind === "failed") return { kind: "model-failed", code: "BUSBAR_TOOL_FAILED", reason: answer.reason };
   const text = canonicalJson(answer.response);
-  const response = text.length > RESULT_LIMIT ? await options.claimCheck(text) : text;
-  return { kind: "model-completed", response, inputTokens: answer.inputTokens, outputTokens: answer.outputTokens };
+  const { text: response, claimCheck } = await bounded(options, text);
+  const { inputTokens, outputTokens } = answer;
+  return { kind: "model-completed", response, inputTokens, outputTokens, claimCheck };
 }
 
 /** Asks the authority of a subject and compares its fact with the statement: the agent's word is never evidence. */

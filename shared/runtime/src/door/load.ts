@@ -7,7 +7,7 @@ import { claimHeaders, GENESIS_DIGEST, HEADER } from "@busbar/events";
 import type { Codec } from "@busbar/events/codec";
 import { busbarError, type Json } from "@busbar/kernel";
 import type { Appender, EventLog } from "@busbar/log";
-import { initialPartitionState, type PartitionState, replay } from "@busbar/policy";
+import { type CallOutcome, initialPartitionState, type PartitionState, replay } from "@busbar/policy";
 import type { Logger } from "@busbar/telemetry";
 import type { CheckpointStore } from "../checkpoint.ts";
 import { createPartitionReader, type PartitionReader, type ReadEvent } from "../partition-reader.ts";
@@ -37,9 +37,12 @@ export interface Loaded {
   readonly state: PartitionState;
   readonly appender: Appender;
   readonly claim: { readonly offset: bigint; readonly nonce: string };
+  /** What void records tell of calls: written by a former owner too late to count. */
+  readonly evidence: readonly CallOutcome[];
 }
 
 interface Reading {
+  readonly evidence: CallOutcome[];
   readonly state: PartitionState;
   readonly reader: PartitionReader;
   next: bigint;
@@ -59,12 +62,12 @@ export async function loadPartition(options: LoadOptions): Promise<Loaded> {
     throw busbarError("BUSBAR_LOG_UNAVAILABLE", { reason: "another owner claimed the partition at the same time" });
   }
   if (reading.voids > 0) options.onVoid(reading.voids);
-  return { state: reading.state, appender, claim };
+  return { state: reading.state, appender, claim, evidence: reading.evidence };
 }
 
 function freshReading(options: LoadOptions): Reading {
   const state = initialPartitionState(options.partition);
-  return { state, reader: createPartitionReader(options.codec), next: 0n, released: true, voids: 0 };
+  return { state, reader: createPartitionReader(options.codec), next: 0n, released: true, voids: 0, evidence: [] };
 }
 
 /** From the newest usable checkpoint, or from the beginning. */
@@ -88,7 +91,7 @@ async function startReading(options: LoadOptions): Promise<Reading> {
 function resumeReading(options: LoadOptions, offset: bigint, state: PartitionState): Reading {
   const claim = state.claim === null ? null : { offset: BigInt(state.claim.offset), nonce: state.claim.nonce };
   const reader = createPartitionReader(options.codec, { offset, claim });
-  return { state, reader, next: offset, released: claim === null || state.doorReason === "the owner released the partition", voids: 0 };
+  return { state, reader, next: offset, released: claim === null || state.doorReason === "the owner released the partition", voids: 0, evidence: [] };
 }
 
 /** The first valid record after a checkpoint must name the checkpoint's digest as its predecessor. */
@@ -118,6 +121,8 @@ async function readTo(options: LoadOptions, reading: Reading, to: bigint | null)
 function fold(options: LoadOptions, reading: Reading, read: ReadEvent): void {
   if (read.kind === "void") {
     reading.voids += 1;
+    const found = evidenceOf(options, read);
+    if (found !== null) reading.evidence.push(found);
     return;
   }
   const where = `${options.topic}/${options.partition}/${read.offset}`;
@@ -131,6 +136,21 @@ function fold(options: LoadOptions, reading: Reading, read: ReadEvent): void {
   const digest = isClaim ? reading.state.digest : (record.headers[HEADER.digest] ?? GENESIS_DIGEST);
   replay(reading.state, { offset, event, digest });
   reading.released = event.type === "PartitionReleased" || (reading.released && !isClaim);
+}
+
+/** A void outcome is no state; what it says of its own admission may still be known by nobody else (PROTOCOL 2.5). */
+function evidenceOf(options: LoadOptions, read: Extract<ReadEvent, { kind: "void" }>): CallOutcome | null {
+  if (read.record === null) return null;
+  const decoded = options.codec.decode(read.record.value, "event");
+  if (!decoded.ok) return null;
+  const event = decoded.message;
+  const isOutcome = event.type === "EffectCommitted" || event.type === "EffectCommittedInvalid" || event.type === "EffectAbandoned";
+  if (!isOutcome) return null;
+  const { callId, admitted, meta } = event;
+  const happened = event.type !== "EffectAbandoned";
+  const result = event.type === "EffectAbandoned" ? "" : event.result;
+  const evidenceOffset = read.offset.toString();
+  return { kind: "evidence", chainId: meta.chainId, callId, admitted, durationMs: 0, happened, result, evidenceOffset };
 }
 
 const RELEASE_POLL_MS = 25;

@@ -127,9 +127,11 @@ export class PartitionOwner implements LoopWork {
     });
     const { state, claim } = loaded;
     const endKnownMs = options.clock.monotonicMs();
-    this.#held = { ...loaded, ticking: newTicking(options.clock.nowMs()), checkpointed: state.events, endKnownMs };
+    const { appender } = loaded;
+    this.#held = { state, appender, claim, ticking: newTicking(options.clock.nowMs()), checkpointed: state.events, endKnownMs };
     options.logger.info({ offset: claim.offset.toString(), events: state.events }, "partition loaded");
     await this.#begin(state);
+    for (const outcome of loaded.evidence) this.#queue.push({ kind: "outcome", outcome });
   }
 
   /** What a new owner finds undone: directives, open calls, what is not projected yet, commands. */

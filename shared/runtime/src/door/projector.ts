@@ -44,7 +44,7 @@ export interface ProjectorOptions {
   submittedAt(chainId: string): bigint | null;
   hasChildren(chainId: string): boolean;
   /** Parent of a chain, open or closed; null where it has none. */
-  parentOf(chainId: string): { readonly chainId: string; readonly callId: string; readonly state: string } | null;
+  parentOf(chainId: string): { readonly chainId: string; readonly callId: string; readonly tokensUsed: number } | null;
 }
 
 export interface Projector {
@@ -145,7 +145,8 @@ async function publicationsOf(options: ProjectorOptions, task: Task): Promise<re
 function inbox(options: ProjectorOptions, acked: AckedEvent, more: Readonly<Record<string, string>> = {}): Publication[] {
   const { event, bytes } = acked;
   if (event.meta.agent === "" || event.meta.chainId === "") return [];
-  const headers = { [HEADER.type]: event.type, [HEADER.source]: event.meta.eventId, ...more };
+  const claimed = event.meta.claimCheck === null ? {} : { [HEADER.claimCheck]: "1" };
+  const headers = { [HEADER.type]: event.type, [HEADER.source]: event.meta.eventId, ...claimed, ...more };
   const record: NewRecord = { key: event.meta.chainId, value: bytes, headers };
   return [{ topic: options.topics.inbox(event.meta.agent), partition: options.partition, record }];
 }
@@ -238,7 +239,7 @@ function report(options: ProjectorOptions, ended: BusEvent, offset: string): rea
   const isDone = ended.type === "TaskCompleted";
   const state = isDone ? "completed" : "failed";
   const output = isDone ? ended.output : ended.type === "TaskFailed" ? JSON.stringify({ code: ended.code, reason: ended.reason }) : "";
-  const body = { parentCallId: parent.callId, childChainId: meta.chainId, state, output, childOffset: offset };
+  const body = { parentCallId: parent.callId, childChainId: meta.chainId, state, output, childOffset: offset, tokensUsed: parent.tokensUsed };
   const { correlationId, traceparent, eventId } = meta;
   return [
     gatewayCommand(options, { type: "ReportSubtask", chainId: parent.chainId, lineage: [], correlationId, causationId: eventId, traceparent, body }),
