@@ -1,5 +1,5 @@
 /**
- * What kafkajs 2.2.4 does on a live broker (CORRECTNESS, K-rows), each beside the port, which does not. When one of
+ * What kafkajs 2.2.4 does on a live broker, each beside the port, which does not. When one of
  * these fails because the harm is gone, the guard against it may go too.
  */
 import { zstdCompressSync } from "node:zlib";

@@ -1,5 +1,5 @@
 /**
- * Opens compressed batches, with a bound on what comes out (CORRECTNESS 8, D12): half a megabyte of gzip can hold
+ * Opens compressed batches, with a bound on what comes out: half a megabyte of gzip can hold
  * half a gigabyte. What cannot be opened is reported to the reader, never thrown past it.
  */
 import { promisify } from "node:util";

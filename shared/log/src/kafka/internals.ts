@@ -1,14 +1,14 @@
 /**
  * The private half of kafkajs, confined to this file.
  *
- * Reading goes past kafkajs's consumer on purpose: one record that a handler or a codec cannot take stops it for good
- * (K6, K11), it jumps to a default offset when its own is out of range (K10), it never gets past empty batches (K12,
- * K13), and after a seek it still hands out the batch fetched before. What is used here is the layer below: brokers,
- * metadata, one request and its answer. These modules are not public; the version is pinned exactly and the library
- * is no longer changed, so they are as stable as its interface.
+ * Reading goes past kafkajs's consumer on purpose: one record that a handler or a codec cannot take stops it for good,
+ * it jumps to a default offset when its own is out of range, it never gets past a fetch of empty batches, and after a
+ * seek it still hands out the batch fetched before (test/integration/kafkajs-facts.int.test.ts). What is used here is
+ * the layer below: brokers, metadata, one request and its answer. These modules are not public; the version is pinned
+ * exactly and the library is no longer changed, so they are as stable as its interface.
  *
  * One more is mended here: after each answer kafkajs sets a timer with a negative time, a timer per request and a
- * warning on Node 24 (K17).
+ * warning on Node 24.
  */
 import { createRequire } from "node:module";
 import type { KafkaConfig } from "kafkajs";

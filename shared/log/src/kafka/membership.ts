@@ -1,9 +1,9 @@
 /**
  * Membership of a group: a kafkajs consumer that reads nothing.
  *
- * All its partitions are paused; it joins, sends heartbeats and is told its partitions (K8, D9: no handler of ours
+ * All its partitions are paused; it joins, sends heartbeats and is told its partitions (no handler of ours
  * runs inside it, so none can hold up its heartbeats or outlive its assignment). It never restarts itself: after a
- * crash of the library another one takes its place, with a new client (D5, D15).
+ * crash of the library another one takes its place, with a new client.
  * M1 `onLost` comes when the consumer crashed, when no heartbeat succeeded for a session timeout, and when the
  *    broker had taken the member out; what follows is a new `onAssignment`.
  * M2 A generation is the count of joins of this membership: only equality means anything.

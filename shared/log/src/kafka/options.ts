@@ -1,4 +1,4 @@
-/** What the Kafka adapter is told, with the defaults that BASELINES measured. */
+/** What the Kafka adapter is told, with defaults that were measured. */
 import type { SASLOptions } from "kafkajs";
 import type { ConnectionOptions } from "node:tls";
 

@@ -3,7 +3,7 @@
  *
  * After a rejected or unanswered send kafkajs has rolled back its sequence: the next send would reuse the numbers and
  * be answered with an older record's offset. So a failure here is final: the sockets are cut, retries end, and
- * nothing of this producer is sent any more. It is used with one request in flight (K1); the callers see to that.
+ * nothing of this producer is sent any more. It is used with one request in flight, since sends that overlap lose records; the callers see to that.
  */
 import { busbarError, reasonOf } from "@busbar/kernel";
 import { Kafka, type Message, type Producer, type RecordMetadata } from "kafkajs";

@@ -1,5 +1,5 @@
 /**
- * Publishing to topics that many write to: what arrives together is sent together (BASELINES, micro-batcher).
+ * Publishing to topics that many write to: what arrives together is sent together.
  *
  * One request in flight through one idempotent producer. A failed request is `unknown` for what it carried; the next
  * one goes through a new producer. Callers send the same bytes again, and their consumers drop what they have seen.

@@ -2,11 +2,11 @@
  * Reads what a fetch returned: record batches of format 2, one partition.
  *
  * kafkajs decodes a response whole or not at all, so that one batch it cannot open hides all others, and it drops
- * where empty batches and control records end (K11 to K13, K19). Here each batch is judged for itself:
+ * where empty batches and control records end. Here each batch is judged for itself:
  * B1 the result covers [from, next) without a gap: each offset is a record, or unreadable, or (on a compacted
  *    topic) absent;
  * B2 a batch that cannot be opened, or whose checksum is wrong, is passed offset by offset and never throws;
- * B3 nothing refers to the fetch's buffer afterwards (K14);
+ * B3 nothing refers to the fetch's buffer afterwards;
  * B4 both what a batch may open to and what one result lists are bounded.
  */
 import { reasonOf } from "@busbar/kernel";

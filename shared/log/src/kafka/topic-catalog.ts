@@ -34,7 +34,7 @@ export class TopicCatalog {
     return this.#ask((admin) => admin.listTopics());
   }
 
-  /** Rejects with BUSBAR_NOT_FOUND for a topic that does not exist; none is ever created by asking (K16). */
+  /** Rejects with BUSBAR_NOT_FOUND for a topic that does not exist; none is ever created by asking. */
   facts(topic: string): Promise<TopicFacts> {
     const known = this.#facts.get(topic);
     if (known !== undefined) return known;
