@@ -31,6 +31,7 @@ const ALL: ChunkFilter = () => true;
 export class TcpProxy {
   readonly #target: TcpProxyTarget;
   readonly #pairs = new Set<Pair>();
+  readonly #stalled = new WeakSet<Pair>();
   readonly #holding = new Map<Direction, ChunkFilter>();
   readonly #dropping = new Map<Direction, ChunkFilter>();
   readonly #held: Held[] = [];
@@ -102,6 +103,11 @@ export class TcpProxy {
     this.#cutOn = { direction, when };
   }
 
+  /** Connections that are open now pass nothing any more, and nobody is told; new ones work. */
+  stall(): void {
+    for (const pair of this.#pairs) this.#stalled.add(pair);
+  }
+
   /** Ends all connections. */
   cut(): void {
     for (const { client, server } of this.#pairs) {
@@ -150,7 +156,7 @@ export class TcpProxy {
       this.#cuts += 1;
       pair.client.destroy();
       pair.server.destroy();
-    } else if (this.#dropping.get(direction)?.(chunk) === true) {
+    } else if (this.#stalled.has(pair) || this.#dropping.get(direction)?.(chunk) === true) {
       // Lost.
     } else if (this.#holding.get(direction)?.(chunk) === true) {
       this.#held.push({ to, chunk });

@@ -51,15 +51,20 @@ export const GROUP_CASES: readonly LogContractCase[] = [
     },
   },
   {
-    name: "a commit is found again, and there is none where nothing was committed",
+    name: "a commit is found again, for each topic of the group, and there is none where nothing was committed",
     run: async (subject) => {
-      const topic = await makeTopic(subject, "commit", { partitions: 2 });
+      const topics = [
+        await makeTopic(subject, "commit-a", { partitions: 2 }),
+        await makeTopic(subject, "commit-b", { partitions: 2 }),
+      ];
       const group = `${subject.prefix}.commits`;
-      const member = await join(subject.log, group, [topic]);
+      const member = await join(subject.log, group, topics);
       await until(() => now(member).length === 2, "the assignment");
-      await member.membership.commit(topic, new Map([[1, 7n]]));
-      assert.equal(await subject.log.committed(group, topic, 1), 7n);
-      assert.equal(await subject.log.committed(group, topic, 0), null);
+      for (const topic of topics) {
+        await member.membership.commit(topic, new Map([[1, 7n]]));
+        assert.equal(await subject.log.committed(group, topic, 1), 7n);
+        assert.equal(await subject.log.committed(group, topic, 0), null);
+      }
       await member.membership.leave();
     },
   },
