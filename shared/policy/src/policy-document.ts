@@ -2,7 +2,7 @@
  * The policy as the door reads it: plain data from `busbar.yaml` and the tools' manifests, put on the log by a
  * `SetPolicy` directive and named by its hash. Every limit has a unit in its name and a default here.
  */
-import { canonicalJson, type Json, type JsonObject, sha256Hex } from "@busbar/kernel";
+import { canonicalJson, type Json, type JsonObject, own, sha256Hex } from "@busbar/kernel";
 
 export type EffectClass = "read" | "write" | "destructive";
 export type ToolClass = "exact" | "at-most-once";
@@ -120,16 +120,16 @@ export function policyHash(policy: Policy): string {
 const listed = (list: readonly string[], name: string): boolean => list.includes("*") || list.includes(name);
 
 export function mayCall(policy: Policy, agent: string, tool: string): boolean {
-  const row = policy.agents[agent];
+  const row = own(policy.agents, agent);
   return row !== undefined && listed(row.tools, tool);
 }
 
 export function maySend(policy: Policy, agent: string, to: string): boolean {
-  const row = policy.agents[agent];
-  return row !== undefined && policy.agents[to] !== undefined && listed(row.sends, to);
+  const row = own(policy.agents, agent);
+  return row !== undefined && own(policy.agents, to) !== undefined && listed(row.sends, to);
 }
 
 export function mayAsk(policy: Policy, agent: string, model: string): boolean {
-  const row = policy.agents[agent];
+  const row = own(policy.agents, agent);
   return row !== undefined && listed(row.models, model);
 }

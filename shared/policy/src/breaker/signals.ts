@@ -1,6 +1,7 @@
 /** Stage 1 of the supervisor, the pure part: what an events partition tells about tools, and whether its door kept the
  * rules (PROTOCOL 6.7, 7.1). */
 import type { BusEvent, EventBody } from "@busbar/events";
+import { own } from "@busbar/kernel";
 import type { PartitionState } from "../partition-state.ts";
 import { offsetOf } from "../replay/offsets.ts";
 
@@ -52,7 +53,7 @@ const DECIDED_BY_DOOR: ReadonlySet<string> = new Set(["divergence", "contradicte
  * chain does not record, or a halt that no rule asked for. Null when they agree.
  */
 export function disagreement(before: PartitionState, event: BusEvent): string | null {
-  const chain = before.chains[event.meta.chainId];
+  const chain = own(before.chains, event.meta.chainId);
   if (chain === undefined) return null;
   const isRuleHalt = event.type === "ChainHalted" && event.directive === "" && !DECIDED_BY_DOOR.has(event.rule);
   if (chain.trip !== null && !isRuleHalt) return `${chain.trip.rule} tripped and the door recorded ${event.type}`;

@@ -34,13 +34,25 @@ interface Refusal {
   readonly reason: string;
 }
 
-function refuse(turn: Turn, asked: Asked<StepCommand>, name: string, content: string, refusal: Refusal): void {
+/** What a refusal names instead of a tool; names of tools hold no colon. */
+export function refusedName(command: StepCommand): string {
+  switch (command.type) {
+    case "CallModel":
+      return `model:${command.model}`;
+    case "SendTask":
+      return `agent:${command.agent}`;
+    case "MakeStatement":
+      return `statement:${command.subject}`;
+  }
+}
+
+function refuse(turn: Turn, asked: Asked<StepCommand>, content: string, refusal: Refusal): void {
   emit(turn, "EffectRefused", about(asked), {
     callId: callIdOf(asked),
     step: asked.command.step,
-    tool: name,
+    tool: refusedName(asked.command),
     args: content,
-    argsHash: sha256Hex(content),
+    argsHash: sha256Hex(asked.command.type === "MakeStatement" ? content : (canonical(content) ?? content)),
     effectKey: "",
     code: refusal.code,
     reason: refusal.reason,
@@ -83,13 +95,7 @@ export function decideModelCall(turn: Turn, asked: Asked<MessageOf<"CallModel">>
     modelProblem(turn, asked) ??
     (request === null ? { code: "BUSBAR_INPUT_INVALID" as const, reason: "the request is not JSON" } : null);
   if (problem !== null || request === null) {
-    return refuse(
-      turn,
-      asked,
-      `model:${command.model}`,
-      command.request,
-      problem ?? { code: "BUSBAR_INPUT_INVALID", reason: "" },
-    );
+    return refuse(turn, asked, command.request, problem ?? { code: "BUSBAR_INPUT_INVALID", reason: "" });
   }
   emit(turn, "ModelCallAdmitted", about(asked), {
     callId: callIdOf(asked),
@@ -127,13 +133,7 @@ export function decideSend(turn: Turn, asked: Asked<MessageOf<"SendTask">>): voi
     sendProblem(turn, asked) ??
     (input === null ? { code: "BUSBAR_INPUT_INVALID" as const, reason: "the input is not JSON" } : null);
   if (problem !== null || input === null) {
-    return refuse(
-      turn,
-      asked,
-      `agent:${command.agent}`,
-      command.input,
-      problem ?? { code: "BUSBAR_INPUT_INVALID", reason: "" },
-    );
+    return refuse(turn, asked, command.input, problem ?? { code: "BUSBAR_INPUT_INVALID", reason: "" });
   }
   emit(turn, "TaskSent", about(asked), {
     callId: callIdOf(asked),
@@ -153,7 +153,7 @@ export function decideStatement(turn: Turn, asked: Asked<MessageOf<"MakeStatemen
   const { command, policy } = asked;
   if (!Object.hasOwn(policy.statements, command.subject)) {
     const reason = `no authority is declared for statements about ${command.subject}`;
-    return refuse(turn, asked, `statement:${command.subject}`, command.statement, {
+    return refuse(turn, asked, command.statement, {
       code: "BUSBAR_TOOL_UNKNOWN",
       reason,
     });

@@ -4,11 +4,11 @@
  */
 import type { BusCommand, MessageOf } from "@busbar/events";
 import { partitionOf } from "@busbar/events";
-import { canonicalJson, type ErrorCode, parseJson, sha256Hex } from "@busbar/kernel";
+import { canonicalJson, type ErrorCode, own, parseJson, sha256Hex, utf8Length } from "@busbar/kernel";
 import { canChain } from "../machines/chain.ts";
 import type { CallState, ChainState } from "../partition-state.ts";
 import { decideToolCall } from "./admit.ts";
-import { decideModelCall, decideSend, decideStatement } from "./calls.ts";
+import { decideModelCall, decideSend, decideStatement, refusedName } from "./calls.ts";
 import type { Input } from "./inputs.ts";
 import { settleByPerson } from "./settle.ts";
 import { decideSubmit, decideSubtaskReport } from "./tasks.ts";
@@ -22,17 +22,25 @@ export const PAYLOAD_LIMIT_BYTES = 262_144;
 const positionOf = (input: { readonly topic: string; readonly offset: bigint }, partition: number): string =>
   `${input.topic}/${partition}/${input.offset}`;
 
+/** Names that nobody has checked yet go into records in bounded length. */
+const short = (name: string): string => name.slice(0, 200);
+
+const callIdOf = (command: BusCommand): string =>
+  "step" in command ? `${short(command.meta.chainId)}:${command.step}` : "";
+
 function aboutCommand(turn: Turn, input: CommandInput): About {
   const { meta } = input.command;
-  const chain = turn.state.chains[meta.chainId];
+  const chain = own(turn.state.chains, meta.chainId);
   const causationId = positionOf(input, turn.state.partition);
   const common = { causationId, traceparent: meta.traceparent };
-  return chain === undefined ? { ...common, chainId: meta.chainId, agent: meta.agent } : { ...common, chain };
+  return chain === undefined
+    ? { ...common, chainId: short(meta.chainId), agent: short(meta.agent) }
+    : { ...common, chain };
 }
 
 function reject(turn: Turn, input: CommandInput, code: ErrorCode, reason: string): void {
   const { command, topic, offset } = input;
-  const callId = "step" in command ? `${command.meta.chainId}:${command.step}` : "";
+  const callId = callIdOf(command);
   // The asker's incarnation, not the chain's: an old run must learn that it is over.
   const about = { ...aboutCommand(turn, input), incarnation: command.meta.incarnation };
   const body = { code, reason, commandType: command.type, topic, offset: offset.toString(), callId };
@@ -41,45 +49,49 @@ function reject(turn: Turn, input: CommandInput, code: ErrorCode, reason: string
 
 function defer(turn: Turn, input: CommandInput, code: ErrorCode, expected: number, retryAfterMs: number): void {
   const { command } = input;
-  const callId = "step" in command ? `${command.meta.chainId}:${command.step}` : "";
+  const callId = callIdOf(command);
   const about = { ...aboutCommand(turn, input), incarnation: command.meta.incarnation };
   emit(turn, "CommandDeferred", about, { code, expected, retryAfterMs, commandType: command.type, callId });
 }
 
-function payloadOf(command: BusCommand): string {
-  switch (command.type) {
-    case "CallTool":
-      return command.args;
-    case "CallModel":
-      return command.request;
-    case "SubmitTask":
-    case "SendTask":
-      return command.input;
-    case "CompleteTask":
-      return command.output;
-    default:
-      return "";
-  }
+/** Bytes of text that a command brings along; all of it ends in records. */
+function sizeOf(command: BusCommand): number {
+  let bytes = 0;
+  for (const value of Object.values(command)) if (typeof value === "string") bytes += utf8Length(value);
+  return bytes;
 }
 
 /** What is wrong with a command whatever the chain's state; null when nothing is. */
 function problemOf(turn: Turn, input: CommandInput): { readonly code: ErrorCode; readonly reason: string } | null {
   const { command, authProblem, principal } = input;
   const { state, env } = turn;
-  if (authProblem !== null) return { code: "BUSBAR_AUTH_FAILED", reason: `${principal}: ${authProblem}` };
+  if (authProblem !== null) return { code: "BUSBAR_AUTH_FAILED", reason: `${short(principal)}: ${authProblem}` };
   if (command.meta.replay) return { code: "BUSBAR_INPUT_INVALID", reason: "a replayed command cannot act" };
   const { chainId } = command.meta;
   if (partitionOf(chainId, env.partitionCount) !== state.partition) {
-    return { code: "BUSBAR_CHAIN_MISPLACED", reason: `chain ${chainId} does not hash to partition ${state.partition}` };
+    return {
+      code: "BUSBAR_CHAIN_MISPLACED",
+      reason: `chain ${short(chainId)} does not hash to partition ${state.partition}`,
+    };
   }
-  if (payloadOf(command).length > PAYLOAD_LIMIT_BYTES) {
-    return { code: "BUSBAR_RECORD_TOO_LARGE", reason: `${payloadOf(command).length} of ${PAYLOAD_LIMIT_BYTES} bytes` };
-  }
-  return null;
+  // What a gateway forwards was checked where it came in.
+  const bytes = principal === "gateway" ? 0 : sizeOf(command);
+  if (bytes <= PAYLOAD_LIMIT_BYTES) return null;
+  return { code: "BUSBAR_RECORD_TOO_LARGE", reason: `${bytes} of ${PAYLOAD_LIMIT_BYTES} bytes` };
+}
+
+/** A W3C traceparent has 55 characters; what is much longer is none and travels no further. */
+const TRACE_CHARACTERS = 128;
+
+function bounded(input: CommandInput): CommandInput {
+  const { command } = input;
+  if (command.meta.traceparent.length <= TRACE_CHARACTERS) return input;
+  return { ...input, command: { ...command, meta: { ...command.meta, traceparent: "" } } };
 }
 
 /** Decides one command. */
-export function decideCommand(turn: Turn, input: CommandInput): void {
+export function decideCommand(turn: Turn, given: CommandInput): void {
+  const input = bounded(given);
   const { command, principal } = input;
   const problem = problemOf(turn, input);
   if (problem !== null) return reject(turn, input, problem.code, problem.reason);
@@ -102,11 +114,11 @@ type AgentCommand = Exclude<BusCommand, { type: "SubmitTask" | "ReportSubtask" |
 
 function chainProblem(turn: Turn, input: CommandInput): { readonly code: ErrorCode; readonly reason: string } | null {
   const { meta } = input.command;
-  const chain = turn.state.chains[meta.chainId];
+  const chain = own(turn.state.chains, meta.chainId);
   if (chain === undefined) {
-    const closed = turn.state.closed[meta.chainId];
+    const closed = own(turn.state.closed, meta.chainId);
     if (closed !== undefined) return { code: "BUSBAR_TASK_CLOSED", reason: `the chain is ${closed.state}` };
-    return { code: "BUSBAR_CHAIN_UNKNOWN", reason: `no task opened chain ${meta.chainId}` };
+    return { code: "BUSBAR_CHAIN_UNKNOWN", reason: `no task opened chain ${short(meta.chainId)}` };
   }
   if (meta.agent !== chain.agent || input.principal !== `agent:${chain.agent}`) {
     return { code: "BUSBAR_AUTH_FAILED", reason: `the chain belongs to agent ${chain.agent}` };
@@ -117,10 +129,9 @@ function chainProblem(turn: Turn, input: CommandInput): { readonly code: ErrorCo
 function decideAgentCommand(turn: Turn, input: CommandInput, command: AgentCommand): void {
   const problem = chainProblem(turn, input);
   if (problem !== null) return reject(turn, input, problem.code, problem.reason);
-  const chain = turn.state.chains[command.meta.chainId];
+  const chain = own(turn.state.chains, command.meta.chainId);
   if (chain === undefined) return;
-  if (command.type === "RequestJournal")
-    return reassign(turn, chain.chainId, `the journal was asked for: ${command.reason}`);
+  if (command.type === "RequestJournal") return giveJournal(turn, input, command, chain);
   const { incarnation, streamSeq } = command.meta;
   if (incarnation !== chain.incarnation) {
     const reason = `the chain is at incarnation ${chain.incarnation}; the command is of ${incarnation}`;
@@ -129,6 +140,11 @@ function decideAgentCommand(turn: Turn, input: CommandInput, command: AgentComma
   if (streamSeq <= chain.sequence) return defer(turn, input, "BUSBAR_DUPLICATE", chain.sequence + 1, 0);
   if (streamSeq > chain.sequence + 1) return defer(turn, input, "BUSBAR_SEQUENCE_GAP", chain.sequence + 1, 0);
   decideStep(turn, input, command, chain);
+}
+
+function giveJournal(turn: Turn, input: CommandInput, command: MessageOf<"RequestJournal">, chain: ChainState): void {
+  if (chain.halted !== null) return reject(turn, input, "BUSBAR_CHAIN_HALTED", chain.halted.reason);
+  reassign(turn, chain.chainId, `the journal was asked for: ${short(command.reason)}`);
 }
 
 function decideStep(turn: Turn, input: CommandInput, command: AgentCommand, chain: ChainState): void {
@@ -163,31 +179,48 @@ function decideCall(turn: Turn, input: CommandInput, command: CallCommand, chain
   }
 }
 
-function contentOf(command: CallCommand): { readonly name: string; readonly hash: string } {
+interface Content {
+  readonly kind: CallState["kind"];
+  readonly name: string;
+  readonly hash: string;
+}
+
+function contentOf(command: CallCommand): Content {
   const canonicalHash = (text: string): string => {
     const value = parseJson(text);
     return sha256Hex(value === undefined ? text : canonicalJson(value));
   };
   switch (command.type) {
     case "CallTool":
-      return { name: command.tool, hash: canonicalHash(command.args) };
+      return { kind: "tool", name: command.tool, hash: canonicalHash(command.args) };
     case "CallModel":
-      return { name: command.model, hash: canonicalHash(command.request) };
+      return { kind: "model", name: command.model, hash: canonicalHash(command.request) };
     case "SendTask":
-      return { name: command.agent, hash: canonicalHash(command.input) };
+      return { kind: "task", name: command.agent, hash: canonicalHash(command.input) };
     case "MakeStatement":
-      return { name: command.subject, hash: sha256Hex(command.statement) };
+      return { kind: "statement", name: command.subject, hash: sha256Hex(command.statement) };
   }
+}
+
+/** Kind, name and content, or the name under which such a call was refused. */
+function isSameCall(known: CallState, command: CallCommand, asked: Content): boolean {
+  if (known.argsHash !== asked.hash) return false;
+  if (known.kind === asked.kind) return known.name === asked.name;
+  return known.kind === "tool" && command.type !== "CallTool" && known.name === refusedName(command);
 }
 
 /** A step that is recorded: the same call is answered again, another one is a divergence. */
 function repeatStep(turn: Turn, input: CommandInput, command: CallCommand, chain: ChainState, known: CallState): void {
-  const { name, hash } = contentOf(command);
-  if (known.argsHash === hash && (known.name === "" || known.name === name)) {
-    return defer(turn, input, "BUSBAR_DUPLICATE", chain.sequence + 1, 0);
-  }
+  const asked = contentOf(command);
+  if (isSameCall(known, command, asked)) return defer(turn, input, "BUSBAR_DUPLICATE", chain.sequence + 1, 0);
   const expected = `${known.kind} ${known.name} ${known.argsHash.slice(0, 12)}`;
-  recordDivergence(turn, input, command.step, expected, `${name} ${hash.slice(0, 12)}`);
+  recordDivergence(
+    turn,
+    input,
+    command.step,
+    expected,
+    `${asked.kind} ${short(asked.name)} ${asked.hash.slice(0, 12)}`,
+  );
 }
 
 function recordDivergence(turn: Turn, input: CommandInput, step: number, expected: string, actual: string): void {
@@ -199,7 +232,7 @@ function recordDivergence(turn: Turn, input: CommandInput, step: number, expecte
 
 function diverge(turn: Turn, input: CommandInput, command: MessageOf<"ReportDivergence">, chain: ChainState): void {
   if (chain.halted !== null) return reject(turn, input, "BUSBAR_CHAIN_HALTED", chain.halted.reason);
-  recordDivergence(turn, input, command.step, command.expected, command.actual);
+  recordDivergence(turn, input, command.step, short(command.expected), short(command.actual));
 }
 
 const RETRY_OPEN_MS = 200;

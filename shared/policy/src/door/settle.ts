@@ -1,5 +1,6 @@
 /** Settlement of what is in doubt (PROTOCOL 5.6): by the tool that honours the key, by a read-back, or by a person. */
 import type { MessageOf } from "@busbar/events";
+import { own } from "@busbar/kernel";
 import type { CallState, ChainState } from "../partition-state.ts";
 import { readmit } from "./admit.ts";
 import { emit, type Turn } from "./turn.ts";
@@ -55,8 +56,8 @@ export function answerWaiting(turn: Turn, chainId: string, effectKey: string): v
 
 /** A person's word on an effect in doubt; it stands on the log with who said it. */
 export function settleByPerson(turn: Turn, command: MessageOf<"SettleEffect">, causationId: string): void {
-  const chain = turn.state.chains[command.meta.chainId];
-  const call = chain?.calls[command.callId];
+  const chain = own(turn.state.chains, command.meta.chainId);
+  const call = chain === undefined ? undefined : own(chain.calls, command.callId);
   const isKnown = command.outcome === "committed" || command.outcome === "not-done";
   if (chain === undefined || call?.status !== "in-doubt" || !isKnown) {
     const reason = isKnown

@@ -1,6 +1,6 @@
 /** Tasks: how chains are opened, given to agents and ended (PROTOCOL 4.3, 4.6). */
 import { covers, type MessageOf } from "@busbar/events";
-import { canonicalJson, parseJson, shortHash } from "@busbar/kernel";
+import { canonicalJson, own, parseJson, shortHash } from "@busbar/kernel";
 import type { ChainState } from "../partition-state.ts";
 import { emit, type Turn } from "./turn.ts";
 
@@ -115,8 +115,8 @@ function startHalted(turn: Turn, chain: ChainState): boolean {
 
 /** The child's owner tells the parent's owner how the child ended; a repetition changes nothing. */
 export function decideSubtaskReport(turn: Turn, command: MessageOf<"ReportSubtask">, causationId: string): void {
-  const chain = turn.state.chains[command.meta.chainId];
-  const call = chain?.calls[command.parentCallId];
+  const chain = own(turn.state.chains, command.meta.chainId);
+  const call = chain === undefined ? undefined : own(chain.calls, command.parentCallId);
   if (chain === undefined || call === undefined || call.status === "answered") {
     const about = { chainId: command.meta.chainId, causationId };
     const body = {

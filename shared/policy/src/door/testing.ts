@@ -1,6 +1,6 @@
 /** For tests of the door: a policy with one tool of each kind, and a scene that writes the commands of agents. */
 import type { AppliedDirective, BusCommand, BusEvent, Meta } from "@busbar/events";
-import { canonicalJson, type Json, type JsonObject } from "@busbar/kernel";
+import { canonicalJson, type Json, type JsonObject, own } from "@busbar/kernel";
 import type { ChainState } from "../partition-state.ts";
 import {
   DEFAULT_BREAKER,
@@ -163,26 +163,21 @@ class DoorScene implements Scene {
   }
 
   command(chainId: string, body: CommandBody, sent: Sent = {}): Input {
-    const source = sent.source ?? "commands";
-    const chain = this.door.state.chains[chainId];
-    const agent = sent.agent ?? chain?.agent ?? "support";
-    const incarnation = sent.incarnation ?? chain?.incarnation ?? 0;
+    const { source = "commands", authProblem = null } = sent;
+    const meta = { ...META, chainId, ...this.#sender(chainId, sent), ...sent.meta };
+    const principal = sent.principal ?? `agent:${meta.agent}`;
+    const command = { ...body, meta } as BusCommand;
+    const at = { source, topic: `busbar.${source}`, offset: this.#next(source) };
+    return { kind: "command", ...at, command, principal, authProblem };
+  }
+
+  #sender(chainId: string, sent: Sent): Pick<Meta, "agent" | "incarnation" | "streamSeq"> {
+    const chain = own(this.door.state.chains, chainId);
+    const { agent = chain?.agent ?? "support", incarnation = chain?.incarnation ?? 0 } = sent;
     const counter = `${chainId} ${incarnation}`;
-    const sequence = sent.sequence ?? (this.#sequences.get(counter) ?? 0) + 1;
-    if (sent.sequence === undefined) this.#sequences.set(counter, sequence);
-    const meta = { ...META, chainId, agent, incarnation, streamSeq: sequence, ...sent.meta };
-    const topic = `busbar.${source}`;
-    const principal = sent.principal ?? `agent:${agent}`;
-    const authProblem = sent.authProblem ?? null;
-    return {
-      kind: "command",
-      source,
-      topic,
-      offset: this.#next(source),
-      command: { ...body, meta } as BusCommand,
-      principal,
-      authProblem,
-    };
+    const streamSeq = sent.sequence ?? (this.#sequences.get(counter) ?? 0) + 1;
+    if (sent.sequence === undefined) this.#sequences.set(counter, streamSeq);
+    return { agent, incarnation, streamSeq };
   }
 
   call(

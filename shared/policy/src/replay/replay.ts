@@ -7,6 +7,7 @@
  */
 import type { BusEvent } from "@busbar/events";
 import { covers, parseScope } from "@busbar/events";
+import { own } from "@busbar/kernel";
 import { isFinal, nextChainStatus } from "../machines/chain.ts";
 import type { ChainState, PartitionState } from "../partition-state.ts";
 import { INITIAL_RULES } from "../rules/index.ts";
@@ -102,11 +103,11 @@ function replayChainEvent(state: PartitionState, event: BusEvent, offset: bigint
   const { chainId } = event.meta;
   if (chainId === "") return;
   if (event.type === "TaskSubmitted") {
-    if (state.chains[chainId] === undefined) state.openChains += 1;
+    if (own(state.chains, chainId) === undefined) state.openChains += 1;
     state.chains[chainId] = openChain(event);
     return;
   }
-  const chain = state.chains[chainId];
+  const chain = own(state.chains, chainId);
   if (chain === undefined) return;
   const next = replayChain(chain, event, state.policy);
   state.chains[chainId] = next;
@@ -115,7 +116,7 @@ function replayChainEvent(state: PartitionState, event: BusEvent, offset: bigint
 
 function spendGrant(state: PartitionState, event: BusEvent): void {
   if (event.type !== "EffectAdmitted" || event.probe === "") return;
-  const grant = state.grants[event.probe];
+  const grant = own(state.grants, event.probe);
   if (grant === undefined) return;
   if (grant.left <= 1) delete state.grants[event.probe];
   else state.grants[event.probe] = { ...grant, left: grant.left - 1 };
