@@ -16,6 +16,7 @@ export interface TopicFacts {
 
 const TOPIC_RESOURCE = 2;
 const ADMIN_LIMIT_MS = 20_000;
+const VISIBLE_POLL_MS = 20;
 /** A topic that was not there is looked for again after this. */
 const MISSING_MS = 1_000;
 
@@ -52,8 +53,26 @@ export class TopicCatalog {
     const there = new Set(await this.list());
     const missing = specs.filter(({ name }) => !there.has(name));
     if (missing.length > 0) await this.#ask((admin) => admin.createTopics(this.#creation(missing)));
+    if (missing.length > 0) await this.#visible(missing.map(({ name }) => name));
     for (const { name } of specs) this.#facts.delete(name);
     await Promise.all(specs.map((spec) => this.#verify(spec)));
+  }
+
+  /**
+   * A broker answers a creation before its own metadata shows the topics. kafkajs's wait for leaders takes that moment
+   * for "no such topic" and gives up, so they are waited for here.
+   */
+  async #visible(topics: string[]): Promise<void> {
+    const endMs = Date.now() + ADMIN_LIMIT_MS;
+    for (;;) {
+      try {
+        await this.#ask((admin) => admin.fetchTopicMetadata({ topics }));
+        return;
+      } catch (cause) {
+        if (Date.now() >= endMs) throw cause;
+        await new Promise((resolve) => setTimeout(resolve, VISIBLE_POLL_MS));
+      }
+    }
   }
 
   /** The group's committed position, null where there is none. */
@@ -69,7 +88,7 @@ export class TopicCatalog {
 
   #creation(specs: readonly TopicSpec[]): Parameters<Admin["createTopics"]>[0] {
     return {
-      waitForLeaders: true,
+      waitForLeaders: false,
       timeout: ADMIN_LIMIT_MS,
       topics: specs.map(({ name, partitions, config }) => ({
         topic: name,
