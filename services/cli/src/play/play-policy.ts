@@ -1,0 +1,25 @@
+/**
+ * The project that is made for a file: its tools, one agent that may call them all, and the rules as they are by
+ * default.
+ *
+ * The breaker over all chains is off: recorded runs are independent of each other, and which of them run side by side
+ * here is chance. A verdict must not depend on it.
+ */
+import { DEFAULT_BREAKER, DEFAULT_LIMITS, DEFAULT_RULES, type Policy, type ToolPolicy } from "@busbar/policy";
+import { RECORDED_AGENT } from "./recorded-agent.ts";
+
+const MAX_STEPS = 1_000_000;
+/** As long as a submission may be sent again. */
+const REMEMBERED_MS = 120_000;
+
+export function playPolicy(tools: Readonly<Record<string, ToolPolicy>>): Policy {
+  return {
+    version: 1,
+    tools,
+    agents: { [RECORDED_AGENT]: { tools: ["*"], sends: [], models: [] } },
+    statements: {},
+    rules: DEFAULT_RULES,
+    breaker: { ...DEFAULT_BREAKER, consecutiveFailures: 0 },
+    limits: { ...DEFAULT_LIMITS, maxSteps: MAX_STEPS, closedChainsMs: REMEMBERED_MS },
+  };
+}

@@ -1,0 +1,84 @@
+/**
+ * What the log says of one played run: a pure fold over its chain's valid events.
+ *
+ * V1 A run is judged up to its first stop: nothing after the first `ChainHalted` or refusal counts.
+ * V2 Its calls are the steps of its chain, so call i of the recording is step i + 1, whatever its arguments.
+ */
+import type { BusEvent } from "@busbar/events";
+
+/** How a run ended on the bus. `failed`: it could not be played, which is no judgement of the run. */
+export interface Verdict {
+  readonly end: "completed" | "stopped" | "failed";
+  /** The rule that stopped it; the code of the refusal where the door itself did; empty otherwise. */
+  readonly rule: string;
+  readonly reason: string;
+  /** Index of the call whose outcome stopped the run; of the last one where nothing did; -1: none. */
+  readonly call: number;
+  /** Calls that the door let through to the tool. */
+  readonly admitted: ReadonlySet<number>;
+  readonly refused: number;
+  /** Calls answered from the ledger: the same effect again, so the tool was not asked. */
+  readonly alreadyDone: number;
+}
+
+export interface Judging {
+  readonly admitted: Set<number>;
+  refused: number;
+  alreadyDone: number;
+  /** Of the last outcome. */
+  call: number;
+  refusal: { readonly code: string; readonly reason: string; readonly call: number } | null;
+}
+
+export function beginJudging(): Judging {
+  return { admitted: new Set(), refused: 0, alreadyDone: 0, call: -1, refusal: null };
+}
+
+const indexOf = (callId: string): number => Number(callId.slice(callId.lastIndexOf(":") + 1)) - 1;
+
+/** Takes one event of the chain, in log order; the verdict when this event is its end. */
+export function judge(judging: Judging, event: BusEvent): Verdict | null {
+  switch (event.type) {
+    case "EffectAdmitted":
+      judging.admitted.add(event.step - 1);
+      return null;
+    case "EffectAlreadyDone":
+      judging.alreadyDone += 1;
+      judging.call = event.step - 1;
+      return null;
+    case "EffectRefused": {
+      const { code, reason, step } = event;
+      judging.refused += 1;
+      judging.call = step - 1;
+      judging.refusal ??= { code, reason, call: step - 1 };
+      return null;
+    }
+    case "EffectCommitted":
+    case "EffectCommittedInvalid":
+    case "EffectFailed":
+    case "EffectInDoubt":
+    case "EffectAbandoned":
+      judging.call = indexOf(event.callId);
+      return null;
+    case "ChainHalted":
+      return concluded(judging, "stopped", event.rule, event.reason);
+    case "TaskCompleted":
+      return completed(judging);
+    case "TaskFailed":
+      return concluded(judging, "failed", "", `${event.code}: ${event.reason}`);
+    default:
+      return null;
+  }
+}
+
+/** The recorded agent gives up at a refusal, so the refusal stopped it. */
+function completed(judging: Judging): Verdict {
+  const { refusal } = judging;
+  if (refusal === null) return concluded(judging, "completed", "", "");
+  return { ...concluded(judging, "stopped", refusal.code, refusal.reason), call: refusal.call };
+}
+
+function concluded(judging: Judging, end: Verdict["end"], rule: string, reason: string): Verdict {
+  const { admitted, refused, alreadyDone, call } = judging;
+  return { end, rule, reason, call, admitted, refused, alreadyDone };
+}
