@@ -7,13 +7,13 @@
  * A3 An outcome of a chain that it does not run makes it ask for the journal, once until that is answered.
  * A4 Whether something may be done next, the agent machine says.
  */
-import { type BusEvent, HEADER, parseEventId } from "@busbar/events";
+import { HEADER, parseEventId } from "@busbar/events";
 import type { Codec } from "@busbar/events/codec";
 import { reasonOf } from "@busbar/kernel";
 import type { EventLog, Membership, StoredRecord } from "@busbar/log";
 import { type Logger, SILENT_LOGGER } from "@busbar/telemetry";
 import { AgentCommands } from "./agent-commands.ts";
-import { readClaimChecked } from "./claim-check.ts";
+import { readClaimChecked, withContent } from "./claim-check.ts";
 import { ChainHost, type HostPhase } from "./chain-host.ts";
 import type { InboxRecord } from "./chain-inbox.ts";
 import type { AgentDefinition } from "./define-agent.ts";
@@ -68,12 +68,6 @@ export interface AgentProcess {
   state(): AgentProcessState;
   /** Stops chains and signs of life and leaves the group. What was running is assigned again by its owner. */
   stop(): Promise<void>;
-}
-
-/** The event as it would be without its claim check. */
-function withContent(event: BusEvent, content: string): BusEvent {
-  const field = event.meta.claimCheck?.field ?? "";
-  return Object.hasOwn(event, field) ? ({ ...event, [field]: content } as BusEvent) : event;
 }
 
 const ENDED_MAX = 20_000;

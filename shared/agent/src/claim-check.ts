@@ -1,5 +1,5 @@
 /** Content that was too large for its record: read back from the blobs topic and checked against its digest. */
-import type { ClaimCheck } from "@busbar/events";
+import type { BusEvent, ClaimCheck } from "@busbar/events";
 import { busbarError, parseJson, sha256Hex } from "@busbar/kernel";
 import type { EventLog } from "@busbar/log";
 
@@ -7,8 +7,16 @@ import type { EventLog } from "@busbar/log";
 const CONTENT_MAX_BYTES = 64 * 1024 * 1024;
 
 /** The text that a claim check stands for. Throws BUSBAR_NOT_FOUND when it is not whole in the log. */
-export async function readClaimChecked(log: EventLog, topic: string, partition: number, ref: ClaimCheck): Promise<string> {
-  const missing = busbarError("BUSBAR_NOT_FOUND", { what: "content", id: `${topic}/${partition}/${ref.offset} ${ref.sha256}` });
+export async function readClaimChecked(
+  log: EventLog,
+  topic: string,
+  partition: number,
+  ref: ClaimCheck,
+): Promise<string> {
+  const missing = busbarError("BUSBAR_NOT_FOUND", {
+    what: "content",
+    id: `${topic}/${partition}/${ref.offset} ${ref.sha256}`,
+  });
   if (ref.offset === "" || ref.bytes > CONTENT_MAX_BYTES) throw missing;
   const chunks = new Map<number, Uint8Array>();
   let count = Number.POSITIVE_INFINITY;
@@ -26,4 +34,10 @@ export async function readClaimChecked(log: EventLog, topic: string, partition: 
   const text = bytes.toString("utf8");
   if (parseJson(text) === undefined) throw missing;
   return text;
+}
+
+/** The event as it would be without its claim check. */
+export function withContent(event: BusEvent, content: string): BusEvent {
+  const field = event.meta.claimCheck?.field ?? "";
+  return Object.hasOwn(event, field) ? ({ ...event, [field]: content } as BusEvent) : event;
 }

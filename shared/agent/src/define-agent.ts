@@ -17,6 +17,8 @@ interface AgentBase {
   /** Of the agent's code; written into each command. */
   readonly version: string;
   readonly description?: string;
+  /** An input to try it with; `busbar dev` shows it. */
+  readonly example?: Json;
 }
 
 export interface HandlerAgentSpec<I = Json, O = unknown> extends AgentBase {
@@ -50,6 +52,7 @@ export function defineAgent<I = Json, O = unknown>(spec: HandlerAgentSpec<I, O> 
     name: spec.name,
     version: spec.version,
     ...(spec.description === undefined ? {} : { description: spec.description }),
+    ...(spec.example === undefined ? {} : { example: spec.example }),
   };
   if ("machine" in spec) {
     assertAgentMachine(spec.name, spec.machine);

@@ -83,7 +83,10 @@ export class PartitionFeed {
         contents.set(record.offset, await this.#options.fetchContent(record));
       } catch (error) {
         const { topic, partition, logger } = this.#options;
-        logger.error({ topic, partition, offset: String(record.offset), reason: reasonOf(error) }, "content put aside cannot be read");
+        logger.error(
+          { topic, partition, offset: String(record.offset), reason: reasonOf(error) },
+          "content put aside cannot be read",
+        );
       }
     }
     this.#take(delivery, contents);

@@ -46,7 +46,12 @@ export function createCheckpointStore(log: EventLog, topic: string): CheckpointS
           if (owner !== name || slot === undefined || record.value === null) continue;
           const chunks = chunksOf(sets, `${slot} ${record.headers["digest"] ?? ""}`);
           const index = Number(record.headers["index"]);
-          chunks.set(index, { index, count: Number(record.headers["count"]), digest: record.headers["digest"] ?? "", value: record.value });
+          chunks.set(index, {
+            index,
+            count: Number(record.headers["count"]),
+            digest: record.headers["digest"] ?? "",
+            value: record.value,
+          });
         }
       }
       return newest([...sets.values()].map(assemble));

@@ -98,7 +98,8 @@ function verified(options: FeedOptions, record: StoredRecord): BusDirective | nu
     options.logger.warn({ ...where, code: decoded.ok ? "" : decoded.code }, "directive that cannot be read: ignored");
     return null;
   }
-  if (options.keyring.isOrderSigned({ topic: options.topic, principal, value: record.value }, sig)) return decoded.message;
+  if (options.keyring.isOrderSigned({ topic: options.topic, principal, value: record.value }, sig))
+    return decoded.message;
   options.logger.warn(where, "directive that is not signed by one who may order: ignored");
   return null;
 }

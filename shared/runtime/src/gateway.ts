@@ -118,7 +118,8 @@ export class Gateway {
       settings: { ...DEFAULT_OWNER_SETTINGS, ...this.#options.settings },
       check: createSchemaCheck(),
       isMember: () => this.#assigned.size > 0 && this.#clock.monotonicMs() - this.#lastBeatMs <= MEMBER_BOUND_MS,
-      onFailed: (partition) => logger.error({ partition }, "this partition stays shut until a person acts: npx busbar doctor"),
+      onFailed: (partition) =>
+        logger.error({ partition }, "this partition stays shut until a person acts: npx busbar doctor"),
     };
   }
 
@@ -129,13 +130,17 @@ export class Gateway {
     const inForce = directives.since(0n).applied.findLast((applied) => applied.kind === "SetPolicy");
     if (inForce?.id === hash) return;
     const principal = `gateway:${owner}`;
-    const meta = metaWith({ eventId: `${owner}/policy/${hash}`, atMs: this.#clock.nowMs(), namespace: namespace ?? "" });
+    const meta = metaWith({
+      eventId: `${owner}/policy/${hash}`,
+      atMs: this.#clock.nowMs(),
+      namespace: namespace ?? "",
+    });
     const value = codec.encode("SetPolicy", { meta, hash, policy: canonicalJson(policy) });
     const sig = keyring.signOrder({ topic: this.#topics.directives, principal, value });
     const headers = { [HEADER.type]: "SetPolicy", [HEADER.principal]: principal, [HEADER.sig]: sig };
     const publication = { topic: this.#topics.directives, partition: 0, record: { key: "policy", value, headers } };
     // Said twice it is the same policy twice.
-    for (let isUnknown = true; isUnknown; ) {
+    for (let isUnknown = true; isUnknown;) {
       const [outcome] = await log.publish([publication]);
       if (outcome?.kind === "refused") throw outcome.error;
       isUnknown = outcome?.kind !== "appended";
@@ -171,7 +176,8 @@ export class Gateway {
     const beats = this.#membership?.heartbeats();
     const isStatic = !this.#options.log.capabilities.groups;
     if (beats === undefined && !isStatic) return;
-    const isNew = beats === undefined || beats.count !== this.#beats.count || beats.generation !== this.#beats.generation;
+    const isNew =
+      beats === undefined || beats.count !== this.#beats.count || beats.generation !== this.#beats.generation;
     if (beats !== undefined) this.#beats = { ...beats };
     if (isNew || isStatic) this.#lastBeatMs = this.#clock.monotonicMs();
   }
@@ -227,7 +233,11 @@ export class Gateway {
   /** Every assigned partition is loaded. */
   isReady(): boolean {
     const owners = [...this.#owners.values()];
-    return this.#assigned.size > 0 && owners.length === this.#assigned.size && owners.every((one) => one.lifecycle() === "active");
+    return (
+      this.#assigned.size > 0 &&
+      owners.length === this.#assigned.size &&
+      owners.every((one) => one.lifecycle() === "active")
+    );
   }
 
   /** Releases every partition, so that a successor claims at once. */

@@ -110,17 +110,16 @@ export class Loop {
   async #load(): Promise<void> {
     if (this.#lifecycle !== "loading") this.#enter("loading");
     while (!this.#isStopping) {
-      if (this.#work.mayLoad()) {
-        const result = await this.#tryLoad();
-        if (result === "failed") return this.#enter("failed");
-        if (result === "loaded") {
-          this.#lostBy = null;
-          if (!this.#isStopping) this.#enter("active");
-          return;
-        }
-      }
+      const result = this.#work.mayLoad() ? await this.#tryLoad() : "again";
+      if (result === "failed") return this.#enter("failed");
+      if (result === "loaded") return this.#activate();
       await this.#wait();
     }
+  }
+
+  #activate(): void {
+    this.#lostBy = null;
+    if (!this.#isStopping) this.#enter("active");
   }
 
   async #tryLoad(): Promise<"loaded" | "again" | "failed"> {
@@ -161,7 +160,8 @@ export class Loop {
     this.#running = task().finally(() => {
       this.#running = null;
       // What came in after the last look.
-      if (this.#lifecycle === "active" && (this.#work.hasWork() || this.#lostBy !== null)) this.#run(() => this.#turns());
+      if (this.#lifecycle === "active" && (this.#work.hasWork() || this.#lostBy !== null))
+        this.#run(() => this.#turns());
     });
   }
 }

@@ -15,8 +15,19 @@ import type { Codec } from "@busbar/events/codec";
 import type { Delivery, StoredRecord, UnreadablePosition } from "@busbar/log";
 
 export type ReadEvent =
-  | { readonly kind: "event"; readonly offset: bigint; readonly event: BusEvent; readonly record: StoredRecord; readonly digest: string }
-  | { readonly kind: "void"; readonly offset: bigint; readonly reason: VoidReason; readonly record: StoredRecord | null }
+  | {
+      readonly kind: "event";
+      readonly offset: bigint;
+      readonly event: BusEvent;
+      readonly record: StoredRecord;
+      readonly digest: string;
+    }
+  | {
+      readonly kind: "void";
+      readonly offset: bigint;
+      readonly reason: VoidReason;
+      readonly record: StoredRecord | null;
+    }
   /** Valid by its place, but not to be decoded: the log is broken or written by a newer version. */
   | { readonly kind: "undecodable"; readonly offset: bigint; readonly reason: string; readonly record: StoredRecord };
 

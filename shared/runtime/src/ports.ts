@@ -52,7 +52,10 @@ export interface Keyring {
   /** HMAC key of a principal `agent:<name>` or `gateway`; null: unknown, so nothing of it is accepted. */
   commandKey(principal: string): Uint8Array | null;
   /** Whether the Ed25519 signature of an order is that of its principal. */
-  isOrderSigned(order: { readonly topic: string; readonly principal: string; readonly value: Uint8Array }, sig: string): boolean;
+  isOrderSigned(
+    order: { readonly topic: string; readonly principal: string; readonly value: Uint8Array },
+    sig: string,
+  ): boolean;
   /** Signs an order of this process. */
   signOrder(order: { readonly topic: string; readonly principal: string; readonly value: Uint8Array }): string;
 }

@@ -5,6 +5,12 @@ import { Ajv, type ValidateFunction } from "ajv";
 /** Bound of the cache; a policy has far fewer tools. */
 const SCHEMAS_KEPT = 2000;
 
+function problemOf({ errors }: ValidateFunction): string {
+  const [first] = errors ?? [];
+  if (first === undefined) return "value is not allowed";
+  return `${first.instancePath === "" ? "value" : first.instancePath} ${first.message ?? "is not allowed"}`;
+}
+
 /** A check function: null, or what is wrong in one sentence. Never throws: a schema that cannot be compiled refuses. */
 export function createSchemaCheck(): (schema: Json, value: Json) => string | null {
   const ajv = new Ajv({ allErrors: false, strict: false, validateFormats: false });
@@ -26,8 +32,6 @@ export function createSchemaCheck(): (schema: Json, value: Json) => string | nul
       compiled.set(key, validate);
     }
     if (typeof validate === "string") return validate;
-    if (validate(value)) return null;
-    const [first] = validate.errors ?? [];
-    return `${first?.instancePath === "" ? "value" : (first?.instancePath ?? "value")} ${first?.message ?? "is not allowed"}`;
+    return validate(value) ? null : problemOf(validate);
   };
 }

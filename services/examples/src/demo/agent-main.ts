@@ -9,13 +9,26 @@ const logger = createLogger({ service: "agent", level: process.env["BUSBAR_LOG_L
 
 await runService(logger, async () => {
   const onNotice = (text: string): void => logger.warn({}, text);
-  const { log, codec, prefix, keys, close } = await connect({ env: process.env, clientId: `agent-${names.join("-")}`, onNotice });
+  const { log, codec, prefix, keys, close } = await connect({
+    env: process.env,
+    clientId: `agent-${names.join("-")}`,
+    onNotice,
+  });
   const chosen = agents.filter((agent) => names.includes(agent.name));
   const running = await Promise.all(
     chosen.map((agent) => {
       const { name } = agent;
       const instance = `${name}-${process.pid}`;
-      return runAgent({ log, codec, agent, prefix, instance, logger, key: agentKey(keys, name), obeysHalts: name !== "looper" });
+      return runAgent({
+        log,
+        codec,
+        agent,
+        prefix,
+        instance,
+        logger,
+        key: agentKey(keys, name),
+        obeysHalts: name !== "looper",
+      });
     }),
   );
   announceReady({ service: "agent", http: null, agents: names });

@@ -126,14 +126,22 @@ async function startServices(world: World, running: Running): Promise<void> {
     { name: "gateway-2", program: here("../../../gateway/src/main.ts") },
   ];
   const started = await Promise.all(
-    rows.map(({ name, program }) => startChild({ name, program, env: { ...world.env, BUSBAR_OWNER: name }, logFile: logFile(world, name) })),
+    rows.map(({ name, program }) =>
+      startChild({ name, program, env: { ...world.env, BUSBAR_OWNER: name }, logFile: logFile(world, name) }),
+    ),
   );
   running.children.push(...started);
 }
 
 async function startAgents(world: World, running: Running, names: readonly string[]): Promise<Child> {
   const name = names.join("-");
-  const child = await startChild({ name, program: here("./agent-main.ts"), args: names, env: world.env, logFile: logFile(world, `agent-${name}`) });
+  const child = await startChild({
+    name,
+    program: here("./agent-main.ts"),
+    args: names,
+    env: world.env,
+    logFile: logFile(world, `agent-${name}`),
+  });
   running.children.push(child);
   return child;
 }
@@ -142,7 +150,15 @@ async function startInside(world: World, running: Running): Promise<void> {
   const { log, codec, prefix, project, keys } = world;
   const logger = createLogger({ service: "demo", level: "error" });
   const metrics = createMetrics();
-  const supervisor = new Supervisor({ log, codec, prefix, logger, metrics, name: "demo", keyring: openKeyring(keys, "supervisor") });
+  const supervisor = new Supervisor({
+    log,
+    codec,
+    prefix,
+    logger,
+    metrics,
+    name: "demo",
+    keyring: openKeyring(keys, "supervisor"),
+  });
   const gateway = new Gateway({
     log,
     codec,
@@ -156,14 +172,25 @@ async function startInside(world: World, running: Running): Promise<void> {
   });
   await supervisor.start();
   await gateway.start();
-  running.stops.push(() => supervisor.stop(), () => gateway.stop());
+  running.stops.push(
+    () => supervisor.stop(),
+    () => gateway.stop(),
+  );
 }
 
 async function runInside(world: World, running: Running, names: readonly string[]): Promise<null> {
   const { log, codec, prefix, project, keys } = world;
   for (const agent of project.agents.filter((one) => names.includes(one.name))) {
     const { name } = agent;
-    const started = await runAgent({ log, codec, agent, prefix, instance: `${name}-demo`, key: agentKey(keys, name), obeysHalts: name !== "looper" });
+    const started = await runAgent({
+      log,
+      codec,
+      agent,
+      prefix,
+      instance: `${name}-demo`,
+      key: agentKey(keys, name),
+      obeysHalts: name !== "looper",
+    });
     running.stops.push(() => started.stop());
   }
   return null;
@@ -188,7 +215,13 @@ async function awaitDoors(log: EventLog, topics: TopicNames): Promise<ReadonlyMa
   return claims;
 }
 
-async function isOpen(log: EventLog, topics: TopicNames, partition: number, from: bigint, to: bigint): Promise<boolean> {
+async function isOpen(
+  log: EventLog,
+  topics: TopicNames,
+  partition: number,
+  from: bigint,
+  to: bigint,
+): Promise<boolean> {
   for await (const { records } of log.read(topics.events, partition, { from, to })) {
     if (records.some((record) => record.headers["type"] === "DoorOpened")) return true;
   }

@@ -78,7 +78,9 @@ export class Honest {
   }
 
   async finish(): Promise<HonestReport> {
-    const awaited = this.#handles.map((handle) => this.#bus.client.awaitOutcome(handle, { timeoutMs: OUTCOME_BOUND_MS }));
+    const awaited = this.#handles.map((handle) =>
+      this.#bus.client.awaitOutcome(handle, { timeoutMs: OUTCOME_BOUND_MS }),
+    );
     const outcomes = await during("the honest chains finish", Promise.all(awaited));
     const refunds = this.#refunds();
     return {

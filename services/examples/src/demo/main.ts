@@ -7,7 +7,15 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { pushSchemas } from "@busbar/events/codec";
-import { type BrokerChoice, chooseBroker, DEFAULT_PREFIX, describeChoice, machineProbes, startBus, topicSpecs } from "@busbar/infra";
+import {
+  type BrokerChoice,
+  chooseBroker,
+  DEFAULT_PREFIX,
+  describeChoice,
+  machineProbes,
+  startBus,
+  topicSpecs,
+} from "@busbar/infra";
 import { isBusbarError, reasonOf } from "@busbar/kernel";
 import { check, type CheckReport } from "../checker/checker.ts";
 import { createShop } from "../shop/create-shop.ts";
@@ -41,12 +49,17 @@ interface Start {
 
 async function startBroker({ choice, folder, prefix, shop }: Start): Promise<DemoBus> {
   const onProgress = (line: string): void => say(dim(`  ${line}`));
-  const bus = await during("broker and schema registry start", startBus({ choice, stateDir: folder, registry: choice.kind !== "embedded", onProgress }));
+  const bus = await during(
+    "broker and schema registry start",
+    startBus({ choice, stateDir: folder, registry: choice.kind !== "embedded", onProgress }),
+  );
   undo.push(() => bus.stop());
-  if (bus.registryUrl !== null) await during("schemas are registered", pushSchemas(bus.registryUrl, { compatibility: "FULL_TRANSITIVE" }));
+  if (bus.registryUrl !== null)
+    await during("schemas are registered", pushSchemas(bus.registryUrl, { compatibility: "FULL_TRANSITIVE" }));
   mkdirSync(resolve(".busbar"), { recursive: true });
   const embeddedFile = resolve(KEPT_FILE);
-  if (bus.kind === "embedded") for (const suffix of ["", "-wal", "-shm"]) rmSync(`${embeddedFile}${suffix}`, { force: true });
+  if (bus.kind === "embedded")
+    for (const suffix of ["", "-wal", "-shm"]) rmSync(`${embeddedFile}${suffix}`, { force: true });
   const demo = await during("gateways and supervisor start", startDemoBus({ bus, folder, shop, prefix, embeddedFile }));
   undo.push(() => demo.stop());
   return demo;
@@ -77,14 +90,24 @@ interface Reports {
   readonly checked: CheckReport;
 }
 
-function lastScreen({ frozen, honest, resumed, checked }: Reports): boolean {
+/** What the checker says of the halt; -1 and empty where it saw none. */
+function haltFacts(checked: CheckReport) {
   const [halt] = checked.halts;
-  const after = halt?.admittedAfterAcknowledgement ?? -1;
-  const began = halt?.effectsAfterAcknowledgement ?? -1;
-  const isProved = halt?.unacknowledged.length === 0 && after === 0 && began === 0;
+  if (halt === undefined) return { admitted: -1, began: -1, owners: 0, named: 0, isProved: false };
+  const { admittedAfterAcknowledgement: admitted, effectsAfterAcknowledgement: began, unacknowledged } = halt;
+  const isProved = unacknowledged.length === 0 && admitted === 0 && began === 0;
+  return { admitted, began, owners: halt.windows.length, named: halt.namedInFlight, isProved };
+}
+
+function lastScreen({ frozen, honest, resumed, checked }: Reports): boolean {
+  const halt = haltFacts(checked);
+  const { effects } = checked;
+  const died = honest.killed ? `killed once, ${resumed} resumed` : "kill left out";
   chapter("What the log and the database say");
-  say(`  effects admitted after acknowledgement: ${after}   ${dim("(raw log, by a checker that shares no code with the gateway)")}`);
-  say(`  effects begun after acknowledgement:    ${began}   ${dim("(the database's own journal)")}`);
+  say(
+    `  effects admitted after acknowledgement: ${halt.admitted}   ${dim("(raw log, by a checker that shares no code with the gateway)")}`,
+  );
+  say(`  effects begun after acknowledgement:    ${halt.began}   ${dim("(the database's own journal)")}`);
   say();
   table(
     ["run", "result"],
@@ -92,14 +115,18 @@ function lastScreen({ frozen, honest, resumed, checked }: Reports): boolean {
       ["1 without the bus", "the tables are gone"],
       ["2 with a freeze", `${frozen.refusals} refusals, ${frozen.haltedBy}`],
       ["  its claim", `"${frozen.claim}" / ${frozen.fact}`],
-      ["3 halted in mid-run", `${halt?.windows.length ?? 0} of ${PARTITIONS} owners acknowledged, ${halt?.namedInFlight ?? 0} effects named in flight`],
-      ["honest agent", `${honest.completed} of ${honest.chains} chains completed, ${honest.killed ? `killed once, ${resumed} resumed` : "kill left out"}`],
+      [
+        "3 halted in mid-run",
+        `${halt.owners} of ${PARTITIONS} owners acknowledged, ${halt.named} effects named in flight`,
+      ],
+      ["honest agent", `${honest.completed} of ${honest.chains} chains completed, ${died}`],
       ["its refunds", `${honest.refunds} rows, ${honest.twice} done twice`],
-      ["all effects", `${checked.effects.effects} in the journal, ${checked.effects.lost} lost, ${checked.effects.duplicated} done twice`],
+      ["all effects", `${effects.effects} in the journal, ${effects.lost} lost, ${effects.duplicated} done twice`],
     ],
   );
-  for (const { kind, effectKey, detail, evidence } of checked.findings) say(red(`  finding: ${kind} ${effectKey} ${detail} ${evidence}`));
-  return isProved && checked.findings.length === 0 && honest.completed === honest.chains && honest.twice === 0;
+  for (const { kind, effectKey, detail, evidence } of checked.findings)
+    say(red(`  finding: ${kind} ${effectKey} ${detail} ${evidence}`));
+  return halt.isProved && checked.findings.length === 0 && honest.completed === honest.chains && honest.twice === 0;
 }
 
 function lookDeeper({ frozen }: Reports, prefix: string): void {
@@ -163,7 +190,9 @@ try {
   const isGood = await demo();
   await cleanUp();
   say();
-  say(`${isGood ? green("Everything held.") : red("Something did not hold: see the findings above.")} ${elapsedSeconds()} s`);
+  say(
+    `${isGood ? green("Everything held.") : red("Something did not hold: see the findings above.")} ${elapsedSeconds()} s`,
+  );
   process.exit(isGood ? 0 : 4);
 } catch (error) {
   await cleanUp();

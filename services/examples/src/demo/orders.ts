@@ -7,7 +7,12 @@ import type { DemoBus } from "./demo-bus.ts";
 type Directive = "Halt" | "Freeze" | "Unfreeze";
 
 /** Appends a signed directive; its offset. */
-export async function order(bus: DemoBus, type: Directive, key: string, body: Readonly<Record<string, unknown>>): Promise<bigint> {
+export async function order(
+  bus: DemoBus,
+  type: Directive,
+  key: string,
+  body: Readonly<Record<string, unknown>>,
+): Promise<bigint> {
   const { codec, keyring, log, topics } = bus;
   const principal = "operator:demo";
   const atMs = Date.now();
@@ -16,7 +21,8 @@ export async function order(bus: DemoBus, type: Directive, key: string, body: Re
   const sig = keyring.signOrder({ topic: topics.directives, principal, value });
   const headers = { [HEADER.type]: type, [HEADER.principal]: principal, [HEADER.sig]: sig };
   const [outcome] = await log.publish([{ topic: topics.directives, partition: 0, record: { key, value, headers } }]);
-  if (outcome?.kind !== "appended") throw busbarError("BUSBAR_LOG_UNAVAILABLE", { reason: "the order was not acknowledged" });
+  if (outcome?.kind !== "appended")
+    throw busbarError("BUSBAR_LOG_UNAVAILABLE", { reason: "the order was not acknowledged" });
   return outcome.baseOffset;
 }
 
@@ -31,12 +37,21 @@ export interface Acknowledgement {
 const ACK_BOUND_MS = 10_000;
 
 /** Sends a directive and waits until every partition's owner has put it on its log. */
-export async function orderAndAwait(bus: DemoBus, type: Directive, key: string, body: Readonly<Record<string, unknown>>): Promise<readonly Acknowledgement[]> {
+export async function orderAndAwait(
+  bus: DemoBus,
+  type: Directive,
+  key: string,
+  body: Readonly<Record<string, unknown>>,
+): Promise<readonly Acknowledgement[]> {
   const partitions = Array.from({ length: bus.partitions }, (_, index) => index);
-  const ends = await Promise.all(partitions.map(async (partition) => (await bus.log.offsets(bus.topics.events, partition)).end));
+  const ends = await Promise.all(
+    partitions.map(async (partition) => (await bus.log.offsets(bus.topics.events, partition)).end),
+  );
   const beganMs = performance.now();
   const ordered = order(bus, type, key, body);
-  return Promise.all(partitions.map((partition) => acknowledged(bus, { partition, from: ends[partition] ?? 0n, beganMs, ordered })));
+  return Promise.all(
+    partitions.map((partition) => acknowledged(bus, { partition, from: ends[partition] ?? 0n, beganMs, ordered })),
+  );
 }
 
 interface Awaited {
@@ -53,7 +68,10 @@ function acknowledged(bus: DemoBus, { partition, from, beganMs, ordered }: Await
       reject(busbarError("BUSBAR_HALT_UNPROVEN", { partitions: partition, timeoutMs: ACK_BOUND_MS }));
     }, ACK_BOUND_MS);
     const claim = bus.claims.get(partition) ?? null;
-    const reader = createPartitionReader(bus.codec, { offset: from, claim: claim !== null && claim.offset < from ? claim : null });
+    const reader = createPartitionReader(bus.codec, {
+      offset: from,
+      claim: claim !== null && claim.offset < from ? claim : null,
+    });
     const follower = bus.log.follow({
       topic: bus.topics.events,
       partition,
@@ -79,5 +97,11 @@ function isApplied(event: BusEvent, offset: bigint): boolean {
 
 function acknowledgementOf(event: BusEvent, offset: bigint, partition: number, afterMs: number): Acknowledgement {
   const isHalt = event.type === "HaltAcknowledged";
-  return { partition, offset, afterMs, inFlight: isHalt ? event.inFlight.length : 0, abandoned: isHalt ? event.abandoned.length : 0 };
+  return {
+    partition,
+    offset,
+    afterMs,
+    inFlight: isHalt ? event.inFlight.length : 0,
+    abandoned: isHalt ? event.abandoned.length : 0,
+  };
 }

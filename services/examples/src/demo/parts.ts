@@ -36,7 +36,15 @@ const HALT_BOUND_MS = 20_000;
 export async function underAFreeze(bus: DemoBus, shop: string): Promise<FrozenReport> {
   chapter("2. On the bus, with a freeze of destructive effects");
   const reason = "code freeze until Monday";
-  const body = { freezeId: "demo-freeze", scope: "fleet", effects: ["destructive"], fromMs: 0, untilMs: 0, reason, by: "operator:demo" };
+  const body = {
+    freezeId: "demo-freeze",
+    scope: "fleet",
+    effects: ["destructive"],
+    fromMs: 0,
+    untilMs: 0,
+    reason,
+    by: "operator:demo",
+  };
   await orderAndAwait(bus, "Freeze", "demo-freeze", body);
   say(`   freeze in force on all ${bus.partitions} partitions: ${reason}`);
   await bus.startAgents("cleaner");
@@ -53,7 +61,11 @@ export async function underAFreeze(bus: DemoBus, shop: string): Promise<FrozenRe
   const claim = checked?.statement ?? "(no statement)";
   const fact = checked === null ? "(not checked)" : factText(parseJson(checked.fact));
   say(`   the agent says: "${claim}"   the fact: ${green(fact)}`);
-  await order(bus, "Unfreeze", "demo-freeze", { freezeId: "demo-freeze", reason: "the demo goes on", by: "operator:demo" });
+  await order(bus, "Unfreeze", "demo-freeze", {
+    freezeId: "demo-freeze",
+    reason: "the demo goes on",
+    by: "operator:demo",
+  });
   return { handle, refusals: refusals.length, haltedBy, claim, fact };
 }
 
@@ -66,7 +78,8 @@ function sayRefusal(event: BusEvent): void {
 
 function factText(fact: Json | undefined): string {
   if (!isJsonObject(fact) || fact["found"] !== true) return "no backup found";
-  return `backup found, ${String(fact["rows"])} rows`;
+  const rows = typeof fact["rows"] === "number" ? fact["rows"] : 0;
+  return `backup found, ${rows} rows`;
 }
 
 const CHECK_BOUND_MS = 10_000;
@@ -75,7 +88,9 @@ const CHECK_BOUND_MS = 10_000;
 async function awaitChecked(bus: DemoBus, handle: TaskHandle): Promise<MessageOf<"StatementChecked"> | null> {
   const endMs = performance.now() + CHECK_BOUND_MS;
   while (performance.now() < endMs) {
-    const found = (await eventsOf(bus, handle.chainId, handle.partition)).find((event) => event.type === "StatementChecked");
+    const found = (await eventsOf(bus, handle.chainId, handle.partition)).find(
+      (event) => event.type === "StatementChecked",
+    );
     if (found?.type === "StatementChecked") return found;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
@@ -106,7 +121,9 @@ export async function haltedByAPerson(bus: DemoBus, effects: () => number): Prom
   const body = { scope: "agent:looper", reason: "it loops", by: "operator:demo", rule: "operator", cause: "" };
   const acknowledgements = await during("acknowledgements", orderAndAwait(bus, "Halt", "agent:looper", body));
   for (const { partition, afterMs, inFlight, abandoned } of acknowledgements) {
-    say(`   partition ${partition}: halt acknowledged after ${afterMs.toFixed(0)} ms; in flight ${inFlight}, abandoned ${abandoned}`);
+    say(
+      `   partition ${partition}: halt acknowledged after ${afterMs.toFixed(0)} ms; in flight ${inFlight}, abandoned ${abandoned}`,
+    );
   }
   await during("the agent goes on trying", new Promise((resolve) => setTimeout(resolve, DEFIANCE_MS)));
   return { handles, acknowledgements, effectsBefore: before };

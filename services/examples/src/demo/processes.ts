@@ -68,7 +68,9 @@ function readyLine(child: ChildProcess): Promise<void> {
 
 async function failOnExit(exited: Promise<unknown[]>, name: string, logFile: string): Promise<never> {
   const [code] = await exited;
-  throw busbarError("BUSBAR_INTERNAL", { reason: `${name} ended with code ${String(code)} before it was ready; its log is ${logFile}` });
+  throw busbarError("BUSBAR_INTERNAL", {
+    reason: `${name} ended with code ${String(code)} before it was ready; its log is ${logFile}`,
+  });
 }
 
 function failOnTime(name: string, logFile: string): Promise<never> {

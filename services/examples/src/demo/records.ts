@@ -16,7 +16,9 @@ async function rawOf(log: EventLog, topic: string, partition: number): Promise<r
 
 /** Every record of the events topic, as it lies there. */
 export async function rawEvents(bus: DemoBus): Promise<readonly StoredRecord[]> {
-  const partitions = Array.from({ length: bus.partitions }, (_, partition) => rawOf(bus.log, bus.topics.events, partition));
+  const partitions = Array.from({ length: bus.partitions }, (_, partition) =>
+    rawOf(bus.log, bus.topics.events, partition),
+  );
   return (await Promise.all(partitions)).flat();
 }
 
@@ -29,7 +31,12 @@ export async function eventsOf(bus: DemoBus, chainId: string, partition: number)
 }
 
 /** Topics that commands about the past read. */
-const KEPT: readonly ("events" | "directives" | "commands" | "deadLetters")[] = ["events", "directives", "commands", "deadLetters"];
+const KEPT: readonly ("events" | "directives" | "commands" | "deadLetters")[] = [
+  "events",
+  "directives",
+  "commands",
+  "deadLetters",
+];
 
 /** Copies the topics into one file, record by record, so that they can be looked into when the broker is gone. */
 export async function keepLog(bus: DemoBus, specs: readonly TopicSpec[], file: string): Promise<void> {

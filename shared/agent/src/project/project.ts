@@ -19,7 +19,7 @@ import {
   type RulesPolicy,
   type ToolPolicy,
 } from "@busbar/policy";
-import { Ajv } from "ajv";
+import { Ajv, type ErrorObject } from "ajv";
 import { LineCounter, parseDocument } from "yaml";
 import schema from "../../../../schemas/policy/busbar.schema.json" with { type: "json" };
 import type { AgentDefinition } from "../define-agent.ts";
@@ -68,13 +68,15 @@ export function parseProjectFile(file: string, text: string): ProjectFile {
   const [error] = validate.errors ?? [];
   const path = (error?.instancePath ?? "").split("/").slice(1);
   const node = document.getIn(path, true) as { readonly range?: readonly number[] } | undefined;
-  const line = lines.linePos(node?.range?.[0] ?? 0).line;
-  const extra =
-    typeof error?.params["additionalProperty"] === "string" ? ` (${error.params["additionalProperty"]})` : "";
-  throw invalid(
-    `${file}:${line}`,
-    `${path.length === 0 ? "the file" : path.join(".")} ${error?.message ?? "is not valid"}${extra}`,
-  );
+  const { line } = lines.linePos(node?.range?.[0] ?? 0);
+  throw invalid(`${file}:${line}`, schemaProblem(path, error));
+}
+
+function schemaProblem(path: readonly string[], error: ErrorObject | undefined): string {
+  const where = path.length === 0 ? "the file" : path.join(".");
+  if (error === undefined) return `${where} is not valid`;
+  const extra: unknown = error.params["additionalProperty"];
+  return `${where} ${error.message ?? "is not valid"}${typeof extra === "string" ? ` (${extra})` : ""}`;
 }
 
 /** The policy of a checked file and the tools that its gateways load. Pure. */

@@ -154,8 +154,12 @@ export function decideToolCall(turn: Turn, call: ToolCall): void {
   const tool = Object.hasOwn(policy.tools, command.tool) ? policy.tools[command.tool] : undefined;
   const halt = haltAgainst(turn.state, { chain, tool: command.tool, effectClass: tool?.effect ?? "read" });
   const problem = halt ?? staticProblem(turn, call, tool);
-  if (problem !== null || tool === undefined)
-    return recordVerdict(turn, call, problem ?? refuse("BUSBAR_TOOL_UNKNOWN", ""));
+  if (problem !== null) return recordVerdict(turn, call, problem);
+  if (tool !== undefined) admitOrAnswer(turn, call, tool);
+}
+
+function admitOrAnswer(turn: Turn, call: ToolCall, tool: ToolPolicy): void {
+  const { command, chain } = call;
   const args = parseJson(command.args) ?? null;
   const effect = nameEffect(chain, command.tool, tool, args, command.repeat);
   if (answerFromLedger(turn, call, effect)) return;

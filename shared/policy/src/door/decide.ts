@@ -1,5 +1,6 @@
 /** One input of the door, decided. The order of inputs is the caller's; control comes first only among undecided ones. */
 import { unreachable } from "@busbar/kernel";
+import { DEFAULT_LIMITS, DEFAULT_TOOL, type Policy } from "../policy-document.ts";
 import { decideCommand, decideUndecodable, reassign } from "./commands.ts";
 import { decideDirectives } from "./directives.ts";
 import type { Input } from "./inputs.ts";
@@ -59,6 +60,12 @@ function decideOpen(turn: Turn, opening: Extract<Input, { kind: "open" }>["openi
   emit(turn, "DoorOpened", {}, { ...opening, through: state.through });
 }
 
+/** How long a former owner's attempt may still be on its way: fire bound, time-out and margin, ms. */
+function doubtMs(policy: Policy | null, name: string): number {
+  const { fireBoundMs, timeoutMs } = policy?.tools[name] ?? DEFAULT_TOOL;
+  return fireBoundMs + timeoutMs + (policy?.limits ?? DEFAULT_LIMITS).settleMarginMs;
+}
+
 /**
  * Open admissions of a former owner are in doubt: its bytes may still be on their way. They wait fire bound, time-out
  * and margin from this owner's claim, then settle (PROTOCOL 5.6).
@@ -68,9 +75,7 @@ function inherit(turn: Turn, calls: Extract<Input, { kind: "inherit" }>["calls"]
     const chain = turn.state.chains[chainId];
     const call = chain?.calls[callId];
     if (chain === undefined || call === undefined || call.status !== "open" || call.kind !== "tool") continue;
-    const tool = turn.state.policy?.tools[call.name];
-    const waitMs = (tool?.fireBoundMs ?? 2000) + (tool?.timeoutMs ?? 10_000);
-    const settleAtMs = turn.env.atMs + waitMs + (turn.state.policy?.limits.settleMarginMs ?? 500);
+    const waitMs = call.effectClass === "read" ? 0 : doubtMs(turn.state.policy, call.name);
     const { effectKey, name, attempt, admitted } = call;
     emit(
       turn,
@@ -84,7 +89,7 @@ function inherit(turn: Turn, calls: Extract<Input, { kind: "inherit" }>["calls"]
         admitted,
         code: "BUSBAR_EFFECT_IN_DOUBT",
         reason: "its owner is gone",
-        settleAtMs: call.effectClass === "read" ? turn.env.atMs : settleAtMs,
+        settleAtMs: turn.env.atMs + waitMs,
       },
     );
   }

@@ -6,7 +6,7 @@
  * T3 Everything is a function of (state, inputs, env): no clock, no randomness, no I/O.
  */
 import type { BusEvent, ClaimCheck, EventBody, Meta, Progress, TypeOfFamily } from "@busbar/events";
-import { assert, type Json } from "@busbar/kernel";
+import { assert, type Json, own } from "@busbar/kernel";
 import type { ChainState, PartitionState } from "../partition-state.ts";
 import { type LoggedEvent, replay } from "../replay/replay.ts";
 
@@ -61,33 +61,45 @@ export interface About {
   readonly claimCheck?: ClaimCheck | null;
 }
 
+const NOBODY = {
+  chainId: "",
+  lineage: [],
+  agent: "",
+  incarnation: 0,
+  causationId: "",
+  correlationId: "",
+  traceparent: "",
+  commandSeq: 0,
+  claimCheck: null,
+} as const;
+
+/** What a chain says about itself; what is said beside it goes before. */
+function ofChain(chain: ChainState | undefined): Partial<Meta> & Pick<Meta, "streamSeq"> {
+  if (chain === undefined) return { streamSeq: 1 };
+  const { chainId, lineage, agent, incarnation, correlationId, traceparent } = chain;
+  return { chainId, lineage, agent, incarnation, correlationId, traceparent, streamSeq: chain.streamSeq + 1 };
+}
+
 function metaOf(turn: Turn, about: About): Meta {
-  const { state, env } = turn;
-  const { chain } = about;
+  const { state, env, progress } = turn;
+  const { chain, ...said } = about;
   return {
+    ...NOBODY,
+    ...ofChain(chain),
+    ...said,
     eventId: `${env.topic}/${state.partition}/${state.end}`,
-    chainId: chain?.chainId ?? about.chainId ?? "",
-    lineage: chain?.lineage ?? about.lineage ?? [],
-    agent: about.agent ?? chain?.agent ?? "",
-    incarnation: about.incarnation ?? chain?.incarnation ?? 0,
-    causationId: about.causationId ?? "",
-    correlationId: about.correlationId ?? chain?.correlationId ?? "",
-    traceparent: about.traceparent ?? chain?.traceparent ?? "",
     atMs: Math.max(env.atMs, state.atMs),
-    streamSeq: (chain?.streamSeq ?? 0) + 1,
     namespace: env.namespace,
-    commandSeq: about.commandSeq ?? 0,
     replay: false,
     policyHash: state.policyHash,
     codeVersion: env.codeVersion,
-    claimCheck: about.claimCheck ?? null,
-    progress: turn.progress,
+    progress,
   };
 }
 
 /** The chain as it is now (a decision may have changed it since it was looked up). */
 export function chainOf(turn: Turn, chainId: string): ChainState | undefined {
-  return turn.state.chains[chainId];
+  return own(turn.state.chains, chainId);
 }
 
 /** Records one decision: stamped, encoded, replayed. A rule that it trips is recorded at once. */

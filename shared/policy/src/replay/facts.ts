@@ -23,17 +23,23 @@ export function factOf(chain: ChainState, event: BusEvent, policy: Policy | null
   if (!("callId" in event)) return null;
   const call = chain.calls[event.callId];
   const name = "tool" in event ? event.tool : (call?.name ?? "");
-  const tool = Object.hasOwn(policy?.tools ?? {}, name) ? policy?.tools[name] : undefined;
+  const tool = toolNamed(policy, name);
   const outcome = outcomeOf(event, call, tool);
   if (outcome === null) return null;
-  return {
-    ...outcome,
-    tool: name,
-    effectClass: call?.kind === "model" ? "model" : (call?.effectClass ?? "") || (tool?.effect ?? "read"),
-    argsHash: call?.argsHash ?? ("argsHash" in event ? event.argsHash : ""),
-    volatile: tool?.volatile ?? false,
-    evidence: event.meta.eventId,
-  };
+  const argsHash = "argsHash" in event ? event.argsHash : (call?.argsHash ?? "");
+  const volatile = tool?.volatile ?? false;
+  return { ...outcome, tool: name, effectClass: classOf(call, tool), argsHash, volatile, evidence: event.meta.eventId };
+}
+
+function toolNamed(policy: Policy | null, name: string): ToolPolicy | undefined {
+  return policy !== null && Object.hasOwn(policy.tools, name) ? policy.tools[name] : undefined;
+}
+
+/** What kind of call it was: as it was admitted, else as the policy knows the tool. */
+function classOf(call: CallState | undefined, tool: ToolPolicy | undefined): CallFact["effectClass"] {
+  if (call?.kind === "model") return "model";
+  if (call !== undefined && call.effectClass !== "") return call.effectClass;
+  return tool?.effect ?? "read";
 }
 
 function outcomeOf(event: BusEvent, call: CallState | undefined, tool: ToolPolicy | undefined): Outcome | null {

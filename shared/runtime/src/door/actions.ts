@@ -4,7 +4,15 @@
  */
 import type { MessageOf } from "@busbar/events";
 import { isJsonObject, type Json, type JsonObject, parseJson, sha256Hex } from "@busbar/kernel";
-import type { CallOutcome, CallState, ClaimCheckRef, ChainState, EmittedEvent, Input, PartitionState } from "@busbar/policy";
+import type {
+  CallOutcome,
+  CallState,
+  ClaimCheckRef,
+  ChainState,
+  EmittedEvent,
+  Input,
+  PartitionState,
+} from "@busbar/policy";
 import { locateClaim } from "@busbar/log";
 import { createPartitionReader } from "../partition-reader.ts";
 import { atPath, createExecutor, type Executor } from "./executor.ts";
@@ -87,7 +95,8 @@ export class Actions {
     const missed: AckedEvent[] = [];
     for await (const delivery of log.read(topics.events, partition, { from, to: BigInt(state.end) })) {
       for (const read of reader.read(delivery)) {
-        if (read.kind === "event" && read.record.value !== null) missed.push({ offset: read.offset, event: read.event, bytes: read.record.value });
+        if (read.kind === "event" && read.record.value !== null)
+          missed.push({ offset: read.offset, event: read.event, bytes: read.record.value });
       }
     }
     this.#projector.enqueue(missed);
@@ -104,11 +113,28 @@ export class Actions {
     const { step, argsHash, admitted, name, args } = call;
     if (call.kind === "model") {
       const timeoutMs = state.policy.limits.modelTimeoutMs;
-      const event = { type: "ModelCallAdmitted" as const, meta, callId, step, model: name, request: args, requestHash: argsHash, timeoutMs };
+      const event = {
+        type: "ModelCallAdmitted" as const,
+        meta,
+        callId,
+        step,
+        model: name,
+        request: args,
+        requestHash: argsHash,
+        timeoutMs,
+      };
       this.#executor.startModel(event, admitted);
     }
     if (call.kind === "statement") {
-      const event = { type: "StatementRecorded" as const, meta, callId, step, subject: name, statement: args, argsHash };
+      const event = {
+        type: "StatementRecorded" as const,
+        meta,
+        callId,
+        step,
+        subject: name,
+        statement: args,
+        argsHash,
+      };
       this.#executor.startCheck(event, admitted, state.policy);
     }
   }
@@ -133,7 +159,8 @@ export class Actions {
       case "HaltAcknowledged":
         return this.#options.metrics.halts.inc(1);
       case "CommandDeferred":
-        if (event.code === "BUSBAR_DUPLICATE" && event.callId !== "") this.#answerAgain(event.meta.chainId, event.callId);
+        if (event.code === "BUSBAR_DUPLICATE" && event.callId !== "")
+          this.#answerAgain(event.meta.chainId, event.callId);
         return;
       default:
         if ("admitted" in event) this.#executor.settle(event.admitted, event.callId);
@@ -152,11 +179,14 @@ export class Actions {
     const state = this.#options.state();
     const { callId, meta, tool, fireBoundMs } = event;
     const call = state?.chains[meta.chainId]?.calls[callId];
-    if (state?.policy === undefined || state.policy === null || call?.admitted !== admitted || call.status !== "open") return;
+    if (state?.policy === undefined || state.policy === null || call?.admitted !== admitted || call.status !== "open")
+      return;
     const elapsedMs = Math.max(clock.monotonicMs() - queued.monotonicMs, clock.nowMs() - queued.wallMs);
     const isHalted = queue.hasHaltAgainst({ agent: meta.agent, tool, lineage: meta.lineage });
     if (!isHalted && elapsedMs <= fireBoundMs) return this.#executor.startTool(event, admitted, state.policy);
-    const reason = isHalted ? "a halt came before the effect was started" : `its fire bound of ${fireBoundMs} ms is over`;
+    const reason = isHalted
+      ? "a halt came before the effect was started"
+      : `its fire bound of ${fireBoundMs} ms is over`;
     const ids = { chainId: meta.chainId, callId, admitted, durationMs: 0 };
     push({ kind: "outcome", outcome: { ...ids, kind: "abandoned", reason } satisfies CallOutcome });
   }
@@ -195,7 +225,18 @@ export class Actions {
     const meta = { chainId, lineage, correlationId, traceparent, eventId } as MessageOf<"TaskSent">["meta"];
     const { step, args: input, argsHash } = call;
     const { childChainId, agent } = child;
-    const event = { type: "TaskSent" as const, meta, callId, step, childChainId, agent, input, argsHash, deadlineAtMs, budgetTokens: 0 };
+    const event = {
+      type: "TaskSent" as const,
+      meta,
+      callId,
+      step,
+      childChainId,
+      agent,
+      input,
+      argsHash,
+      deadlineAtMs,
+      budgetTokens: 0,
+    };
     void this.#options.log.publish([childTask(this.#projection, event)]);
   }
 
@@ -212,8 +253,9 @@ export class Actions {
 
   #readBack(state: PartitionState, chain: ChainState, callId: string, call: CallState): void {
     const tool = state.policy?.tools[call.name];
-    const { readBack } = tool ?? { readBack: null };
-    if (tool === undefined || readBack === null || tool.toolClass === "exact" || tool.effect === "read") return;
+    if (tool === undefined || tool.toolClass === "exact" || tool.effect === "read") return;
+    const { readBack } = tool;
+    if (readBack === null) return;
     if (this.#executor.isReadingBack(call.admitted, callId)) return;
     const args = parseJson(call.args) ?? null;
     this.#executor.startReadBack({
@@ -243,11 +285,14 @@ export class Actions {
   }
 
   /** The claim in force before an offset of our own partition: the record there names it in its epoch. */
-  async #startAt(from: bigint): Promise<{ readonly offset: bigint; readonly claim: { readonly offset: bigint; readonly nonce: string } | null }> {
+  async #startAt(
+    from: bigint,
+  ): Promise<{ readonly offset: bigint; readonly claim: { readonly offset: bigint; readonly nonce: string } | null }> {
     const { log, topics, partition } = this.#options;
     for await (const { records } of log.read(topics.events, partition, { from, to: from + 1n })) {
       const [offset, nonce] = (records[0]?.headers["epoch"] ?? "").split(":");
-      if (offset !== undefined && nonce !== undefined && offset !== "") return { offset: from, claim: { offset: BigInt(offset), nonce } };
+      if (offset !== undefined && nonce !== undefined && offset !== "")
+        return { offset: from, claim: { offset: BigInt(offset), nonce } };
     }
     return { offset: from, claim: null };
   }
@@ -271,7 +316,8 @@ export class Actions {
       const outcomes = await log.publish(publications);
       const [first] = outcomes;
       const isWhole = outcomes.every((outcome) => outcome.kind === "appended");
-      if (isWhole && first?.kind === "appended") return { sha256, bytes: bytes.length, offset: first.baseOffset.toString() };
+      if (isWhole && first?.kind === "appended")
+        return { sha256, bytes: bytes.length, offset: first.baseOffset.toString() };
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
@@ -283,12 +329,18 @@ const BLOB_CHUNK_BYTES = 512 * 1024;
 function filled(template: JsonObject, args: Json): JsonObject {
   const entries = Object.entries(template).map(([name, value]) => {
     const isReference = typeof value === "string" && value.startsWith("$args.");
-    return [name, isReference && isJsonObject(args) ? (atPath(args, value.slice("$args.".length)) ?? null) : value] as const;
+    return [
+      name,
+      isReference && isJsonObject(args) ? (atPath(args, value.slice("$args.".length)) ?? null) : value,
+    ] as const;
   });
   return Object.fromEntries(entries);
 }
 
-function parentOf(state: PartitionState | null, chainId: string): { readonly chainId: string; readonly callId: string; readonly tokensUsed: number } | null {
+function parentOf(
+  state: PartitionState | null,
+  chainId: string,
+): { readonly chainId: string; readonly callId: string; readonly tokensUsed: number } | null {
   const open = state?.chains[chainId];
   const closed = state?.closed[chainId];
   const found = open ?? closed;

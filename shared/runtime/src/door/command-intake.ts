@@ -5,7 +5,7 @@
 import { type BusCommand, HEADER } from "@busbar/events";
 import { type Codec, frameSchemaId, toDeadLetter, verifyCommand } from "@busbar/events/codec";
 import type { ErrorCode } from "@busbar/kernel";
-import type { Delivery, EventLog, Follower, StoredRecord } from "@busbar/log";
+import type { Delivery, EventLog, Follower, FollowProblem, StoredRecord } from "@busbar/log";
 import type { Input } from "@busbar/policy";
 import type { Logger } from "@busbar/telemetry";
 import { metaWith } from "../meta.ts";
@@ -25,96 +25,121 @@ export interface IntakeOptions {
   onDeadLetter(code: string): void;
 }
 
-export interface Intake {
-  readonly source: "commands" | "control";
-  /** Takes commands from this position on; what was taken before and not decided is taken again. */
-  restart(from: bigint): Promise<void>;
-  pause(): void;
-  resume(): void;
-  stop(): Promise<void>;
-}
-
 const RETRY_MS = 50;
 
-export function createIntake(options: IntakeOptions): Intake {
-  const own = { follower: null as Follower | null, next: 0n, run: 0, paused: false };
+export class Intake {
+  readonly #options: IntakeOptions;
+  #follower: Follower | null = null;
+  #next = 0n;
+  /** Deliveries of an older run are dropped: a follower that was replaced may still hand over. */
+  #run = 0;
+  #isPaused = false;
 
-  const deliver = async (delivery: Delivery, run: number): Promise<void> => {
-    const positions = [...delivery.records, ...delivery.unreadable].sort((left, right) => (left.offset < right.offset ? -1 : 1));
-    for (const position of positions) {
-      if (run !== own.run || position.offset < own.next) continue;
-      const input = "headers" in position ? await recordInput(options, position) : await unreadableInput(options, position);
-      if (run !== own.run) return;
-      if (position.offset > own.next) {
-        // Only a fetch made at `next` itself can bring a later position: retention took what was between.
-        const { source, topic } = options;
-        options.push({ kind: "gap", source, topic, expected: own.next, found: position.offset });
-      }
-      options.push(input);
-      own.next = position.offset + 1n;
-    }
-  };
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+  }
 
-  const stopFollower = async (): Promise<void> => {
-    own.run += 1;
-    const { follower } = own;
-    own.follower = null;
+  get source(): "commands" | "control" {
+    return this.#options.source;
+  }
+
+  /** Takes commands from this position on; what was taken before and not decided is taken again. */
+  async restart(from: bigint): Promise<void> {
+    await this.stop();
+    this.#next = from;
+    const run = this.#run;
+    const { log, topic, partition } = this.#options;
+    this.#follower = log.follow({
+      topic,
+      partition,
+      from,
+      onDelivery: (delivery) => this.#deliver(delivery, run),
+      onProblem: (problem) => this.#onProblem(problem, run),
+    });
+    if (this.#isPaused) this.#follower.pause();
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    this.#follower?.pause();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#follower?.resume();
+  }
+
+  async stop(): Promise<void> {
+    this.#run += 1;
+    const follower = this.#follower;
+    this.#follower = null;
     await follower?.stop();
-  };
+  }
 
-  return {
-    source: options.source,
-    restart: async (from) => {
-      await stopFollower();
-      own.next = from;
-      const { run } = own;
-      own.follower = options.log.follow({
-        topic: options.topic,
-        partition: options.partition,
-        from,
-        onDelivery: (delivery) => deliver(delivery, run),
-        onProblem: (problem) => {
-          if (problem.kind === "gap") void jumpTo(problem.low);
-          options.logger.warn({ partition: options.partition, problem: problem.kind }, `${options.source} cannot be read`);
-        },
-      });
-      if (own.paused) own.follower.pause();
-    },
-    pause: () => {
-      own.paused = true;
-      own.follower?.pause();
-    },
-    resume: () => {
-      own.paused = false;
-      own.follower?.resume();
-    },
-    stop: stopFollower,
-  };
+  async #deliver(delivery: Delivery, run: number): Promise<void> {
+    for (const position of inOrder(delivery)) {
+      if (run !== this.#run || position.offset < this.#next) continue;
+      const taken =
+        "headers" in position ? recordInput(this.#options, position) : unreadableInput(this.#options, position);
+      // Only what has to be looked up or put aside waits; the ordinary command is taken at once.
+      const input = taken instanceof Promise ? await taken : taken;
+      if (run !== this.#run) return;
+      // Only a fetch made at `next` itself can bring a later position: retention took what was between.
+      if (position.offset > this.#next) this.#gap(position.offset);
+      this.#options.push(input);
+      this.#next = position.offset + 1n;
+    }
+  }
 
-  async function jumpTo(low: bigint): Promise<void> {
-    const { source, topic } = options;
-    options.push({ kind: "gap", source, topic, expected: own.next, found: low });
-    const paused = own.paused;
-    await stopFollower();
-    own.next = low;
-    own.paused = paused;
+  #gap(found: bigint): void {
+    const { source, topic, push } = this.#options;
+    push({ kind: "gap", source, topic, expected: this.#next, found });
+  }
+
+  #onProblem(problem: FollowProblem, run: number): void {
+    const { logger, partition, source } = this.#options;
+    logger.warn({ partition, problem: problem.kind }, `${source} cannot be read`);
+    if (problem.kind !== "gap" || run !== this.#run) return;
+    this.#gap(problem.low);
+    void this.restart(problem.low);
   }
 }
 
-async function recordInput(options: IntakeOptions, record: StoredRecord): Promise<Input> {
-  let decoded = options.codec.decode(record.value, "command");
-  if (!decoded.ok && decoded.code === "BUSBAR_SCHEMA_UNKNOWN") {
-    const id = frameSchemaId(record.value);
-    if (id !== null && (await options.codec.resolveUnknown(id)).ok) decoded = options.codec.decode(record.value, "command");
-  }
-  if (!decoded.ok) return putAside(options, record, decoded.code, decoded.reason);
+function inOrder({ records, unreadable }: Delivery): readonly (StoredRecord | Delivery["unreadable"][number])[] {
+  if (unreadable.length === 0) return records;
+  return [...records, ...unreadable].sort((left, right) => (left.offset < right.offset ? -1 : 1));
+}
+
+function recordInput(options: IntakeOptions, record: StoredRecord): Input | Promise<Input> {
+  const decoded = options.codec.decode(record.value, "command");
+  if (decoded.ok) return commandInput(options, record, decoded.message);
+  if (decoded.code === "BUSBAR_SCHEMA_UNKNOWN") return lookUp(options, record, decoded.reason);
+  return putAside(options, record, decoded.code, decoded.reason);
+}
+
+async function lookUp(options: IntakeOptions, record: StoredRecord, reason: string): Promise<Input> {
+  const id = frameSchemaId(record.value);
+  if (id === null || !(await options.codec.resolveUnknown(id)).ok)
+    return putAside(options, record, "BUSBAR_SCHEMA_UNKNOWN", reason);
+  const decoded = options.codec.decode(record.value, "command");
+  return decoded.ok
+    ? commandInput(options, record, decoded.message)
+    : putAside(options, record, decoded.code, decoded.reason);
+}
+
+function commandInput(options: IntakeOptions, record: StoredRecord, command: BusCommand): Input {
   const principal = record.headers[HEADER.principal] ?? "";
   const { source, topic } = options;
-  const authProblem = authProblemOf(options, record, decoded.message, principal);
-  return { kind: "command", source, topic, offset: record.offset, command: decoded.message, principal, authProblem };
+  const authProblem = authProblemOf(options, record, command, principal);
+  return { kind: "command", source, topic, offset: record.offset, command, principal, authProblem };
 }
 
-function authProblemOf(options: IntakeOptions, record: StoredRecord, command: BusCommand, principal: string): string | null {
+function authProblemOf(
+  options: IntakeOptions,
+  record: StoredRecord,
+  command: BusCommand,
+  principal: string,
+): string | null {
   const value = record.value;
   if (value === null) return "no value";
   if (options.source === "control") {
@@ -128,10 +153,12 @@ function authProblemOf(options: IntakeOptions, record: StoredRecord, command: Bu
   const { chainId, incarnation, streamSeq: sequence } = command.meta;
   const { topic, partition } = options;
   const position = { topic, partition, chainId, incarnation, sequence, value };
-  return verifyCommand(key, position, record.headers[HEADER.auth] ?? "") ? null : "the authentication code does not match";
+  return verifyCommand(key, position, record.headers[HEADER.auth] ?? "")
+    ? null
+    : "the authentication code does not match";
 }
 
-async function unreadableInput(options: IntakeOptions, position: Delivery["unreadable"][number]): Promise<Input> {
+function unreadableInput(options: IntakeOptions, position: Delivery["unreadable"][number]): Input | Promise<Input> {
   const { source, topic } = options;
   if (position.kind === "hole") {
     return { kind: "gap", source, topic, expected: position.offset, found: position.offset + 1n };
@@ -155,7 +182,11 @@ async function putAside(options: IntakeOptions, record: StoredRecord, code: Erro
   const meta = metaWith({ eventId: `${topic}/${partition}/${record.offset}`, atMs });
   const value = options.codec.encode("DeadLetter", { meta, ...toDeadLetter({ code, reason, record }) });
   const key = `${topic}/${partition}/${record.offset}`;
-  const publication = { topic: options.deadLetters, partition, record: { key, value, headers: { [HEADER.type]: "DeadLetter" } } };
+  const publication = {
+    topic: options.deadLetters,
+    partition,
+    record: { key, value, headers: { [HEADER.type]: "DeadLetter" } },
+  };
   for (;;) {
     const [outcome] = await options.log.publish([publication]);
     if (outcome === undefined || outcome.kind !== "unknown") break;

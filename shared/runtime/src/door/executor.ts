@@ -74,85 +74,130 @@ export function atPath(value: Json, path: string): Json | undefined {
   return found;
 }
 
-export function createExecutor(options: ExecutorOptions): Executor {
-  const { clock, toolbox } = options;
-  const running = new Map<string, Running>();
-  const keyOf = (admitted: string, callId: string): string => `${admitted} ${callId}`;
+interface Ids {
+  readonly chainId: string;
+  readonly callId: string;
+  readonly admitted: string;
+}
 
-  const report = (row: Running, admitted: string, startedMs: number, result: Result): void => {
-    const durationMs = Math.round(clock.monotonicMs() - startedMs);
-    const { chainId, callId } = row;
-    const outcome = { chainId, callId, admitted, durationMs, ...result } as CallOutcome;
-    row.outcome = outcome;
-    options.deliver(outcome);
-  };
+interface Task {
+  readonly ids: Ids;
+  readonly timeoutMs: number;
+  readonly perform: (signal: AbortSignal) => Promise<Result>;
+  readonly onTimeout: Result;
+  /** Row in the table; default: the admission and its call. */
+  readonly key?: string;
+}
 
-  /** Runs one call under its time-out; `late` outcomes are told too. */
-  const start = (
-    ids: { readonly chainId: string; readonly callId: string; readonly admitted: string },
-    timeoutMs: number,
-    perform: (signal: AbortSignal) => Promise<Result>,
-    onTimeout: () => Result,
-    key = keyOf(ids.admitted, ids.callId),
-  ): void => {
-    if (running.has(key)) return;
-    const row: Running = { chainId: ids.chainId, callId: ids.callId, outcome: null };
-    running.set(key, row);
+const keyOf = ({ admitted, callId }: Pick<Ids, "admitted" | "callId">): string => `${admitted} ${callId}`;
+const readBackKey = (ids: Pick<Ids, "admitted" | "callId">): string => `read-back ${keyOf(ids)}`;
+
+class CallTable implements Executor {
+  readonly #options: ExecutorOptions;
+  readonly #running = new Map<string, Running>();
+
+  constructor(options: ExecutorOptions) {
+    this.#options = options;
+  }
+
+  startTool(event: MessageOf<"EffectAdmitted">, admitted: string, policy: Policy): void {
+    const { clock, observe } = this.#options;
+    const { callId, timeoutMs, tool } = event;
     const startedMs = clock.monotonicMs();
+    const perform = async (signal: AbortSignal): Promise<Result> => {
+      const result = await runTool(this.#options, event, policy, signal);
+      observe("tool", tool, result.kind, clock.monotonicMs() - startedMs);
+      return result;
+    };
+    const onTimeout: Result = { kind: "timeout", reason: `no answer within ${timeoutMs} ms` };
+    this.#start({ ids: { chainId: event.meta.chainId, callId, admitted }, timeoutMs, perform, onTimeout });
+  }
+
+  startModel(event: MessageOf<"ModelCallAdmitted">, admitted: string): void {
+    const { callId, timeoutMs } = event;
+    const perform = (signal: AbortSignal): Promise<Result> => askModel(this.#options, event, signal);
+    const onTimeout: Result = {
+      kind: "model-failed",
+      code: "BUSBAR_TIMEOUT",
+      reason: `no answer within ${timeoutMs} ms`,
+    };
+    this.#start({ ids: { chainId: event.meta.chainId, callId, admitted }, timeoutMs, perform, onTimeout });
+  }
+
+  startCheck(event: MessageOf<"StatementRecorded">, admitted: string, policy: Policy): void {
+    const { toolbox, clock } = this.#options;
+    const perform = (signal: AbortSignal): Promise<Result> => check(toolbox, event, policy, clock.nowMs(), signal);
+    const onTimeout: Result = {
+      kind: "checked",
+      fact: "",
+      source: "",
+      agrees: false,
+      evidence: ["the authority did not answer"],
+    };
+    const ids = { chainId: event.meta.chainId, callId: event.callId, admitted };
+    this.#start({ ids, timeoutMs: CHECK_TIMEOUT_MS, perform, onTimeout });
+  }
+
+  startReadBack(call: ReadBackCall): void {
+    const { toolbox, clock } = this.#options;
+    const perform = (signal: AbortSignal): Promise<Result> => readBack(toolbox, call, clock.nowMs(), signal);
+    const onTimeout: Result = { kind: "read-back", shown: false, result: "", reason: "the read-back did not answer" };
+    this.#start({ ids: call, timeoutMs: call.timeoutMs, perform, onTimeout, key: readBackKey(call) });
+  }
+
+  isRunning(admitted: string, callId: string): boolean {
+    return this.#running.has(keyOf({ admitted, callId }));
+  }
+
+  isReadingBack(admitted: string, callId: string): boolean {
+    return this.#running.has(readBackKey({ admitted, callId }));
+  }
+
+  settle(admitted: string, callId: string): void {
+    this.#running.delete(keyOf({ admitted, callId }));
+    this.#running.delete(readBackKey({ admitted, callId }));
+  }
+
+  redeliver(): void {
+    for (const { outcome } of this.#running.values()) if (outcome !== null) this.#options.deliver(outcome);
+  }
+
+  drain(boundMs: number): Promise<void> {
+    return drain(this.#running, this.#options.clock, boundMs);
+  }
+
+  /** Runs one call under its time-out; what comes later is told as well. */
+  #start({ ids, timeoutMs, perform, onTimeout, key = keyOf(ids) }: Task): void {
+    if (this.#running.has(key)) return;
+    const { chainId, callId } = ids;
+    const row: Running = { chainId, callId, outcome: null };
+    this.#running.set(key, row);
+    const startedMs = this.#options.clock.monotonicMs();
     const abort = new AbortController();
     const timer = setTimeout(() => {
-      report(row, ids.admitted, startedMs, onTimeout());
+      this.#report(row, ids, startedMs, onTimeout);
       abort.abort();
     }, timeoutMs);
     const done = (result: Result): void => {
       clearTimeout(timer);
-      report(row, ids.admitted, startedMs, result);
+      this.#report(row, ids, startedMs, result);
     };
     perform(abort.signal).then(done, (error: unknown) => done(failure(error)));
-  };
+  }
 
-  return {
-    startTool: (event, admitted, policy) => {
-      const ids = { chainId: event.meta.chainId, callId: event.callId, admitted };
-      const startedMs = clock.monotonicMs();
-      const perform = async (signal: AbortSignal): Promise<Result> => {
-        const result = await runTool(options, event, policy, signal);
-        options.observe("tool", event.tool, result.kind, clock.monotonicMs() - startedMs);
-        return result;
-      };
-      start(ids, event.timeoutMs, perform, () => ({ kind: "timeout", reason: `no answer within ${event.timeoutMs} ms` }));
-    },
-    startModel: (event, admitted) => {
-      const ids = { chainId: event.meta.chainId, callId: event.callId, admitted };
-      const perform = (signal: AbortSignal): Promise<Result> => askModel(options, event, signal);
-      const late: Result = { kind: "model-failed", code: "BUSBAR_TIMEOUT", reason: `no answer within ${event.timeoutMs} ms` };
-      start(ids, event.timeoutMs, perform, () => late);
-    },
-    startCheck: (event, admitted, policy) => {
-      const ids = { chainId: event.meta.chainId, callId: event.callId, admitted };
-      const unknown: Result = { kind: "checked", fact: "", source: "", agrees: false, evidence: ["the authority did not answer"] };
-      start(ids, CHECK_TIMEOUT_MS, (signal) => check(toolbox, event, policy, clock.nowMs(), signal), () => unknown);
-    },
-    startReadBack: (call) => {
-      const ids = { chainId: call.chainId, callId: call.callId, admitted: call.admitted };
-      const silent: Result = { kind: "read-back", shown: false, result: "", reason: "the read-back did not answer" };
-      start(ids, call.timeoutMs, (signal) => readBack(toolbox, call, clock.nowMs(), signal), () => silent, readBackKey(call));
-    },
-    isRunning: (admitted, callId) => running.has(keyOf(admitted, callId)),
-    isReadingBack: (admitted, callId) => running.has(readBackKey({ admitted, callId })),
-    settle: (admitted, callId) => {
-      running.delete(keyOf(admitted, callId));
-      running.delete(readBackKey({ admitted, callId }));
-    },
-    redeliver: () => {
-      for (const { outcome } of running.values()) if (outcome !== null) options.deliver(outcome);
-    },
-    drain: (boundMs) => drain(running, clock, boundMs),
-  };
+  #report(row: Running, { chainId, callId, admitted }: Ids, startedMs: number, result: Result): void {
+    const durationMs = Math.round(this.#options.clock.monotonicMs() - startedMs);
+    const outcome = { chainId, callId, admitted, durationMs, ...result } as CallOutcome;
+    row.outcome = outcome;
+    this.#options.deliver(outcome);
+  }
+}
+
+export function createExecutor(options: ExecutorOptions): Executor {
+  return new CallTable(options);
 }
 
 const CHECK_TIMEOUT_MS = 5000;
-const readBackKey = (ids: { readonly admitted: string; readonly callId: string }): string => `read-back ${ids.admitted} ${ids.callId}`;
 
 function failure(error: unknown): Result {
   return { kind: "failed", code: "BUSBAR_TOOL_FAILED", reason: reasonOf(error), beforeEffect: false };
@@ -189,7 +234,10 @@ async function runTool(
 }
 
 /** A text as a record may hold it: itself, or nothing and where it is. An oversize result is never a lost outcome. */
-async function bounded(options: ExecutorOptions, text: string): Promise<{ readonly text: string; readonly claimCheck: ClaimCheckRef | null }> {
+async function bounded(
+  options: ExecutorOptions,
+  text: string,
+): Promise<{ readonly text: string; readonly claimCheck: ClaimCheckRef | null }> {
   if (text.length <= RESULT_LIMIT) return { text, claimCheck: null };
   return { text: "", claimCheck: await options.claimCheck(text) };
 }
@@ -220,7 +268,8 @@ async function check(
   signal: AbortSignal,
 ): Promise<Result> {
   const authority = policy.statements[event.subject];
-  if (authority === undefined) return { kind: "checked", fact: "", source: "", agrees: false, evidence: ["no authority"] };
+  if (authority === undefined)
+    return { kind: "checked", fact: "", source: "", agrees: false, evidence: ["no authority"] };
   const { callId, meta } = event;
   const common = { key: "", attempt: 1, atMs, callId, chainId: meta.chainId, agent: "gateway", signal };
   const answer = await toolbox.runTool({ ...common, tool: authority.tool, args: authority.args });
@@ -241,7 +290,12 @@ async function readBack(toolbox: Toolbox, call: ReadBackCall, atMs: number, sign
   for (const [path, expected] of Object.entries(call.expect)) {
     const found = atPath(answer.result, path);
     if (found === undefined || canonicalJson(found) !== canonicalJson(expected)) {
-      return { kind: "read-back", shown: false, result, reason: `${path} is ${found === undefined ? "missing" : canonicalJson(found)}` };
+      return {
+        kind: "read-back",
+        shown: false,
+        result,
+        reason: `${path} is ${found === undefined ? "missing" : canonicalJson(found)}`,
+      };
     }
   }
   return { kind: "read-back", shown: true, result, reason: `${tool} shows the effect` };

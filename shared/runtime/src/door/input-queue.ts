@@ -12,11 +12,16 @@ export interface InputQueue {
   readonly length: number;
   readonly commands: number;
   /** Whether a halt that waits here covers the effect: then it must not be started (PROTOCOL 5.3). */
-  hasHaltAgainst(asked: { readonly agent: string; readonly tool: string; readonly lineage: readonly string[] }): boolean;
+  hasHaltAgainst(asked: {
+    readonly agent: string;
+    readonly tool: string;
+    readonly lineage: readonly string[];
+  }): boolean;
   clear(): void;
 }
 
-const isCommand = (input: Input): boolean => input.kind === "command" || input.kind === "undecodable" || input.kind === "gap";
+const isCommand = (input: Input): boolean =>
+  input.kind === "command" || input.kind === "undecodable" || input.kind === "gap";
 
 export function createInputQueue(): InputQueue {
   let control: Input[] = [];

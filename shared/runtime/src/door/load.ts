@@ -76,13 +76,21 @@ async function startReading(options: LoadOptions): Promise<Reading> {
   const { low, end } = await log.offsets(topic, partition);
   const checkpoint = await options.checkpoints.load(options.checkpointName, partition);
   if (checkpoint !== null && checkpoint.offset > end) {
-    throw busbarError("BUSBAR_LOG_TRUNCATED", { topic, partition, end: end.toString(), position: checkpoint.offset.toString() });
+    throw busbarError("BUSBAR_LOG_TRUNCATED", {
+      topic,
+      partition,
+      end: end.toString(),
+      position: checkpoint.offset.toString(),
+    });
   }
   const usable = checkpoint !== null && checkpoint.version === options.stateVersion && checkpoint.offset >= low;
   if (usable) {
     const state = checkpoint.state as unknown as PartitionState;
     if (await continues(options, checkpoint.offset, state)) return resumeReading(options, checkpoint.offset, state);
-    options.logger.warn({ partition, offset: checkpoint.offset.toString() }, "checkpoint does not match the log: not used");
+    options.logger.warn(
+      { partition, offset: checkpoint.offset.toString() },
+      "checkpoint does not match the log: not used",
+    );
   }
   if (low > 0n) throw busbarError("BUSBAR_LOG_GAP", { topic, partition, from: "0", to: low.toString() });
   return freshReading(options);
@@ -91,7 +99,14 @@ async function startReading(options: LoadOptions): Promise<Reading> {
 function resumeReading(options: LoadOptions, offset: bigint, state: PartitionState): Reading {
   const claim = state.claim === null ? null : { offset: BigInt(state.claim.offset), nonce: state.claim.nonce };
   const reader = createPartitionReader(options.codec, { offset, claim });
-  return { state, reader, next: offset, released: claim === null || state.doorReason === "the owner released the partition", voids: 0, evidence: [] };
+  return {
+    state,
+    reader,
+    next: offset,
+    released: claim === null || state.doorReason === "the owner released the partition",
+    voids: 0,
+    evidence: [],
+  };
 }
 
 /** The first valid record after a checkpoint must name the checkpoint's digest as its predecessor. */
@@ -144,7 +159,8 @@ function evidenceOf(options: LoadOptions, read: Extract<ReadEvent, { kind: "void
   const decoded = options.codec.decode(read.record.value, "event");
   if (!decoded.ok) return null;
   const event = decoded.message;
-  const isOutcome = event.type === "EffectCommitted" || event.type === "EffectCommittedInvalid" || event.type === "EffectAbandoned";
+  const isOutcome =
+    event.type === "EffectCommitted" || event.type === "EffectCommittedInvalid" || event.type === "EffectAbandoned";
   if (!isOutcome) return null;
   const { callId, admitted, meta } = event;
   const happened = event.type !== "EffectAbandoned";

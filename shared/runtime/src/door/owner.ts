@@ -13,7 +13,7 @@ import type { Appender, NewRecord } from "@busbar/log";
 import { beginTurn, decide, type EmittedEvent, type Input, type PartitionState, type TurnEnv } from "@busbar/policy";
 import { type Lifecycle, Loop, type LoopWork, type TurnResult } from "../loop.ts";
 import { Actions } from "./actions.ts";
-import { createIntake, type Intake } from "./command-intake.ts";
+import { Intake } from "./command-intake.ts";
 import { createInputQueue, type InputQueue } from "./input-queue.ts";
 import { loadPartition, stateAsJson } from "./load.ts";
 import type { OwnerOptions } from "./owner-options.ts";
@@ -52,16 +52,17 @@ export class PartitionOwner implements LoopWork {
     this.name = `door-${partition}`;
     const push = (input: Input): void => this.#push(input);
     const { topics, metrics } = options;
-    this.#intakes = (["commands", "control"] as const).map((source) =>
-      createIntake({
+    const onDeadLetter = (code: string): void => metrics.deadLetters.inc({ code });
+    this.#intakes = (["commands", "control"] as const).map((source) => {
+      return new Intake({
         ...options,
         source,
         topic: topics[source],
         deadLetters: topics.deadLetters,
         push,
-        onDeadLetter: (code) => metrics.deadLetters.inc({ code }),
-      }),
-    );
+        onDeadLetter,
+      });
+    });
     this.#actions = new Actions({ ...options, push, queue: this.#queue, state: () => this.#held?.state ?? null });
     this.#loop = new Loop(this, {
       logger: options.logger,
@@ -128,7 +129,14 @@ export class PartitionOwner implements LoopWork {
     const { state, claim } = loaded;
     const endKnownMs = options.clock.monotonicMs();
     const { appender } = loaded;
-    this.#held = { state, appender, claim, ticking: newTicking(options.clock.nowMs()), checkpointed: state.events, endKnownMs };
+    this.#held = {
+      state,
+      appender,
+      claim,
+      ticking: newTicking(options.clock.nowMs()),
+      checkpointed: state.events,
+      endKnownMs,
+    };
     options.logger.info({ offset: claim.offset.toString(), events: state.events }, "partition loaded");
     await this.#begin(state);
     for (const outcome of loaded.evidence) this.#queue.push({ kind: "outcome", outcome });
@@ -222,7 +230,11 @@ export class PartitionOwner implements LoopWork {
     const { event, bytes, offset, previousDigest, digest } = one;
     const stamp = { type: event.type, at: offset, claim: held.claim, prev: previousDigest, value: bytes };
     const headers = stampHeaders(stamp, () => digest);
-    return { key: event.meta.chainId === "" ? `partition-${this.partition}` : event.meta.chainId, value: bytes, headers };
+    return {
+      key: event.meta.chainId === "" ? `partition-${this.partition}` : event.meta.chainId,
+      value: bytes,
+      headers,
+    };
   }
 
   async #checkpointIfDue(held: Held): Promise<void> {

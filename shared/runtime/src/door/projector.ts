@@ -21,10 +21,28 @@ export interface AckedEvent {
 
 /** Events that an agent sees as they happen; the others are in its journal, or none of its business. */
 export const PROJECTED: ReadonlySet<string> = new Set([
-  "TaskAssigned", "EffectCommitted", "EffectCommittedInvalid", "EffectFailed", "EffectInDoubt", "EffectSettled",
-  "EffectAbandoned", "EffectAlreadyDone", "EffectRefused", "EffectContradicted", "ModelCallCompleted", "ModelCallFailed",
-  "SubtaskFinished", "StatementChecked", "CommandDeferred", "CommandRejected", "Diverged", "ChainDegraded", "ChainHalted",
-  "ChainResumed", "TaskCompleted", "TaskFailed",
+  "TaskAssigned",
+  "EffectCommitted",
+  "EffectCommittedInvalid",
+  "EffectFailed",
+  "EffectInDoubt",
+  "EffectSettled",
+  "EffectAbandoned",
+  "EffectAlreadyDone",
+  "EffectRefused",
+  "EffectContradicted",
+  "ModelCallCompleted",
+  "ModelCallFailed",
+  "SubtaskFinished",
+  "StatementChecked",
+  "CommandDeferred",
+  "CommandRejected",
+  "Diverged",
+  "ChainDegraded",
+  "ChainHalted",
+  "ChainResumed",
+  "TaskCompleted",
+  "TaskFailed",
 ]);
 
 export interface ProjectorOptions {
@@ -59,7 +77,9 @@ export interface Projector {
   stop(): Promise<void>;
 }
 
-type Task = { readonly kind: "event"; readonly acked: AckedEvent } | { readonly kind: "again"; readonly offset: bigint };
+type Task =
+  | { readonly kind: "event"; readonly acked: AckedEvent }
+  | { readonly kind: "again"; readonly offset: bigint };
 
 const RETRY_MS = 50;
 
@@ -73,7 +93,8 @@ export function createProjector(options: ProjectorOptions): Projector {
       // Unknown: sent again, since every receiver drops what it has seen. Refused cannot get better.
       const again = rest.filter((_, index) => outcomes[index]?.kind === "unknown");
       const refused = outcomes.filter((outcome) => outcome.kind === "refused").length;
-      if (refused > 0) options.logger.error({ partition: options.partition }, `${refused} projected record(s) refused by the log`);
+      if (refused > 0)
+        options.logger.error({ partition: options.partition }, `${refused} projected record(s) refused by the log`);
       rest = again;
       if (rest.length > 0) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
@@ -92,7 +113,9 @@ export function createProjector(options: ProjectorOptions): Projector {
   const kick = (): void => {
     if (own.running !== null || own.stopped) return;
     own.running = work(own.run)
-      .catch((error: unknown) => options.logger.error({ err: error, partition: options.partition }, "projection failed"))
+      .catch((error: unknown) =>
+        options.logger.error({ err: error, partition: options.partition }, "projection failed"),
+      )
       .finally(() => {
         own.running = null;
         if (own.queue.length > 0) kick();
@@ -142,7 +165,11 @@ async function publicationsOf(options: ProjectorOptions, task: Task): Promise<re
   }
 }
 
-function inbox(options: ProjectorOptions, acked: AckedEvent, more: Readonly<Record<string, string>> = {}): Publication[] {
+function inbox(
+  options: ProjectorOptions,
+  acked: AckedEvent,
+  more: Readonly<Record<string, string>> = {},
+): Publication[] {
   const { event, bytes } = acked;
   if (event.meta.agent === "" || event.meta.chainId === "") return [];
   const claimed = event.meta.claimCheck === null ? {} : { [HEADER.claimCheck]: "1" };
@@ -229,7 +256,15 @@ export function childTask(options: ProjectorOptions, event: MessageOf<"TaskSent"
   };
   const { correlationId, traceparent, eventId } = meta;
   const lineage = [...meta.lineage, childChainId];
-  return gatewayCommand(options, { type: "SubmitTask", chainId: childChainId, lineage, correlationId, causationId: eventId, traceparent, body });
+  return gatewayCommand(options, {
+    type: "SubmitTask",
+    chainId: childChainId,
+    lineage,
+    correlationId,
+    causationId: eventId,
+    traceparent,
+    body,
+  });
 }
 
 function report(options: ProjectorOptions, ended: BusEvent, offset: string): readonly Publication[] {
@@ -238,11 +273,30 @@ function report(options: ProjectorOptions, ended: BusEvent, offset: string): rea
   if (parent === null) return [];
   const isDone = ended.type === "TaskCompleted";
   const state = isDone ? "completed" : "failed";
-  const output = isDone ? ended.output : ended.type === "TaskFailed" ? JSON.stringify({ code: ended.code, reason: ended.reason }) : "";
-  const body = { parentCallId: parent.callId, childChainId: meta.chainId, state, output, childOffset: offset, tokensUsed: parent.tokensUsed };
+  const output = isDone
+    ? ended.output
+    : ended.type === "TaskFailed"
+      ? JSON.stringify({ code: ended.code, reason: ended.reason })
+      : "";
+  const body = {
+    parentCallId: parent.callId,
+    childChainId: meta.chainId,
+    state,
+    output,
+    childOffset: offset,
+    tokensUsed: parent.tokensUsed,
+  };
   const { correlationId, traceparent, eventId } = meta;
   return [
-    gatewayCommand(options, { type: "ReportSubtask", chainId: parent.chainId, lineage: [], correlationId, causationId: eventId, traceparent, body }),
+    gatewayCommand(options, {
+      type: "ReportSubtask",
+      chainId: parent.chainId,
+      lineage: [],
+      correlationId,
+      causationId: eventId,
+      traceparent,
+      body,
+    }),
   ];
 }
 
@@ -250,10 +304,16 @@ const reportOf = (options: ProjectorOptions, acked: AckedEvent): readonly Public
   report(options, acked.event, acked.offset.toString());
 
 /** A child that is asked for again and has ended: its report is sent again. */
-async function knownChild(options: ProjectorOptions, event: MessageOf<"TaskAlreadyKnown">): Promise<readonly Publication[]> {
+async function knownChild(
+  options: ProjectorOptions,
+  event: MessageOf<"TaskAlreadyKnown">,
+): Promise<readonly Publication[]> {
   if (event.outcomeOffset === "" || options.parentOf(event.meta.chainId) === null) return [];
   const offset = BigInt(event.outcomeOffset);
-  for await (const { records } of options.log.read(options.topics.events, options.partition, { from: offset, to: offset + 1n })) {
+  for await (const { records } of options.log.read(options.topics.events, options.partition, {
+    from: offset,
+    to: offset + 1n,
+  })) {
     const decoded = options.codec.decode(records[0]?.value ?? null, "event");
     if (decoded.ok) return report(options, decoded.message, event.outcomeOffset);
   }

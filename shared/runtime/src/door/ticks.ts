@@ -1,6 +1,7 @@
 /** What the passing of time means to a partition: timers, the door, chains without a sign of life. It only makes
  * inputs; the decisions are recorded ones (PROTOCOL 6.3, 6.4, 8.2, 9). */
 import type { InheritedCall, Input, PartitionState } from "@busbar/policy";
+import type { SupervisorBeat } from "../feeds.ts";
 import type { OwnerOptions } from "./owner-options.ts";
 
 export interface Ticking {
@@ -36,13 +37,16 @@ function doorInputs(options: OwnerOptions, state: PartitionState, ticking: Ticki
   const isFresh = found !== null && nowMs - found.atMs <= settings.heartbeatStaleMs;
   if (state.door === "open") {
     if (isClockOff) return [{ kind: "degrade", reason: `our clock is ${ticking.skewMs} ms from the broker's` }];
-    if (!isFresh) return [{ kind: "degrade", reason: `no supervisor heartbeat for ${settings.heartbeatStaleMs} ms` }];
-    return [];
+    return isFresh ? [] : [{ kind: "degrade", reason: `no supervisor heartbeat for ${settings.heartbeatStaleMs} ms` }];
   }
-  if (!isFresh || isClockOff || state.claim === null || state.policy === null) return [];
-  const { beat, atMs } = found;
+  return isFresh && !isClockOff ? openings(options, state, found) : [];
+}
+
+function openings(options: OwnerOptions, state: PartitionState, { beat, atMs }: SupervisorBeat): readonly Input[] {
+  if (state.claim === null || state.policy === null) return [];
   const knowsClaim = BigInt(beat.eventsThrough) > BigInt(state.claim.offset);
-  const isApplied = BigInt(state.through) >= BigInt(beat.directivesEnd) && BigInt(state.through) >= options.directives.end();
+  const isApplied =
+    BigInt(state.through) >= BigInt(beat.directivesEnd) && BigInt(state.through) >= options.directives.end();
   if (!knowsClaim || !isApplied || !options.isMember()) return [];
   const { supervisor, eventsThrough, directivesEnd } = beat;
   return [{ kind: "open", opening: { supervisor, heartbeatAtMs: atMs, eventsThrough, directivesEnd } }];
@@ -61,7 +65,12 @@ function hasDueTimer(state: PartitionState, nowMs: number): boolean {
 }
 
 /** Chains that no process of a living agent says it runs. Where the whole agent is silent there is nobody to assign to. */
-function lifelessChains(options: OwnerOptions, state: PartitionState, ticking: Ticking, nowMs: number): readonly Input[] {
+function lifelessChains(
+  options: OwnerOptions,
+  state: PartitionState,
+  ticking: Ticking,
+  nowMs: number,
+): readonly Input[] {
   const { life, settings } = options;
   const inputs: Input[] = [];
   for (const chain of Object.values(state.chains)) {

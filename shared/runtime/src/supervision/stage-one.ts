@@ -41,7 +41,10 @@ export class StageOne {
       this.#state = found.state as unknown as StageOneState;
       this.#next = found.offset;
       const { claim } = this.#state.partition;
-      const start = { offset: found.offset, claim: claim === null ? null : { offset: BigInt(claim.offset), nonce: claim.nonce } };
+      const start = {
+        offset: found.offset,
+        claim: claim === null ? null : { offset: BigInt(claim.offset), nonce: claim.nonce },
+      };
       this.#reader = createPartitionReader(codec, start);
     }
     if (this.#isStopped) return;
@@ -68,14 +71,20 @@ export class StageOne {
     const { partition, metrics, logger } = this.#options;
     if (read.kind === "void") return metrics.voids.inc(1);
     if (read.kind === "undecodable") {
-      logger.error({ partition, offset: read.offset.toString() }, `valid record that cannot be decoded: ${read.reason}`);
+      logger.error(
+        { partition, offset: read.offset.toString() },
+        `valid record that cannot be decoded: ${read.reason}`,
+      );
       return;
     }
     const { event, offset, digest } = read;
     const defect = disagreement(this.#state.partition, event);
     if (defect !== null) {
       metrics.defects.inc();
-      logger.error({ partition, offset: offset.toString(), chainId: event.meta.chainId }, `door and rules disagree: ${defect}`);
+      logger.error(
+        { partition, offset: offset.toString(), chainId: event.meta.chainId },
+        `door and rules disagree: ${defect}`,
+      );
     }
     replay(this.#state.partition, { offset, event, digest });
     if (event.type === "EffectAdmitted" && event.probe !== "") this.#state.probes[event.callId] = event.probe;

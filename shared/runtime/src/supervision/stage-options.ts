@@ -37,7 +37,11 @@ export interface StageOptions {
 const RETRY_MS = 50;
 
 /** Publishes in order until the log has it all; said twice it is dropped by its receivers. */
-export async function publishAll(log: EventLog, publications: readonly Publication[], isStopped: () => boolean): Promise<void> {
+export async function publishAll(
+  log: EventLog,
+  publications: readonly Publication[],
+  isStopped: () => boolean,
+): Promise<void> {
   let rest = publications;
   while (rest.length > 0 && !isStopped()) {
     const outcomes = await log.publish(rest);

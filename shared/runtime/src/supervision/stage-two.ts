@@ -113,7 +113,12 @@ export class StageTwo {
     const { codec, topics, keyring, clock, name, namespace } = this.#options;
     const principal = `supervisor:${name}`;
     const id = order.type === "Grant" ? order.grantId : `${order.key}/${order.cause}`;
-    const meta = metaWith({ eventId: `${name}/${order.type}/${id}`, atMs: clock.nowMs(), causationId: "cause" in order ? order.cause : "", namespace });
+    const meta = metaWith({
+      eventId: `${name}/${order.type}/${id}`,
+      atMs: clock.nowMs(),
+      causationId: "cause" in order ? order.cause : "",
+      namespace,
+    });
     const { type, ...fields } = order;
     const body = type === "CloseBreaker" ? { ...fields, by: principal } : fields;
     const value = codec.encode(type, { meta, ...body } as never);

@@ -119,7 +119,9 @@ export class Supervisor {
     const directives = this.#directives;
     if (this.#isBeating || directives === null || this.#stages.size === 0) return;
     this.#isBeating = true;
-    const beats = [...this.#stages].flatMap(([partition, stages]) => this.#beatsOf(partition, stages, directives.end()));
+    const beats = [...this.#stages].flatMap(([partition, stages]) =>
+      this.#beatsOf(partition, stages, directives.end()),
+    );
     try {
       await this.#options.log.publish(beats);
     } finally {
@@ -131,13 +133,34 @@ export class Supervisor {
     const { codec, name, namespace } = this.#options;
     const { eventsThrough, claimOffset, claimNonce } = one.beat();
     const sentAtMs = this.#clock.nowMs();
-    const common = { supervisor: name, partition, directivesEnd: directivesEnd.toString(), claimOffset, claimNonce, sentAtMs };
+    const common = {
+      supervisor: name,
+      partition,
+      directivesEnd: directivesEnd.toString(),
+      claimOffset,
+      claimNonce,
+      sentAtMs,
+    };
     return (["events", "signals"] as const).map((stream) => {
       const through = stream === "events" ? eventsThrough : two.through();
-      const meta = metaWith({ eventId: `${name}/${stream}/${partition}/${sentAtMs}`, atMs: sentAtMs, namespace: namespace ?? "" });
+      const meta = metaWith({
+        eventId: `${name}/${stream}/${partition}/${sentAtMs}`,
+        atMs: sentAtMs,
+        namespace: namespace ?? "",
+      });
       const lastOffset = through > 0n ? (through - 1n).toString() : "";
-      const value = codec.encode("SupervisorHeartbeat", { meta, ...common, stream, eventsThrough: through.toString(), lastOffset });
-      const record = { key: `${name}/${stream}/${partition}`, value, headers: { [HEADER.type]: "SupervisorHeartbeat" } };
+      const value = codec.encode("SupervisorHeartbeat", {
+        meta,
+        ...common,
+        stream,
+        eventsThrough: through.toString(),
+        lastOffset,
+      });
+      const record = {
+        key: `${name}/${stream}/${partition}`,
+        value,
+        headers: { [HEADER.type]: "SupervisorHeartbeat" },
+      };
       return { topic: this.#topics.heartbeats, partition: 0, record };
     });
   }
