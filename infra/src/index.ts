@@ -9,3 +9,4 @@ export * from "./probes.ts";
 export * from "./topics.ts";
 export * from "./keys.ts";
 export * from "./connect.ts";
+export { commandLine, isAlive } from "./process-identity.ts";

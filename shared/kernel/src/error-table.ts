@@ -71,6 +71,7 @@ export const ERRORS = {
   BUSBAR_SCHEMA_INVALID: row("invalid", "{type}: {reason}", "npx busbar schemas show {type}", 2, 400),
   BUSBAR_SCHEMA_UNKNOWN: row("invalid", "schema id {id} is not known", "npx busbar schemas push", 2, 400),
   BUSBAR_SEQUENCE_GAP: row("transient", "command {found} came where {expected} is due", "nothing: the SDK sends again from {expected}", 1, 409),
+  BUSBAR_SERVICE_FAILED: row("fatal", "{service} ended: {reason}", "look into {file}, then npx busbar doctor", 1, 500),
   BUSBAR_SIGNATURE_INVALID: row("refused", "the order of {principal} is not signed by a known key: {reason}", "npx busbar doctor", 5, 403),
   BUSBAR_STEP_CONFLICT: row("refused", "step {step} was recorded with other content", "npx busbar trace {chain}", 5, 409),
   BUSBAR_STEPS_SPENT: row("refused", "the chain has used its {maxSteps} steps", "submit a task with --max-steps", 5, 429),

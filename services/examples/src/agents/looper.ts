@@ -36,6 +36,7 @@ export const looper = defineAgent<LooperInput>({
   name: "looper",
   version: "1.0.0",
   description: "Hostile: loops on tool calls and ignores everything.",
+  example: {},
   async handler(task, ctx) {
     const turns = task.input?.turns ?? TURNS_DEFAULT;
     const defiance = task.input?.defiance ?? DEFIANCE_DEFAULT;

@@ -151,5 +151,6 @@ export const support = defineAgent({
   name: "support",
   version: "1.0.0",
   description: "Honest: refunds an order, with the help of the warehouse, and mails the customer.",
+  example: { orderId: 7, reason: "arrived broken" },
   machine: supportMachine,
 });
