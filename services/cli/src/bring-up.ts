@@ -1,0 +1,126 @@
+/**
+ * A bus from nothing to usable: broker and registry by the ladder, keys, schemas, topics. What runs already is used.
+ * Each step may be done twice; after an error, nothing that was started here runs.
+ */
+import { mkdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { loadSchemaIds, pushSchemas } from "@busbar/events/codec";
+import {
+  type BrokerChoice,
+  type Bus,
+  chooseBroker,
+  DEFAULT_KEYS,
+  DEFAULT_PREFIX,
+  describeChoice,
+  ensureKeys,
+  isBusRunning,
+  machineProbes,
+  openLog,
+  readBusState,
+  startBus,
+  topicSpecs,
+  writeBusState,
+} from "@busbar/infra";
+import { busbarError, isBusbarError } from "@busbar/kernel";
+import { topicNames } from "@busbar/runtime";
+import { embeddedFileOf } from "./bus.ts";
+
+/** Of everything keyed by chain, on one machine; frozen once the topics are there. */
+const DEFAULT_PARTITIONS = 4;
+
+export interface BringUpOptions {
+  readonly env: NodeJS.ProcessEnv;
+  readonly stateDir: string;
+  readonly agents: readonly string[];
+  /** It outlives this process. */
+  readonly detached: boolean;
+  readonly port?: number;
+  readonly partitions?: number;
+  readonly note: (line: string) => void;
+}
+
+export interface BroughtUp {
+  readonly bus: Bus;
+  /** For every process of this bus. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly partitionCount: number;
+  readonly stop: () => Promise<void>;
+}
+
+/** A bus that runs here is taken without asking the machine again; another one must be asked for by name. */
+async function choose(options: BringUpOptions): Promise<BrokerChoice> {
+  const { env, stateDir } = options;
+  const before = await readBusState(stateDir);
+  const isFree = (env["BUSBAR_BROKERS"] ?? "") === "" && [undefined, "", before?.kind].includes(env["BUSBAR_BROKER"]);
+  if (before !== null && isFree && before.kind !== "embedded" && (await isBusRunning(before))) {
+    return { kind: before.kind, reason: "it runs here", forced: true, brokers: [], registryUrl: null };
+  }
+  const choice = await chooseBroker(env, machineProbes(env));
+  options.note(describeChoice(choice));
+  return choice;
+}
+
+function busEnv(options: BringUpOptions, bus: Bus): NodeJS.ProcessEnv {
+  const { env, stateDir } = options;
+  const place =
+    bus.kind === "embedded"
+      ? { BUSBAR_EMBEDDED: embeddedFileOf(stateDir), BUSBAR_BROKERS: "" }
+      : { BUSBAR_BROKERS: bus.brokers.join(","), BUSBAR_EMBEDDED: "" };
+  const registry = bus.registryUrl ?? env["SCHEMA_REGISTRY_URL"] ?? "";
+  return { ...env, ...place, SCHEMA_REGISTRY_URL: registry, BUSBAR_KEYS: resolve(env["BUSBAR_KEYS"] ?? DEFAULT_KEYS) };
+}
+
+async function ensureSchemas(url: string, note: (line: string) => void): Promise<void> {
+  try {
+    await loadSchemaIds(url);
+  } catch (error) {
+    if (!isBusbarError(error) || error.code !== "BUSBAR_SCHEMA_UNKNOWN") throw error;
+    note("registering the schemas");
+    await pushSchemas(url, { compatibility: "FULL_TRANSITIVE" });
+  }
+}
+
+/** The count of a bus that is there wins over the default, never over a count that was asked for. */
+async function ensureTopics(options: BringUpOptions, env: NodeJS.ProcessEnv): Promise<number> {
+  const log = openLog(env, "busbar-up");
+  try {
+    const prefix = env["BUSBAR_PREFIX"] ?? DEFAULT_PREFIX;
+    const { events } = topicNames(prefix);
+    const isThere = (await log.listTopics()).includes(events);
+    const found = isThere ? await log.partitionCount(events) : DEFAULT_PARTITIONS;
+    const partitions = options.partitions ?? found;
+    if (!isThere) options.note("creating the topics");
+    await log.ensureTopics(topicSpecs({ prefix, partitions, agents: options.agents, durability: "disk" }));
+    return partitions;
+  } finally {
+    await log.close();
+  }
+}
+
+/** Errors: those of the ladder, of the registry, BUSBAR_TOPIC_MISMATCH. */
+export async function bringUp(options: BringUpOptions): Promise<BroughtUp> {
+  const { stateDir, detached, note, port } = options;
+  await mkdir(stateDir, { recursive: true });
+  const choice = await choose(options);
+  if (choice.kind === "embedded" && options.port !== undefined) {
+    throw busbarError("BUSBAR_USAGE", { reason: "--port says nothing here: the embedded log has no port" });
+  }
+  const at = port === undefined ? {} : { port };
+  const bus = await startBus({ choice, stateDir, registry: true, detached, env: options.env, onProgress: note, ...at });
+  try {
+    const env = busEnv(options, bus);
+    ensureKeys(env["BUSBAR_KEYS"] ?? join(stateDir, "keys"), options.agents);
+    if (env["SCHEMA_REGISTRY_URL"] !== "") await ensureSchemas(env["SCHEMA_REGISTRY_URL"] ?? "", note);
+    const partitionCount = await ensureTopics(options, env);
+    if (bus.kind === "embedded") await recordEmbedded(stateDir);
+    return { bus, env, partitionCount, stop: bus.stop };
+  } catch (error) {
+    await bus.stop();
+    throw error;
+  }
+}
+
+/** So that the other commands of this folder find it: nothing of it is a process. */
+function recordEmbedded(stateDir: string): Promise<void> {
+  return writeBusState(stateDir, { kind: "embedded", brokers: [], registryUrl: null, processes: [], compose: null });
+}

@@ -1,0 +1,77 @@
+/**
+ * The bus that a command speaks to: BUSBAR_BROKERS or BUSBAR_EMBEDDED, else what `.busbar/bus.json` of this folder
+ * records. A recorded bus that does not run is an error at once, not after a time-out.
+ */
+import { join } from "node:path";
+import { type Connection, connect, type FolderKeyring, isBusRunning, openKeyring, readBusState } from "@busbar/infra";
+import { busbarError } from "@busbar/kernel";
+import { topicNames, type TopicNames } from "@busbar/runtime";
+import type { Output } from "./output.ts";
+
+/** Folder of all that a bus leaves in a project. */
+export const STATE_FOLDER = ".busbar";
+
+export function stateDirOf(cwd: string = process.cwd()): string {
+  return join(cwd, STATE_FOLDER);
+}
+
+/** The embedded log of a project. */
+export function embeddedFileOf(stateDir: string): string {
+  return join(stateDir, "log.db");
+}
+
+const isSet = (value: string | undefined): value is string => value !== undefined && value !== "";
+
+/** The environment with the bus in it. Throws BUSBAR_BUS_MISSING where none is known or the known one does not run. */
+export async function findBus(env: NodeJS.ProcessEnv, stateDir: string): Promise<NodeJS.ProcessEnv> {
+  if (isSet(env["BUSBAR_BROKERS"]) || isSet(env["BUSBAR_EMBEDDED"])) return env;
+  const state = await readBusState(stateDir);
+  if (state === null) {
+    const reason = `${stateDir} records none, and neither BUSBAR_BROKERS nor BUSBAR_EMBEDDED is set`;
+    throw busbarError("BUSBAR_BUS_MISSING", { reason });
+  }
+  if (state.kind === "embedded") return { ...env, BUSBAR_EMBEDDED: embeddedFileOf(stateDir) };
+  if (!(await isBusRunning(state))) {
+    const where = state.brokers.join(",");
+    throw busbarError("BUSBAR_BUS_MISSING", { reason: `the broker at ${where}, which ${stateDir} records, is gone` });
+  }
+  const registry = state.registryUrl === null ? {} : { SCHEMA_REGISTRY_URL: state.registryUrl };
+  return { ...env, BUSBAR_BROKERS: state.brokers.join(","), ...registry };
+}
+
+export interface OpenBus extends Connection {
+  readonly topics: TopicNames;
+  /** Of everything that is keyed by chain. */
+  readonly partitionCount: number;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** The bus without knowing yet whether its topics exist. */
+export async function openConnection(output: Output): Promise<Connection & Pick<OpenBus, "topics" | "env">> {
+  const env = await findBus(process.env, stateDirOf());
+  const onNotice = (text: string) => {
+    output.note(text);
+  };
+  const connection = await connect({ env, clientId: "busbar-cli", onNotice });
+  return { ...connection, topics: topicNames(connection.prefix), env };
+}
+
+/** Runs something on the bus and closes it again, however that ends. */
+export async function withBus<T>(output: Output, action: (bus: OpenBus) => Promise<T>): Promise<T> {
+  const connection = await openConnection(output);
+  try {
+    const partitionCount = await connection.log.partitionCount(connection.topics.events);
+    return await action({ ...connection, partitionCount });
+  } finally {
+    await connection.close();
+  }
+}
+
+export function partitionsOf(bus: Pick<OpenBus, "partitionCount">): readonly number[] {
+  return Array.from({ length: bus.partitionCount }, (_, partition) => partition);
+}
+
+/** The keys of a person who gives orders. Throws BUSBAR_CONFIG_INVALID where the key folder has none. */
+export function operatorKeyring(bus: Pick<Connection, "keys">): FolderKeyring {
+  return openKeyring(bus.keys, "operator");
+}

@@ -1,0 +1,137 @@
+/** `busbar status`: who works, what stands in the way, and what to type about it. */
+import { Command } from "commander";
+import { type OpenBus, partitionsOf, withBus } from "../bus.ts";
+import { outputOf } from "../command-output.ts";
+import type { Output } from "../output.ts";
+import { formatDuration } from "../parse/duration.ts";
+import { foldLife, readBeats } from "../read/heartbeats.ts";
+import { viewPartition } from "../read/partition.ts";
+import { type BusStatus, foldStatus, type Standing } from "../read/status.ts";
+import type { Column } from "../table.ts";
+
+/** Status as the log says it now. */
+export async function readStatus(bus: OpenBus): Promise<BusStatus> {
+  const views = await Promise.all(partitionsOf(bus).map((partition) => viewPartition(bus, partition)));
+  const nowMs = Date.now();
+  const beats = await readBeats(bus, nowMs);
+  const inbox = bus.topics.inbox("");
+  const agents = (await bus.log.listTopics())
+    .filter((name) => name.startsWith(inbox))
+    .map((name) => name.slice(inbox.length));
+  return foldStatus(views, foldLife(beats, nowMs), agents, nowMs);
+}
+
+const column = <Row>(title: string, value: (row: Row) => string | number): Column<Row> => ({
+  title,
+  value: (row) => String(value(row)),
+});
+
+const AGENTS: readonly Column<BusStatus["agents"][number]>[] = [
+  column("agent", ({ agent }) => agent),
+  column("state", ({ state }) => state),
+  column("instances", ({ instances }) => instances),
+  column("open", ({ chains }) => chains.open),
+  column("degraded", ({ chains }) => chains.degraded),
+  column("halted", ({ chains }) => chains.halted),
+  column("in doubt", ({ inDoubt }) => inDoubt),
+];
+
+const DOORS: readonly Column<BusStatus["doors"][number]>[] = [
+  column("partition", ({ partition }) => partition),
+  column("door", ({ door }) => door),
+  column("owner", ({ owner }) => owner),
+  column("end", ({ end }) => `o${end}`),
+  column("open chains", ({ openChains }) => openChains),
+  column("why", ({ reason }) => reason),
+];
+
+const inPartitions = (partitions: readonly number[], count: number): string =>
+  partitions.length === count ? "all" : partitions.join(",");
+
+function standingColumns(what: string, id: string, count: number): readonly Column<Standing>[] {
+  return [
+    column(what, ({ scope }) => scope),
+    column(id, (row) => row.id),
+    column("state", ({ state }) => state),
+    column("by", ({ by }) => by),
+    column("why", ({ reason }) => reason),
+    column("partitions", ({ partitions }) => inPartitions(partitions, count)),
+  ];
+}
+
+const HALTED: readonly Column<BusStatus["haltedChains"][number]>[] = [
+  column("halted chain", ({ chainId }) => chainId),
+  column("agent", ({ agent }) => agent),
+  column("rule", ({ rule }) => rule),
+  column("fence", ({ fence }) => fence),
+  column("why", ({ reason }) => reason),
+];
+
+/** What to type about what stands in the way, as complete as it can be said. */
+export function hintsOf(status: BusStatus): readonly string[] {
+  const hints: string[] = [];
+  const [fence] = status.fences;
+  if (fence !== undefined) hints.push(`npx busbar resume ${fence.scope} --fence ${fence.id} --reason "<why>"`);
+  const byRule = status.haltedChains.find((chain) => !status.fences.some(({ id }) => id === chain.fence));
+  if (byRule !== undefined) {
+    hints.push(`npx busbar trace ${byRule.chainId}`);
+    hints.push(`npx busbar resume chain:${byRule.chainId} --fence ${byRule.fence} --reason "<why>"`);
+  }
+  const [freeze] = status.freezes;
+  if (freeze !== undefined) hints.push(`npx busbar freeze --lift ${freeze.id} --reason "<why>"`);
+  const [breaker] = status.breakers;
+  if (breaker !== undefined)
+    hints.push(`npx busbar breaker close ${breaker.scope.replace("tool:", "")} --reason "<why>"`);
+  const [doubt] = status.inDoubt;
+  if (doubt !== undefined) hints.push(`npx busbar settle ${doubt.chainId} ${doubt.callId} committed --reason "<why>"`);
+  if (status.doors.some(({ door }) => door !== "open")) hints.push("npx busbar doctor");
+  return hints;
+}
+
+function supervisorText(status: BusStatus): string {
+  const names = Object.groupBy(status.supervisors, ({ supervisor }) => supervisor);
+  const lines = Object.entries(names).map(([name, beats = []]) => {
+    const oldest = Math.max(...beats.map(({ ageMs }) => ageMs));
+    return `${name}: partitions ${beats.map(({ partition }) => partition).join(",")}, last beat ${formatDuration(oldest)} ago`;
+  });
+  return lines.length === 0 ? "none gives a sign of life: doors stay shut for changes" : lines.join("\n");
+}
+
+function render(output: Output, status: BusStatus): string {
+  const count = status.doors.length;
+  const sections: readonly (readonly [string, boolean, () => string])[] = [
+    ["Agents", true, () => output.table(status.agents, AGENTS)],
+    ["Doors", true, () => output.table(status.doors, DOORS)],
+    ["Supervisors", true, () => supervisorText(status)],
+    ["Halts", status.fences.length > 0, () => output.table(status.fences, standingColumns("scope", "fence", count))],
+    ["Halted chains", status.haltedChains.length > 0, () => output.table(status.haltedChains, HALTED)],
+    [
+      "Freezes",
+      status.freezes.length > 0,
+      () => output.table(status.freezes, standingColumns("scope", "freeze", count)),
+    ],
+    ["Breakers", status.breakers.length > 0, () => output.table(status.breakers, standingColumns("key", "id", count))],
+    [
+      "Effects in doubt",
+      status.inDoubt.length > 0,
+      () => output.table(status.inDoubt, [column("call", ({ callId }) => callId), column("tool", ({ tool }) => tool)]),
+    ],
+  ];
+  return sections
+    .filter(([, isShown]) => isShown)
+    .map(([title, , body]) => `${output.bold(title)}\n${body()}`)
+    .join("\n\n");
+}
+
+export function statusCommand(): Command {
+  return new Command("status")
+    .description("Says what each agent does, which doors are open, and what is halted, frozen or held open.")
+    .action(async (_options: object, command: Command) => {
+      const output = outputOf(command);
+      const status = await withBus(output, readStatus);
+      output.answer({ value: status, text: () => render(output, status) });
+      const hints = hintsOf(status);
+      if (output.form === "table")
+        for (const [index, hint] of hints.entries()) output.note(`${index === 0 ? "next:" : "     "} ${hint}`);
+    });
+}

@@ -1,0 +1,86 @@
+/**
+ * Where a command's words go. Data goes to standard output, as a table for people or as JSON for programs; everything
+ * else (progress, hints, errors) goes to standard error, so that a pipe carries data only.
+ */
+import { renderTable, type Column } from "./table.ts";
+
+export const OUTPUT_FORMS = ["table", "json", "jsonl"] as const;
+export type OutputForm = (typeof OUTPUT_FORMS)[number];
+
+export interface Streams {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+  /** Columns of the terminal on standard output; null where it is none. */
+  readonly width: number | null;
+  readonly hasColour: boolean;
+}
+
+/** One answer in its three forms. `lines` are the rows of `jsonl`; without them it is the value on one line. */
+export interface Answer {
+  readonly value: unknown;
+  readonly lines?: readonly unknown[];
+  readonly text: () => string;
+}
+
+export interface Output {
+  readonly form: OutputForm;
+  /** Columns of the terminal; null where there is none. */
+  readonly width: number | null;
+  answer(answer: Answer): void;
+  /** One piece of a stream: a line of text, or one JSON line in both other forms. */
+  item(value: unknown, text: () => string): void;
+  table<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string;
+  /** For the reader, not for a program. */
+  note(line: string): void;
+  bold(text: string): string;
+  /** Something that is not as it should be. */
+  red(text: string): string;
+  green(text: string): string;
+  dim(text: string): string;
+}
+
+/** JSON as it is printed: offsets as decimal text, bytes as hex. */
+export function toJsonText(value: unknown, indent = 0): string {
+  const replace = (_key: string, found: unknown): unknown => {
+    if (typeof found === "bigint") return found.toString();
+    return found instanceof Uint8Array ? Buffer.from(found).toString("hex") : found;
+  };
+  return JSON.stringify(value, replace, indent);
+}
+
+export function createOutput(form: OutputForm, streams: Streams): Output {
+  const line = (text: string): void => streams.out(`${text}\n`);
+  const colour = (code: number) => (text: string) => (streams.hasColour ? `\u001b[${code}m${text}\u001b[0m` : text);
+  return {
+    form,
+    width: streams.width,
+    answer: ({ value, lines, text }) => {
+      if (form === "json") line(toJsonText(value, 2));
+      else if (form === "jsonl") for (const one of lines ?? [value]) line(toJsonText(one));
+      else line(text());
+    },
+    item: (value, text) => {
+      line(form === "table" ? text() : toJsonText(value));
+    },
+    table: (rows, columns) => renderTable(rows, columns, { width: streams.width }),
+    note: (text) => {
+      streams.err(`${text}\n`);
+    },
+    bold: colour(1),
+    red: colour(31),
+    green: colour(32),
+    dim: colour(2),
+  };
+}
+
+/** The streams of this process. Colour only on a terminal, and never under NO_COLOR. */
+export function processStreams(): Streams {
+  const { stdout, stderr, env } = process;
+  const isTerminal = stdout.isTTY;
+  return {
+    out: (text) => void stdout.write(text),
+    err: (text) => void stderr.write(text),
+    width: isTerminal ? stdout.columns : null,
+    hasColour: isTerminal && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb",
+  };
+}

@@ -1,0 +1,60 @@
+/** One event as one line for a person: what happened, without ids that stand in other columns. Pure. */
+import type { AppliedDirective, BusEvent, MessageOf } from "@busbar/events";
+
+type Describe = { readonly [T in BusEvent["type"]]?: (event: MessageOf<T>) => string };
+
+const because = (reason: string): string => (reason === "" ? "" : `: ${reason}`);
+const attemptOf = (attempt: number): string => (attempt > 1 ? `, attempt ${attempt}` : "");
+const applied = (list: readonly AppliedDirective[]): string =>
+  list.length === 0
+    ? "nothing new"
+    : list.map(({ kind, scope, id }) => [kind, scope === "" ? id : scope].join(" ")).join(", ");
+
+const DESCRIBE: Describe = {
+  PartitionClaimed: ({ owner }) => `by ${owner}`,
+  PartitionReleased: ({ owner, reason }) => `by ${owner}${because(reason)}`,
+  DoorOpened: ({ supervisor }) => `under the heartbeat of ${supervisor}`,
+  DoorDegraded: ({ reason }) => `read-only${because(reason)}`,
+  DirectivesApplied: (event) => applied(event.applied),
+  HaltAcknowledged: (event) =>
+    `${applied(event.applied)}; abandoned ${event.abandoned.length}, in flight ${event.inFlight.length}`,
+  LogGap: ({ topic, expected, found }) => `${topic}: o${expected} is gone, next is o${found}`,
+  CommandRejected: ({ commandType, code, reason }) => `${commandType} ${code}${because(reason)}`,
+  CommandDeferred: ({ commandType, code, expected }) => `${commandType} ${code}, expected ${expected}`,
+  EffectAwaited: ({ step, tool }) => `step ${step} waits for ${tool}`,
+  TaskSubmitted: ({ agent, input }) => `to ${agent} ${input}`,
+  TaskAlreadyKnown: ({ state }) => `as ${state}`,
+  TaskAssigned: ({ agent, incarnation, reason }) => `to ${agent}, incarnation ${incarnation}${because(reason)}`,
+  TaskCompleted: ({ output }) => output,
+  TaskFailed: ({ code, reason }) => `${code}${because(reason)}`,
+  ChainDegraded: ({ rule, reason }) => `by ${rule}${because(reason)}`,
+  ChainHalted: ({ rule, reason }) => `by ${rule}${because(reason)}`,
+  ChainResumed: ({ by, reason }) => `by ${by}${because(reason)}`,
+  TimerFired: ({ timer }) => timer,
+  Diverged: ({ step, expected, actual }) => `step ${step} was ${expected} and is ${actual}`,
+  EffectAdmitted: ({ step, tool, effectClass, attempt, args }) =>
+    `step ${step} ${tool} (${effectClass}${attemptOf(attempt)}) ${args}`,
+  EffectCommitted: ({ tool, durationMs, result }) => `${tool} in ${durationMs} ms ${result}`,
+  EffectCommittedInvalid: ({ tool, reason }) => `${tool}${because(reason)}`,
+  EffectFailed: ({ tool, code, reason, final }) => `${tool} ${code}${because(reason)}${final ? "" : " (tried again)"}`,
+  EffectInDoubt: ({ tool, code, reason }) => `${tool} ${code}${because(reason)}`,
+  EffectSettled: ({ tool, outcome, by, reason }) => `${tool} ${outcome} by ${by}${because(reason)}`,
+  EffectContradicted: ({ reason }) => reason,
+  EffectAbandoned: ({ tool, reason }) => `${tool}${because(reason)}`,
+  EffectAlreadyDone: ({ step, tool, originalOffset }) => `step ${step} ${tool} at o${originalOffset}`,
+  EffectRefused: ({ step, tool, code, reason }) => `step ${step} ${tool} ${code}${because(reason)}`,
+  ModelCallAdmitted: ({ step, model }) => `step ${step} ${model}`,
+  ModelCallCompleted: ({ model, durationMs, inputTokens, outputTokens }) =>
+    `${model} in ${durationMs} ms, ${inputTokens}+${outputTokens} tokens`,
+  ModelCallFailed: ({ model, code, reason }) => `${model} ${code}${because(reason)}`,
+  TaskSent: ({ step, agent, childChainId, input }) => `step ${step} to ${agent}, chain ${childChainId} ${input}`,
+  SubtaskFinished: ({ childChainId, state, output }) => `chain ${childChainId} ${state} ${output}`,
+  StatementRecorded: ({ step, subject, statement }) => `step ${step} ${subject}: ${statement}`,
+  StatementChecked: ({ subject, agrees, fact, source }) =>
+    `${subject} ${agrees ? "agrees with" : "is REFUTED by"} ${source}: ${fact}`,
+};
+
+export function describeEvent(event: BusEvent): string {
+  const describe = DESCRIBE[event.type] as ((one: BusEvent) => string) | undefined;
+  return describe === undefined ? "" : describe(event);
+}

@@ -1,0 +1,77 @@
+/** Who gave a sign of life lately, by the broker's clock: supervisors per events partition, agent processes. */
+import type { BusHeartbeat, MessageOf } from "@busbar/events";
+import type { Reading } from "./partition.ts";
+
+export interface SupervisorLife {
+  readonly supervisor: string;
+  readonly partition: number;
+  /** Time since the newest beat, ms. */
+  readonly ageMs: number;
+  readonly eventsThrough: string;
+  readonly directivesEnd: string;
+}
+
+export interface AgentLife {
+  readonly agent: string;
+  readonly instance: string;
+  /** Of the agent machine, as the process says. */
+  readonly state: string;
+  readonly chains: readonly string[];
+  readonly ageMs: number;
+}
+
+export interface Life {
+  readonly supervisors: readonly SupervisorLife[];
+  readonly agents: readonly AgentLife[];
+}
+
+/** A sign of life as it was read: `atMs` is the broker's time of its append. */
+export interface Beat {
+  readonly message: BusHeartbeat;
+  readonly atMs: number;
+}
+
+/** Older ones are none. */
+export const LIFE_BOUND_MS = 5000;
+
+const supervisorLife = (beat: MessageOf<"SupervisorHeartbeat">, ageMs: number): SupervisorLife => {
+  const { supervisor, partition, eventsThrough, directivesEnd } = beat;
+  return { supervisor, partition, ageMs, eventsThrough, directivesEnd };
+};
+
+const agentLife = (beat: MessageOf<"AgentHeartbeat">, ageMs: number): AgentLife => {
+  const { agent, instance, state, chains } = beat;
+  return { agent, instance, state, chains: chains.map(({ chainId }) => chainId), ageMs };
+};
+
+/** The newest beat of each process (supervisors: of each partition) within the bound before `nowMs`. */
+export function foldLife(beats: readonly Beat[], nowMs: number, boundMs = LIFE_BOUND_MS): Life {
+  const supervisors = new Map<string, SupervisorLife>();
+  const agents = new Map<string, AgentLife>();
+  for (const { message, atMs } of beats) {
+    const ageMs = Math.max(0, nowMs - atMs);
+    if (ageMs > boundMs) continue;
+    if (message.type === "AgentHeartbeat") agents.set(message.instance, agentLife(message, ageMs));
+    else if (message.stream === "events") {
+      supervisors.set(`${message.supervisor} ${message.partition}`, supervisorLife(message, ageMs));
+    }
+  }
+  return {
+    supervisors: [...supervisors.values()].sort((left, right) => left.partition - right.partition),
+    agents: [...agents.values()].sort((left, right) => (left.instance < right.instance ? -1 : 1)),
+  };
+}
+
+/** Reads the heartbeats of the last seconds. */
+export async function readBeats(bus: Reading, nowMs: number, boundMs = LIFE_BOUND_MS): Promise<readonly Beat[]> {
+  const { log, codec, topics } = bus;
+  const from = await log.offsetAt(topics.heartbeats, 0, nowMs - boundMs);
+  const beats: Beat[] = [];
+  for await (const { records } of log.read(topics.heartbeats, 0, { from })) {
+    for (const record of records) {
+      const decoded = codec.decode(record.value, "heartbeat");
+      if (decoded.ok) beats.push({ message: decoded.message, atMs: record.timestampMs });
+    }
+  }
+  return beats;
+}

@@ -1,0 +1,166 @@
+/**
+ * The status of the bus, folded from the states of its partitions and the latest signs of life. Pure: the same log
+ * gives the same answer to everyone.
+ */
+import type { ChainState, PartitionState } from "@busbar/policy";
+import type { AgentLife, Life } from "./heartbeats.ts";
+import type { PartitionView } from "./partition.ts";
+
+export interface AgentStatus {
+  readonly agent: string;
+  /** `halted` (a fence covers it), `absent` (no process), `degraded`, `working` or `idle`. */
+  readonly state: "halted" | "absent" | "degraded" | "working" | "idle";
+  readonly instances: number;
+  readonly chains: { readonly open: number; readonly degraded: number; readonly halted: number };
+  readonly inDoubt: number;
+}
+
+export interface DoorStatus {
+  readonly partition: number;
+  readonly door: PartitionState["door"] | "unowned";
+  readonly owner: string;
+  readonly reason: string;
+  readonly claim: string;
+  readonly end: string;
+  readonly sinceMs: number;
+  readonly openChains: number;
+}
+
+/** Something that stands on a scope or key, with the partitions that have applied it. */
+export interface Standing {
+  readonly scope: string;
+  readonly id: string;
+  readonly state: string;
+  readonly reason: string;
+  readonly by: string;
+  readonly partitions: readonly number[];
+}
+
+export interface HaltedChain {
+  readonly chainId: string;
+  readonly agent: string;
+  readonly partition: number;
+  readonly rule: string;
+  readonly reason: string;
+  readonly fence: string;
+}
+
+export interface Doubt {
+  readonly chainId: string;
+  readonly callId: string;
+  readonly tool: string;
+  readonly partition: number;
+}
+
+export interface BusStatus {
+  readonly agents: readonly AgentStatus[];
+  readonly doors: readonly DoorStatus[];
+  readonly fences: readonly Standing[];
+  readonly freezes: readonly Standing[];
+  readonly breakers: readonly Standing[];
+  readonly haltedChains: readonly HaltedChain[];
+  readonly inDoubt: readonly Doubt[];
+  readonly supervisors: Life["supervisors"];
+}
+
+type View = Pick<PartitionView, "state" | "owner" | "doorAtMs">;
+
+function merge(found: readonly Omit<Standing, "partitions">[], partition: number, into: Map<string, Standing>): void {
+  for (const one of found) {
+    const key = `${one.scope} ${one.id} ${one.state}`;
+    const known = into.get(key);
+    into.set(key, { ...one, partitions: [...(known?.partitions ?? []), partition] });
+  }
+}
+
+function standing(
+  views: readonly View[],
+  of: (state: PartitionState) => readonly Omit<Standing, "partitions">[],
+): readonly Standing[] {
+  const merged = new Map<string, Standing>();
+  for (const { state } of views) merge(of(state), state.partition, merged);
+  return [...merged.values()].sort((left, right) => (left.scope < right.scope ? -1 : 1));
+}
+
+const fencesOf = (state: PartitionState) =>
+  Object.entries(state.fences).map(([scope, { fence, reason, by }]) => ({
+    scope,
+    id: fence,
+    state: "halted",
+    reason,
+    by,
+  }));
+
+const breakersOf = (state: PartitionState) =>
+  Object.entries(state.breakers).map(([key, { state: now, rule, reason }]) => ({
+    scope: key,
+    id: "",
+    state: now,
+    reason,
+    by: rule,
+  }));
+
+/** Freezes that are over or not yet begun stand for nothing. */
+const freezesAt = (nowMs: number) => (state: PartitionState) =>
+  Object.values(state.freezes)
+    .filter(({ fromMs, untilMs }) => fromMs <= nowMs && (untilMs === 0 || nowMs < untilMs))
+    .map(({ scope, freezeId, effects, untilMs, reason }) => {
+      const until = untilMs === 0 ? "until lifted" : `until ${new Date(untilMs).toISOString()}`;
+      return { scope, id: freezeId, state: `no ${effects.join(", ")} ${until}`, reason, by: "" };
+    });
+
+const chainsOf = (views: readonly View[]): readonly (readonly [ChainState, number])[] =>
+  views.flatMap(({ state }) => Object.values(state.chains).map((chain) => [chain, state.partition] as const));
+
+function haltedChains(views: readonly View[]): readonly HaltedChain[] {
+  return chainsOf(views).flatMap(([{ chainId, agent, halted }, partition]) => {
+    return halted === null ? [] : [{ chainId, agent, partition, ...halted }];
+  });
+}
+
+function doubts(views: readonly View[]): readonly Doubt[] {
+  return chainsOf(views).flatMap(([{ chainId, calls }, partition]) =>
+    Object.entries(calls)
+      .filter(([, call]) => call.status === "in-doubt")
+      .map(([callId, call]) => ({ chainId, callId, tool: call.name, partition })),
+  );
+}
+
+function doorOf({ state, owner, doorAtMs }: View): DoorStatus {
+  const { partition, door, doorReason, claim, end, openChains } = state;
+  const now = claim === null ? "unowned" : door;
+  const epoch = claim === null ? "" : `${claim.offset}:${claim.nonce}`;
+  return { partition, door: now, owner, reason: doorReason, claim: epoch, end, sinceMs: doorAtMs, openChains };
+}
+
+function agentStatus(agent: string, views: readonly View[], lives: readonly AgentLife[]): AgentStatus {
+  const chains = chainsOf(views).filter(([chain]) => chain.agent === agent);
+  const count = (status: ChainState["status"]): number => chains.filter(([chain]) => chain.status === status).length;
+  const [degraded, halted] = [count("degraded"), count("halted")];
+  const isFenced = views.some(({ state }) =>
+    ["fleet", `agent:${agent}`].some((scope) => state.fences[scope] !== undefined),
+  );
+  const inDoubt = doubts(views).filter(({ chainId }) => chains.some(([chain]) => chain.chainId === chainId)).length;
+  const open = chains.length - halted;
+  const busy = degraded > 0 ? "degraded" : open > 0 ? "working" : "idle";
+  const state = isFenced ? "halted" : lives.length === 0 ? "absent" : busy;
+  return { agent, state, instances: lives.length, chains: { open, degraded, halted }, inDoubt };
+}
+
+/** `agents`: names that are known beside those that chains and signs of life bring. */
+export function foldStatus(views: readonly View[], life: Life, agents: readonly string[], nowMs: number): BusStatus {
+  const policies = views.flatMap(({ state }) => Object.keys(state.policy?.agents ?? {}));
+  const ran = chainsOf(views).map(([chain]) => chain.agent);
+  const names = [...new Set([...agents, ...policies, ...ran, ...life.agents.map(({ agent }) => agent)])].sort();
+  const lives = Object.groupBy(life.agents, ({ agent }) => agent);
+  return {
+    agents: names.map((agent) => agentStatus(agent, views, lives[agent] ?? [])),
+    doors: views.map(doorOf),
+    fences: standing(views, fencesOf),
+    freezes: standing(views, freezesAt(nowMs)),
+    breakers: standing(views, breakersOf),
+    haltedChains: haltedChains(views),
+    inDoubt: doubts(views),
+    supervisors: life.supervisors,
+  };
+}

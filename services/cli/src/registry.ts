@@ -1,0 +1,123 @@
+/**
+ * The commands: name, one line of help, and the file that is loaded when the command is typed. Nothing else is loaded,
+ * so that help is there at once.
+ */
+import type { Command } from "commander";
+
+export interface CommandRow {
+  readonly name: string;
+  readonly summary: string;
+  readonly group: "Run a bus" | "Work" | "Look" | "Stop" | "Maintain";
+  readonly load: () => Promise<Command>;
+}
+
+export const COMMANDS: readonly CommandRow[] = [
+  {
+    name: "dev",
+    group: "Run a bus",
+    summary: "bring a bus up with the project's agents and stay",
+    load: async () => (await import("./commands/dev.ts")).devCommand(),
+  },
+  {
+    name: "up",
+    group: "Run a bus",
+    summary: "start broker and registry in the background",
+    load: async () => (await import("./commands/up.ts")).upCommand(),
+  },
+  {
+    name: "down",
+    group: "Run a bus",
+    summary: "end what up started; the data stays",
+    load: async () => (await import("./commands/down.ts")).downCommand(),
+  },
+  {
+    name: "doctor",
+    group: "Run a bus",
+    summary: "check this machine and the bus",
+    load: async () => (await import("./commands/doctor.ts")).doctorCommand(),
+  },
+  {
+    name: "agent",
+    group: "Run a bus",
+    summary: "run agents of the project in this process",
+    load: async () => (await import("./commands/agent.ts")).agentCommand(),
+  },
+  {
+    name: "submit",
+    group: "Work",
+    summary: "give a task to an agent",
+    load: async () => (await import("./commands/submit.ts")).submitCommand(),
+  },
+  {
+    name: "play",
+    group: "Work",
+    summary: "send recorded runs through the bus and report what its rules stop",
+    load: async () => (await import("./commands/play.ts")).playCommand(),
+  },
+  {
+    name: "status",
+    group: "Look",
+    summary: "agents, doors, halts, freezes, breakers, supervisors",
+    load: async () => (await import("./commands/status.ts")).statusCommand(),
+  },
+  {
+    name: "trace",
+    group: "Look",
+    summary: "one chain step by step, its sub-tasks included",
+    load: async () => (await import("./commands/trace.ts")).traceCommand(),
+  },
+  {
+    name: "events",
+    group: "Look",
+    summary: "query or follow the log",
+    load: async () => (await import("./commands/events.ts")).eventsCommand(),
+  },
+  {
+    name: "halt",
+    group: "Stop",
+    summary: "stop effects of a scope and wait for every owner's acknowledgement",
+    load: async () => (await import("./commands/halt.ts")).haltCommand(),
+  },
+  {
+    name: "resume",
+    group: "Stop",
+    summary: "lift one halt, named by its fence",
+    load: async () => (await import("./commands/resume.ts")).resumeCommand(),
+  },
+  {
+    name: "freeze",
+    group: "Stop",
+    summary: "forbid kinds of effects for a time",
+    load: async () => (await import("./commands/freeze.ts")).freezeCommand(),
+  },
+  {
+    name: "breaker",
+    group: "Stop",
+    summary: "hold the breaker of a tool open, or close it",
+    load: async () => (await import("./commands/breaker.ts")).breakerCommand(),
+  },
+  {
+    name: "settle",
+    group: "Stop",
+    summary: "say how an effect in doubt ended",
+    load: async () => (await import("./commands/settle.ts")).settleCommand(),
+  },
+  {
+    name: "schemas",
+    group: "Maintain",
+    summary: "list, show, check and register the schemas",
+    load: async () => (await import("./commands/schemas.ts")).schemasCommand(),
+  },
+  {
+    name: "topics",
+    group: "Maintain",
+    summary: "compare the topics with their declaration",
+    load: async () => (await import("./commands/topics.ts")).topicsCommand(),
+  },
+  {
+    name: "explain",
+    group: "Maintain",
+    summary: "what an error code means and what to type next",
+    load: async () => (await import("./commands/explain.ts")).explainCommand(),
+  },
+];

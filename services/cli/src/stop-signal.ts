@@ -1,0 +1,18 @@
+/** Resolves at the first SIGINT or SIGTERM. A second one ends the process at once. */
+export function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let isFirst = true;
+    const onSignal = (signal: NodeJS.Signals): void => {
+      if (!isFirst) process.exit(130);
+      isFirst = false;
+      resolve(signal);
+    };
+    process.on("SIGINT", onSignal);
+    process.on("SIGTERM", onSignal);
+    if (process.env["BUSBAR_EXIT_WITH_PARENT"] === undefined) return;
+    // Our parent holds the other end; when it dies, we go too.
+    process.stdin.resume();
+    process.stdin.once("end", () => onSignal("SIGTERM"));
+    process.stdin.once("error", () => onSignal("SIGTERM"));
+  });
+}
