@@ -16,9 +16,10 @@ import { busbarError, isBusbarError } from "@busbar/kernel";
 import { fetchArtifact, KAFKA } from "./artifact.ts";
 import { cacheFolder } from "./cache-folder.ts";
 import { findJava, type Java } from "./java.ts";
-import { claimDataDir, type JvmProcess, startJvm } from "./jvm-process.ts";
+import { claimDataDir, type JvmProcess, markerOf, startJvm } from "./jvm-process.ts";
 import { type KafkaAddress, serverProperties } from "./kafka-settings.ts";
 import { assertPortFree, freePorts, isListening } from "./ports.ts";
+import { watch } from "./watchdog.ts";
 
 const run = promisify(execFile);
 const START_TIMEOUT_MS = 60_000;
@@ -85,20 +86,28 @@ async function format(plan: Plan, properties: string): Promise<void> {
   // The first character is fixed: an id that begins with a dash would be taken for an option.
   const clusterId = `B${randomBytes(16).toString("base64url").slice(1)}`;
   const tool = ["kafka.tools.StorageTool", "format", "--cluster-id", clusterId, "--config", properties];
+  const marker = markerOf(plan.dataDir);
+  const log = `-Dbusbar.log=${path.join(plan.dataDir, "format.log")}`;
   const jvm = [
     ...LEAN_JVM,
     `-Dlog4j2.configurationFile=${LOG_SETTINGS}`,
-    `-Dbusbar.log=${path.join(plan.dataDir, "format.log")}`,
+    log,
+    marker,
+    "-cp",
+    path.join(plan.libs, "*"),
   ];
+  const running = run(plan.java.command, [...jvm, ...tool], { env: plan.env, timeout: FORMAT_TIMEOUT_MS });
+  const watchdog = watch(running.child.pid ?? 0, marker, plan.temporary ? plan.dataDir : null);
   try {
-    const args = [...jvm, "-cp", path.join(plan.libs, "*"), ...tool];
-    await run(plan.java.command, args, { env: plan.env, timeout: FORMAT_TIMEOUT_MS });
+    await running;
   } catch (error) {
     // What was formatted by half would be taken for formatted the next time.
     await rm(path.join(logDir, "meta.properties"), { force: true });
     const { stderr = "", message } = error as { stderr?: string; message: string };
     const reason = `${plan.dataDir} cannot be formatted: ${firstError(stderr) ?? message}`;
     throw busbarError("BUSBAR_BROKER_FAILED", { reason }, error);
+  } finally {
+    await watchdog.dismiss();
   }
 }
 
@@ -184,12 +193,16 @@ export async function startJvmKafka(options: JvmKafkaOptions = {}): Promise<JvmK
   const installation = await install(options);
   const temporary = options.dataDir === undefined;
   const dataDir = path.resolve(options.dataDir ?? (await mkdtemp(path.join(tmpdir(), "busbar-kafka-"))));
+  // Until the watchdog of a process guards the folder.
+  const guard = temporary ? watch(0, markerOf(dataDir), dataDir) : null;
   let started: { plan: Plan; jvm: JvmProcess };
   try {
     started = await launchOnFreePorts({ ...installation, options, dataDir, temporary });
   } catch (error) {
     if (temporary) await rm(dataDir, { recursive: true, force: true });
     throw error;
+  } finally {
+    await guard?.dismiss();
   }
   const { plan } = started;
   let { jvm } = started;

@@ -23,7 +23,7 @@ export interface Watchdog {
   readonly dismiss: () => Promise<void>;
 }
 
-/** Guards `pid`; `temporary` is a folder that goes with it. */
+/** Guards `pid` (0: no process yet); `temporary` is a folder that goes with it. */
 export function watch(pid: number, marker: string, temporary: string | null): Watchdog {
   if (process.platform === "win32") return { dismiss: () => Promise.resolve() };
   const shell = spawn("sh", ["-c", SCRIPT, "busbar-watchdog", String(pid), marker, temporary ?? ""], {

@@ -1,6 +1,6 @@
 /** The local JVM broker and registry as processes: crash, restart, ports, clean end. Each test has its own. */
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -148,19 +148,25 @@ interface Started {
 }
 
 /** A process that starts a broker and then lives on; ended at the end of the test. */
-async function starter(dataDir = ""): Promise<{ readonly started: Started; readonly kill: () => Promise<void> }> {
+function launchStarter(dataDir: string, env: Record<string, string> = {}) {
   const module = path.resolve(import.meta.dirname, "../../infra/src/index.ts");
   const child = spawn(process.execPath, ["--input-type=module", "-e", STARTER, module, dataDir], {
+    env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "inherit"],
   });
   cleanUps.push(() => child.kill("SIGKILL"));
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-  const line = await new Promise<string>((resolve) => child.stdout.once("data", (data) => resolve(String(data))));
+  const line = new Promise<string>((resolve) => child.stdout.once("data", (data) => resolve(String(data))));
   const kill = () => {
     child.kill("SIGKILL");
     return exited;
   };
-  return { started: JSON.parse(line) as Started, kill };
+  return { line, kill };
+}
+
+async function starter(dataDir = ""): Promise<{ readonly started: Started; readonly kill: () => Promise<void> }> {
+  const { line, kill } = launchStarter(dataDir);
+  return { started: JSON.parse(await line) as Started, kill };
 }
 
 describe("a starter that dies hard", () => {
@@ -171,6 +177,16 @@ describe("a starter that dies hard", () => {
     await vi.waitFor(() => expect(existsSync(started.dataDir)).toBe(false), BOUND);
     expect(processesOf(started.dataDir)).toEqual([]);
     expect(await canListen(started.port)).toBe(true);
+  });
+
+  it("takes the folder with it even before its broker runs [infra:clean-stop]", async () => {
+    const scratch = folder();
+    const { kill } = launchStarter("", { TMPDIR: scratch });
+    await vi.waitFor(() => expect(readdirSync(scratch)).toHaveLength(1), BOUND);
+    await kill();
+    await vi.waitFor(() => expect(readdirSync(scratch)).toEqual([]), BOUND);
+    await vi.waitFor(() => expect(processesOf(scratch)).toEqual([]), BOUND);
+    expect(readdirSync(scratch)).toEqual([]);
   });
 
   it("leaves a broker that the next start on its data ends [infra:clean-stop]", async () => {
