@@ -51,7 +51,7 @@ async function startBroker({ choice, folder, prefix, shop }: Start): Promise<Dem
   const onProgress = (line: string): void => say(dim(`  ${line}`));
   const bus = await during(
     "broker and schema registry start",
-    startBus({ choice, stateDir: folder, registry: choice.kind !== "embedded", onProgress }),
+    startBus({ choice, stateDir: folder, temporary: true, registry: choice.kind !== "embedded", onProgress }),
   );
   undo.push(() => bus.stop());
   if (bus.registryUrl !== null)
