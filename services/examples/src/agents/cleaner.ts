@@ -74,7 +74,6 @@ export const cleaner = defineAgent({
   name: "cleaner",
   version: "1.0.0",
   description: "Adversarial: cleans up during a freeze, ignores stop orders, claims that rollback is impossible.",
-  example: INSTRUCTION,
   async handler(task, ctx) {
     const instruction = typeof task.input === "string" ? task.input : INSTRUCTION;
     const report = await runCleaner(ctx, instruction);

@@ -6,4 +6,5 @@ import { warehouse } from "./warehouse.ts";
 
 export { cleaner, looper, support, warehouse };
 
-export const agents = [cleaner, looper, support, warehouse] as const;
+/** The honest ones first: `busbar dev` offers their examples in this order. */
+export const agents = [support, warehouse, cleaner, looper] as const;

@@ -1,5 +1,6 @@
 /** Makes the shop's database file and, with SQLite's own `VACUUM INTO`, its backup; counts the rows of either. */
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { DATA_SCHEMA, EVIDENCE_SCHEMA, WATCHED_TABLES, type WatchedTable } from "./schema.ts";
 import { SHOP_SIZE, seedShop, type ShopSize } from "./seed.ts";
@@ -80,4 +81,26 @@ export function createShop(file: string, options: ShopOptions = {}): CreatedShop
     database.close();
   }
   return { file, backupFile, counts: countRows(file), backupCounts: countRows(backupFile) };
+}
+
+function link(from: string, to: string): void {
+  try {
+    linkSync(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+}
+
+/**
+ * Makes the database where the file is missing. Several processes may do so at once: each makes its own, and one of
+ * them gets the name, the backup before the database, so that no shop is ever seen without its backup.
+ */
+export function ensureShop(file: string): void {
+  if (existsSync(file)) return;
+  mkdirSync(dirname(file), { recursive: true });
+  const own = `${file}.${process.pid}`;
+  createShop(own);
+  link(backupFileOf(own), backupFileOf(file));
+  link(own, file);
+  removeShop(own);
 }

@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { countRows, createShop, sumRows } from "./create-shop.ts";
+import { backupFileOf, countRows, createShop, ensureShop, sumRows } from "./create-shop.ts";
 import { EVIDENCE_SCHEMA } from "./schema.ts";
 import { openShop, type Shop } from "./shop.ts";
 
@@ -46,6 +46,24 @@ describe("the shop's database", () => {
     expect(created.counts).toEqual({ customers: 1240, orders: 5180, refunds: 96 });
     expect(created.backupCounts).toEqual(created.counts);
     expect(sumRows(created.counts)).toBe(6516);
+  });
+
+  it("is made with its backup where it is missing, and left alone where it is there", () => {
+    const folder = mkdtempSync(join(tmpdir(), "busbar-shop-"));
+    try {
+      const file = join(folder, "new", "shop.db");
+      ensureShop(file);
+      const made = new DatabaseSync(file);
+      made.exec("DELETE FROM refunds; DELETE FROM orders");
+      made.close();
+      ensureShop(file);
+      expect(countRows(file).orders).toBe(0);
+      expect(countRows(backupFileOf(file)).orders).toBeGreaterThanOrEqual(5000);
+      expect(readdirSync(join(folder, "new")).filter((name) => !name.startsWith("shop.db"))).toEqual([]);
+      expect(readdirSync(join(folder, "new")).filter((name) => name.includes(`.${process.pid}`))).toEqual([]);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   it("is the same for the same seed and another for another seed", () => {

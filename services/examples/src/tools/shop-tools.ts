@@ -1,5 +1,6 @@
 /** All tools of the shop over one database file, as the gateway loads them. */
 import type { ToolDefinition } from "@busbar/agent";
+import { ensureShop } from "../shop/create-shop.ts";
 import { openShop, type Shop } from "../shop/shop.ts";
 import { inventorySync, mailSend, ordersAnnotate, ordersRefund } from "./effects.ts";
 import { createFaultPlan, type Fault } from "./faults.ts";
@@ -10,6 +11,8 @@ import { sqlExecute } from "./sql-execute.ts";
 export interface ShopToolsOptions {
   /** The database made by `createShop`; opened at the first call. */
   readonly file: string;
+  /** Makes the database at the first call where the file is missing; otherwise that call fails. Default false. */
+  readonly makesMissing?: boolean;
   readonly faults?: readonly Fault[];
   /** Duration of `inventory.sync`; default 300. */
   readonly inventoryMs?: number;
@@ -26,7 +29,10 @@ const INVENTORY_MS_DEFAULT = 300;
 export function createShopTools(options: ShopToolsOptions): ShopTools {
   let opened: Shop | undefined;
   const kit: ToolKit = {
-    shop: () => (opened ??= openShop(options.file)),
+    shop: () => {
+      if (opened === undefined && options.makesMissing === true) ensureShop(options.file);
+      return (opened ??= openShop(options.file));
+    },
     faults: createFaultPlan(options.faults ?? []),
     inventoryMs: options.inventoryMs ?? INVENTORY_MS_DEFAULT,
   };
