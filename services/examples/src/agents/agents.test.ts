@@ -186,9 +186,9 @@ describe("the support machine", () => {
 
 it("one of the agents is a machine, the others are handlers", () => {
   expect(agents.map(({ name, kind }) => `${name} ${kind}`)).toEqual([
-    "cleaner handler",
-    "looper handler",
     "support machine",
     "warehouse handler",
+    "cleaner handler",
+    "looper handler",
   ]);
 });
