@@ -2,9 +2,10 @@
  * The program: finds the command in the arguments, loads that one file, runs it, and turns what is thrown into an error
  * text and an exit code. Nothing but this reads the arguments of the process or ends it.
  */
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { isBusbarError } from "@busbar/kernel";
+import { busbarError, isBusbarError } from "@busbar/kernel";
 import { Command, CommanderError, Option } from "commander";
 import { asBusbarError, renderFailure } from "./failure.ts";
 import { bindStreams, exitCodeOf } from "./command-output.ts";
@@ -18,12 +19,26 @@ const EXIT_CODES = `Exit codes: 0 done, 1 error, 2 usage, 3 not found, 4 check f
 const outputOption = (): Option =>
   new Option("-o, --output <form>", "how data is printed").choices(OUTPUT_FORMS).default("table");
 
+/** Options of the whole program that are followed by a value. */
+const TAKES_VALUE: ReadonlySet<string> = new Set(["-o", "--output", "--log", "--prefix"]);
+
+/** `--log` and `--prefix` are the environment of this one command. */
+function choosePast(options: { readonly log?: string; readonly prefix?: string }): void {
+  const { log, prefix } = options;
+  if (prefix !== undefined) process.env["BUSBAR_PREFIX"] = prefix;
+  if (log === undefined) return;
+  if (!existsSync(log)) throw busbarError("BUSBAR_NOT_FOUND", { what: "log file", id: log });
+  process.env["BUSBAR_EMBEDDED"] = log;
+  process.env["BUSBAR_BROKERS"] = "";
+  process.env["SCHEMA_REGISTRY_URL"] = "";
+}
+
 /** The first argument that is no option: the command, or `help`. */
 function wordsOf(args: readonly string[]): readonly string[] {
   const words: string[] = [];
   for (let index = 0; index < args.length && words.length < 2; index++) {
     const arg = args[index] ?? "";
-    if (arg === "-o" || arg === "--output") index++;
+    if (TAKES_VALUE.has(arg)) index++;
     else if (!arg.startsWith("-")) words.push(arg);
   }
   return words;
@@ -70,6 +85,11 @@ async function buildProgram(args: readonly string[], streams: Streams): Promise<
     .description("An event-sourced bus on which agents can be trusted with real tools.")
     .usage("<command> [options]")
     .addOption(outputOption())
+    .option("--log <file>", "read this log file (kept by the demo, or embedded) instead of the running bus")
+    .option("--prefix <name>", "first part of the topics' names, where it is not busbar")
+    .hook("preAction", (whole) => {
+      choosePast(whole.opts());
+    })
     .addHelpText("after", `\n${EXIT_CODES}\nTry: npx busbar dev`);
   for (const row of COMMANDS) program.addCommand(await commandOf(row, wanted));
   program.helpCommand("help [command]", "help for a command");

@@ -134,7 +134,7 @@ function lookDeeper({ frozen }: Reports, prefix: string): void {
   say();
   say(bold("To look deeper:"));
   say(`  npx busbar trace ${frozen.handle.chainId} ${where}`);
-  say(`  npx busbar events query --type EffectRefused ${where}`);
+  say(`  npx busbar events query --type HaltAcknowledged ${where}`);
   say(`  npx busbar status ${where}`);
 }
 
