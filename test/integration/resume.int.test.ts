@@ -1,0 +1,42 @@
+/** A chain that a rule halted: left only by a person's resume that names its fence, then run again from its journal. */
+import { expect, inject, test } from "vitest";
+import { keyIn, withBus } from "../harness/bus.ts";
+import { judgeFires } from "../harness/fires.ts";
+
+test(
+  "a chain halted by a rule goes on only when a person names its fence: as the next incarnation, from its journal, no effect repeated [halt:left-by-person-only] [halt:resume-names-fence] [rules:two-errors] [effects:rerun-gets-recorded-answer]",
+  { timeout: 60_000 },
+  async () => {
+    await withBus({ brokers: inject("brokers"), name: "resume" }, async (bus) => {
+      await Promise.all([bus.gateway("g1"), bus.supervisor("s1"), bus.agent("a1", { names: ["booker"] })]);
+      await bus.doorsOpen();
+      const { watch, orders, client } = bus;
+      const input = { fails: [false, true, true, false] };
+      const handle = await client.submit({ agent: "booker", input, key: keyIn(1, bus.partitions, "resume") });
+      const ofChain = <T extends { readonly event: { readonly meta: { readonly chainId: string } } }>(
+        seen: readonly T[],
+      ) => seen.filter(({ event }) => event.meta.chainId === handle.chainId);
+      expect(await client.awaitOutcome(handle, { timeoutMs: 10_000 })).toMatchObject({ state: "halted" });
+      const [halt] = ofChain(watch.ofType("ChainHalted"));
+      expect(halt?.event).toMatchObject({ rule: "consecutive-errors", directive: "" });
+
+      const scope = `chain:${handle.chainId}`;
+      const wrong = await orders.resume(scope, "no-such-fence");
+      const hasApplied = (offset: bigint): boolean =>
+        watch.ofType("DirectivesApplied").some((seen) => seen.partition === 1 && BigInt(seen.event.through) > offset);
+      await watch.until(() => hasApplied(wrong), "the resume with a wrong fence is applied");
+      expect(ofChain(watch.ofType("ChainResumed")), "it lifts nothing").toEqual([]);
+
+      await orders.resume(scope, halt?.event.meta.eventId ?? "");
+      await watch.until(() => ofChain(watch.ofType("TaskCompleted")).length > 0, "the resumed chain completes");
+      expect(ofChain(watch.ofType("TaskCompleted"))[0]?.event.output).toBe('{"booked":2}');
+      expect(ofChain(watch.ofType("ChainResumed"))).toHaveLength(1);
+      expect(ofChain(watch.ofType("TaskAssigned")).map(({ event }) => event.incarnation)).toEqual([1, 2]);
+      expect(bus.fires().map(({ callId }) => callId.split(":")[1])).toEqual(["1", "2", "3", "4", "5", "6"]);
+      expect(judgeFires(bus.fires(), watch.events)).toEqual([]);
+      const report = await bus.check([scope]);
+      expect(report.findings).toEqual([]);
+      expect(report.effects).toMatchObject({ effects: 2, lost: 0, duplicated: 0 });
+    });
+  },
+);
