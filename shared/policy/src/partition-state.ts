@@ -27,6 +27,8 @@ export interface CallState {
   readonly args: string;
   /** When an inherited or late effect may be settled, ms; 0 where it is not in doubt. */
   readonly settleAtMs: number;
+  /** An attempt of it was counted as an error: the attempts of one call are one call. */
+  readonly erred: boolean;
 }
 
 /** One effect of a chain's ledger, by effect key. */
@@ -87,6 +89,8 @@ export interface ChainState {
   /** A rule tripped and its ChainHalted is the chain's next event. */
   readonly trip: Trip | null;
   readonly halted: HaltCause | null;
+  /** A resume set it free: its ChainResumed and its assignment are the next records. */
+  readonly freed: boolean;
   /** The halt was also put on the directives topic, so that it reaches the sub-tasks. */
   readonly haltSpread: boolean;
 }
@@ -106,7 +110,12 @@ export interface Fence {
   readonly fence: string;
   readonly reason: string;
   readonly by: string;
+  /** Trips that it stands for, as `rule cause`: the same trip again is the same fence. At most FENCE_TRIPS_KEPT. */
+  readonly trips: readonly string[];
 }
+
+/** Bound of what a fence remembers; an older trip told again then needs a newer resume. */
+export const FENCE_TRIPS_KEPT = 32;
 
 export interface FreezeState {
   readonly freezeId: string;

@@ -8,6 +8,7 @@ import {
   type ErrorCode,
   isJsonObject,
   type Json,
+  own,
   parseJson,
   sha256Hex,
   shortHash,
@@ -81,7 +82,7 @@ function freezeAgainst(state: PartitionState, { chain, tool, effectClass }: Call
 
 function breakerAgainst(state: PartitionState, { tool }: CallSubject, atMs: number): Verdict | null {
   const key = `tool:${tool}`;
-  const breaker = state.breakers[key];
+  const breaker = own(state.breakers, key);
   if (breaker === undefined) return null;
   if (breaker.state === "half-open") {
     const grants = Object.entries(state.grants);

@@ -4,6 +4,7 @@
  */
 import { type AppliedDirective, covers, type InFlight } from "@busbar/events";
 import type { ChainState } from "../partition-state.ts";
+import { isSettledTrip } from "../replay/directives.ts";
 import { scopeCoversChain } from "../replay/replay.ts";
 import { reassign } from "./commands.ts";
 import { abandonUnstarted, emit, type Turn } from "./turn.ts";
@@ -16,7 +17,6 @@ const isHalt = (applied: AppliedDirective): boolean => applied.kind === "Halt";
 export function decideDirectives(turn: Turn, applied: readonly AppliedDirective[], through: string): void {
   const fresh = applied.filter((directive) => BigInt(directive.offset) >= BigInt(turn.state.through));
   if (BigInt(through) <= BigInt(turn.state.through)) return;
-  const halted = haltedBefore(turn);
   if (fresh.length === 0) {
     emit(turn, "DirectivesApplied", {}, { through, applied: [] });
   }
@@ -27,15 +27,15 @@ export function decideDirectives(turn: Turn, applied: readonly AppliedDirective[
     const reached = isLastChunk || last === undefined ? through : (BigInt(last.offset) + 1n).toString();
     applyChunk(turn, chunk, reached);
   }
-  resumeChains(turn, halted);
+  resumeChains(turn);
 }
 
 function applyChunk(turn: Turn, chunk: readonly AppliedDirective[], through: string): void {
-  const halts = chunk.filter(isHalt);
-  if (halts.length === 0) {
+  if (!chunk.some(isHalt)) {
     emit(turn, "DirectivesApplied", {}, { through, applied: chunk });
     return;
   }
+  const halts = chunk.filter((directive) => isHalt(directive) && !isSettledTrip(turn.state, directive));
   const isCovered = (chainId: string, tool: string): boolean => {
     const chain = turn.state.chains[chainId];
     return chain !== undefined && halts.some((halt) => coversCall(halt.scope, chain, tool));
@@ -61,16 +61,11 @@ function openEffects(turn: Turn, isCovered: (chainId: string, tool: string) => b
   return inFlight;
 }
 
-function haltedBefore(turn: Turn): ReadonlySet<string> {
-  const halted = Object.values(turn.state.chains).filter((chain) => chain.halted !== null);
-  return new Set(halted.map((chain) => chain.chainId));
-}
-
 /** Chains that a resume set free run again, from their journal, as a new incarnation. */
-function resumeChains(turn: Turn, haltedBefore: ReadonlySet<string>): void {
-  for (const chainId of haltedBefore) {
+function resumeChains(turn: Turn): void {
+  for (const { chainId } of Object.values(turn.state.chains).filter(({ freed }) => freed)) {
     const chain = turn.state.chains[chainId];
-    if (chain === undefined || chain.halted !== null) continue;
+    if (chain === undefined) continue;
     const stillCovered = Object.entries(turn.state.fences).find(([scope]) => scopeCoversChain(scope, chain));
     if (stillCovered !== undefined) {
       const [, fence] = stillCovered;

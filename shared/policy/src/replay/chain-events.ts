@@ -36,6 +36,7 @@ export function openChain(event: MessageOf<"TaskSubmitted">): ChainState {
     rules: INITIAL_RULES,
     trip: null,
     halted: null,
+    freed: false,
     haltSpread: false,
   };
 }
@@ -73,6 +74,7 @@ const newCall = (call: Partial<CallState> & Pick<CallState, "step" | "kind" | "n
   effectClass: "",
   args: "",
   settleAtMs: 0,
+  erred: false,
   ...call,
 });
 
@@ -88,6 +90,7 @@ const HANDLERS: Handlers = {
   TaskAssigned: (chain, event) => ({
     ...chain,
     incarnation: event.incarnation,
+    freed: false,
     assignedAtMs: event.meta.atMs,
     sequence: 0,
   }),
@@ -210,7 +213,11 @@ const HANDLERS: Handlers = {
       budgetTokens: event.budgetTokens,
     };
     const tokensUsed = chain.tokensUsed + event.budgetTokens;
-    return { ...addCall(chain, event.callId, call), tokensUsed, children: { ...chain.children, [event.callId]: child } };
+    return {
+      ...addCall(chain, event.callId, call),
+      tokensUsed,
+      children: { ...chain.children, [event.callId]: child },
+    };
   },
   SubtaskFinished: (chain, event, offset) => {
     const child = chain.children[event.callId];
@@ -244,6 +251,7 @@ const HANDLERS: Handlers = {
       reason: event.reason,
     },
     haltSpread: event.directive !== "",
+    freed: false,
   }),
   ChainResumed: (chain) => ({ ...chain, halted: null, trip: null, haltSpread: false, rules: INITIAL_RULES }),
 };
@@ -257,7 +265,9 @@ export function replayChain(chain: ChainState, event: BusEvent, policy: Policy |
   const changed = handler === undefined ? chain : handler(chain, event as never, offsetOf(event.meta.eventId));
   const status = nextChainStatus(chain.status, event.type, effectClassOf(event));
   const sequence = event.meta.commandSeq > 0 ? Math.max(changed.sequence, event.meta.commandSeq) : changed.sequence;
-  const stepped = { ...changed, status, sequence, streamSeq: event.meta.streamSeq };
+  const counted =
+    fact?.kind === "error" && "callId" in event ? withCall(changed, event.callId, { erred: true }) : changed;
+  const stepped = { ...counted, status, sequence, streamSeq: event.meta.streamSeq };
   if (fact === null || policy === null || stepped.halted !== null) return stepped;
   const [rules, trip] = stepRules(stepped.rules, fact, policy.rules);
   return { ...stepped, rules, trip: stepped.trip ?? trip };

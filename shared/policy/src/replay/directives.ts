@@ -3,9 +3,9 @@
  * door's decisions are a function of the partition alone (PROTOCOL 6.2). Applying one twice changes nothing.
  */
 import { type AppliedDirective, parseEventId } from "@busbar/events";
-import { isJsonObject, type Json, type JsonObject, parseJson } from "@busbar/kernel";
+import { isJsonObject, type Json, type JsonObject, own, parseJson } from "@busbar/kernel";
 import type { Policy } from "../policy-document.ts";
-import type { PartitionState } from "../partition-state.ts";
+import { type BreakerView, FENCE_TRIPS_KEPT, type PartitionState } from "../partition-state.ts";
 
 const text = (body: JsonObject, field: string): string => {
   const value = body[field];
@@ -26,28 +26,52 @@ export function directiveBody(applied: AppliedDirective): JsonObject {
 function isCovered(state: PartitionState, scope: string, cause: string): boolean {
   const id = parseEventId(cause);
   if (id === null) return false;
-  const through = state.covered[scope]?.[String(id.partition)];
+  const through = own(state.covered, scope)?.[String(id.partition)];
   return through !== undefined && id.offset < BigInt(through);
 }
 
 function rememberCover(state: PartitionState, scope: string, body: JsonObject): void {
   const positions = Array.isArray(body["coversThrough"]) ? body["coversThrough"] : [];
-  const covered: Record<string, string> = { ...state.covered[scope] };
+  const covered: Record<string, string> = { ...own(state.covered, scope) };
   for (const position of positions) {
     if (isJsonObject(position)) covered[String(number(position, "partition"))] = text(position, "through");
   }
-  state.covered[scope] = covered;
+  state.covered = { ...state.covered, [scope]: covered };
+}
+
+/** Name of a trip: the rule and what made it trip; empty for an order without a cause, which is never the same twice. */
+function tripOf(body: JsonObject): string {
+  return text(body, "cause") === "" ? "" : `${text(body, "rule")} ${text(body, "cause")}`;
+}
+
+/** True for a halt that changes nothing: its trip is covered by a resume, or already stands (PROTOCOL 6.1). */
+export function isSettledTrip(state: PartitionState, applied: AppliedDirective): boolean {
+  const body = directiveBody(applied);
+  if (isCovered(state, applied.scope, text(body, "cause"))) return true;
+  const trip = tripOf(body);
+  return trip !== "" && (own(state.fences, applied.scope)?.trips.includes(trip) ?? false);
+}
+
+function setBreaker(state: PartitionState, key: string, breaker: BreakerView): void {
+  state.breakers = { ...state.breakers, [key]: breaker };
+}
+
+function grantsOfOthers(state: PartitionState, key: string): PartitionState["grants"] {
+  return Object.fromEntries(Object.entries(state.grants).filter(([, grant]) => grant.key !== key));
 }
 
 type Apply = (state: PartitionState, applied: AppliedDirective, body: JsonObject) => void;
 
 const APPLY: Readonly<Record<string, Apply>> = {
   Halt(state, applied, body) {
-    if (isCovered(state, applied.scope, text(body, "cause"))) return;
-    state.fences[applied.scope] = { fence: applied.offset, reason: text(body, "reason"), by: text(body, "by") };
+    if (isSettledTrip(state, applied)) return;
+    const known = own(state.fences, applied.scope)?.trips ?? [];
+    const trips = [...known, tripOf(body)].filter((trip) => trip !== "").slice(-FENCE_TRIPS_KEPT);
+    const fence = { fence: applied.offset, reason: text(body, "reason"), by: text(body, "by"), trips };
+    state.fences = { ...state.fences, [applied.scope]: fence };
   },
   Resume(state, applied, body) {
-    const fence = state.fences[applied.scope];
+    const fence = own(state.fences, applied.scope);
     rememberCover(state, applied.scope, body);
     // A resume names the fence that it lifts; one that names an older fence has no effect.
     if (fence !== undefined && fence.fence === text(body, "fence")) delete state.fences[applied.scope];
@@ -55,7 +79,7 @@ const APPLY: Readonly<Record<string, Apply>> = {
   Freeze(state, _applied, body) {
     const freezeId = text(body, "freezeId");
     const effects = Array.isArray(body["effects"]) ? body["effects"].filter((item) => typeof item === "string") : [];
-    state.freezes[freezeId] = {
+    const freeze = {
       freezeId,
       scope: text(body, "scope"),
       effects,
@@ -63,31 +87,34 @@ const APPLY: Readonly<Record<string, Apply>> = {
       untilMs: number(body, "untilMs"),
       reason: text(body, "reason"),
     };
+    state.freezes = { ...state.freezes, [freezeId]: freeze };
   },
   Unfreeze(state, _applied, body) {
     delete state.freezes[text(body, "freezeId")];
   },
   OpenBreaker(state, _applied, body) {
     const key = text(body, "key");
-    if (state.breakers[key]?.state === "isolated" || isCovered(state, key, text(body, "cause"))) return;
+    if (own(state.breakers, key)?.state === "isolated" || isCovered(state, key, text(body, "cause"))) return;
     const reason = text(body, "reason");
-    state.breakers[key] = { state: "open", rule: text(body, "rule"), reason, cause: text(body, "cause") };
+    setBreaker(state, key, { state: "open", rule: text(body, "rule"), reason, cause: text(body, "cause") });
   },
   IsolateBreaker(state, _applied, body) {
     const reason = text(body, "reason");
-    state.breakers[text(body, "key")] = { state: "isolated", rule: "by-hand", reason, cause: "" };
+    setBreaker(state, text(body, "key"), { state: "isolated", rule: "by-hand", reason, cause: "" });
   },
   CloseBreaker(state, _applied, body) {
-    const known = state.breakers[text(body, "key")];
+    const known = own(state.breakers, text(body, "key"));
     // What a person holds open only a person closes; a machine names the cause of the opening it ends.
     if (known === undefined || (known.state === "isolated" && text(body, "by").startsWith("supervisor"))) return;
     const cause = parseEventId(text(body, "cause"));
     if (cause !== null) {
       const key = text(body, "key");
       const through = (cause.offset + 1n).toString();
-      state.covered[key] = { ...state.covered[key], [String(cause.partition)]: through };
+      const covered = { ...own(state.covered, key), [String(cause.partition)]: through };
+      state.covered = { ...state.covered, [key]: covered };
     }
     delete state.breakers[text(body, "key")];
+    state.grants = grantsOfOthers(state, text(body, "key"));
   },
   SetPolicy(state, _applied, body) {
     const policy = parseJson(text(body, "policy"));
@@ -98,14 +125,15 @@ const APPLY: Readonly<Record<string, Apply>> = {
   Grant(state, _applied, body) {
     if (number(body, "partition") !== state.partition) return;
     const key = text(body, "key");
-    const known = state.breakers[key];
-    if (known !== undefined && known.state === "open") state.breakers[key] = { ...known, state: "half-open" };
+    const known = own(state.breakers, key);
+    if (known !== undefined && known.state === "open") setBreaker(state, key, { ...known, state: "half-open" });
     const grant = { key, left: number(body, "count"), expiresAtMs: number(body, "expiresAtMs") };
-    state.grants[text(body, "grantId")] = grant;
+    // The supervisor has one grant of a key out at a time: what an older one left over is void.
+    state.grants = { ...grantsOfOthers(state, key), [text(body, "grantId")]: grant };
   },
 };
 
 /** Applies one directive; an unknown kind changes nothing. */
 export function applyDirective(state: PartitionState, applied: AppliedDirective): void {
-  APPLY[applied.kind]?.(state, applied, directiveBody(applied));
+  own(APPLY, applied.kind)?.(state, applied, directiveBody(applied));
 }

@@ -24,11 +24,17 @@ export function factOf(chain: ChainState, event: BusEvent, policy: Policy | null
   const call = chain.calls[event.callId];
   const name = "tool" in event ? event.tool : (call?.name ?? "");
   const tool = toolNamed(policy, name);
-  const outcome = outcomeOf(event, call, tool);
+  const outcome = uncounted(outcomeOf(event, call, tool), call);
   if (outcome === null) return null;
   const argsHash = "argsHash" in event ? event.argsHash : (call?.argsHash ?? "");
   const volatile = tool?.volatile ?? false;
   return { ...outcome, tool: name, effectClass: classOf(call, tool), argsHash, volatile, evidence: event.meta.eventId };
+}
+
+/** The attempts of one call are one call, and a call that waits for another one's effect shares its error. */
+function uncounted(outcome: Outcome | null, call: CallState | undefined): Outcome | null {
+  if (outcome === null || outcome.kind === "success" || call === undefined) return outcome;
+  return call.erred || call.status === "waiting" ? null : outcome;
 }
 
 function toolNamed(policy: Policy | null, name: string): ToolPolicy | undefined {

@@ -32,9 +32,12 @@ function haltCovered(state: PartitionState, scope: string, fence: string, reason
   for (const chain of Object.values(state.chains)) {
     if (!scopeCoversChain(scope, chain)) continue;
     const status = nextChainStatus(chain.status, "ChainHalted");
-    // The newest fence is the one to name in a resume; the first cause stays the reason.
-    const halted = { rule: "halt", reason, ...chain.halted, fence };
-    state.chains[chain.chainId] = { ...chain, status, trip: null, halted, haltSpread: true };
+    // A chain that a rule stopped keeps its own halt under a wider one: lifting that does not set it free.
+    const isOwn = chain.halted !== null && chain.halted.rule !== "halt" && scope !== `chain:${chain.chainId}`;
+    // Else the newest fence is the one to name in a resume; the first cause stays the reason.
+    const halted = isOwn ? chain.halted : { rule: "halt", reason, ...chain.halted, fence };
+    const haltSpread = isOwn ? chain.haltSpread : true;
+    state.chains[chain.chainId] = { ...chain, status, trip: null, halted, haltSpread, freed: false };
   }
 }
 
@@ -42,7 +45,7 @@ function resumeCovered(state: PartitionState, scope: string, fence: string): voi
   for (const chain of Object.values(state.chains)) {
     if (chain.halted?.fence !== fence || !scopeCoversChain(scope, chain)) continue;
     const status = nextChainStatus(chain.status, "ChainResumed");
-    state.chains[chain.chainId] = { ...chain, status, halted: null, rules: INITIAL_RULES };
+    state.chains[chain.chainId] = { ...chain, status, halted: null, freed: true, rules: INITIAL_RULES };
   }
 }
 
@@ -50,7 +53,7 @@ function replayDirectives(state: PartitionState, event: BusEvent): void {
   if (event.type !== "DirectivesApplied" && event.type !== "HaltAcknowledged") return;
   for (const applied of event.applied) {
     applyDirective(state, applied);
-    const fence = state.fences[applied.scope];
+    const fence = own(state.fences, applied.scope);
     if (applied.kind === "Halt" && fence?.fence === applied.offset)
       haltCovered(state, applied.scope, fence.fence, fence.reason);
     if (applied.kind === "Resume") resumeCovered(state, applied.scope, applied.id);
