@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, inject, onTestFinished, test } from "vitest";
 import type { EventLog, FollowProblem } from "@busbar/log";
 import { createKafkaEventLog } from "@busbar/log/kafka";
-import { type TcpProxy, until } from "@busbar/testkit";
+import { isFetchRequest, type TcpProxy, until } from "@busbar/testkit";
 import { contentsOf, freshTopic, newRecord, openProxy, proxiedLog } from "../support/plain-kafka.ts";
 
 const brokers = inject("brokers");
@@ -57,7 +57,10 @@ test("a member that is cut off is told that it lost everything, another takes ov
   expect(cut.membership.heartbeats().generation).toBeGreaterThan(generation);
 });
 
-test("a follower whose connection hangs says so once, opens another one, and misses nothing [log:order]", async () => {
+test.each([
+  ["all its connections hang", () => true],
+  ["the connection it fetches on hangs", isFetchRequest],
+])("a follower says once that %s, opens others, and misses nothing [log:order]", async (_what, hangs) => {
   const topic = await freshTopic(log, "hang");
   const texts: string[] = [];
   const problems: FollowProblem[] = [];
@@ -73,13 +76,32 @@ test("a follower whose connection hangs says so once, opens another one, and mis
   const publish = (text: string) => log.publish([{ topic, partition: 0, record: newRecord(text) }]);
   await publish("0");
   await until(() => texts.length === 1, "the first record");
-  proxy.stall();
+  proxy.stall(hangs);
   await publish("1");
   await until(() => problems.length > 0, "the problem");
   await publish("2");
   await until(() => texts.length === 3, "the rest", 15_000);
   expect(texts).toEqual(["0", "1", "2"]);
   expect(problems.map(({ kind }) => kind)).toEqual(["unreachable"]);
+});
+
+test("after all connections hung, every question is answered through new ones", async () => {
+  const topic = await freshTopic(proxied, "stalled");
+  const publish = (text: string) => proxied.publish([{ topic, partition: 0, record: newRecord(text) }]);
+  await publish("0");
+  expect((await contentsOf(proxied, topic)).texts).toEqual(["0"]);
+  proxy.stall();
+  expect((await publish("1"))[0]?.kind).toBe("unknown");
+  proxy.stall();
+  expect((await proxied.offsets(topic, 0)).low).toBe(0n);
+  proxy.stall();
+  expect((await contentsOf(proxied, topic)).texts).toEqual(["0"]);
+  proxy.stall();
+  expect(await proxied.listTopics()).toContain(topic);
+  proxy.stall();
+  const appender = await proxied.openAppender(topic, 0);
+  expect((await appender.append([newRecord("2")])).kind).toBe("appended");
+  expect((await publish("3"))[0]?.kind).toBe("appended");
 });
 
 test("connections that are cut again and again cost no record and no order [log:order]", async () => {

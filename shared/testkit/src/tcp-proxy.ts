@@ -24,6 +24,8 @@ interface Held {
 interface Pair {
   readonly client: Socket;
   readonly server: Socket;
+  /** What the client sent last. */
+  request: Buffer;
 }
 
 const ALL: ChunkFilter = () => true;
@@ -103,9 +105,12 @@ export class TcpProxy {
     this.#cutOn = { direction, when };
   }
 
-  /** Connections that are open now pass nothing any more, and nobody is told; new ones work. */
-  stall(): void {
-    for (const pair of this.#pairs) this.#stalled.add(pair);
+  /**
+   * Connections that are open now pass nothing any more, and nobody is told; new ones work.
+   * `whose`: by what the client sent last.
+   */
+  stall(whose: ChunkFilter = ALL): void {
+    for (const pair of this.#pairs) if (whose(pair.request)) this.#stalled.add(pair);
   }
 
   /** Ends all connections. */
@@ -133,12 +138,15 @@ export class TcpProxy {
       return;
     }
     const server = connect(this.#target);
-    const pair = { client, server };
+    const pair = { client, server, request: Buffer.alloc(0) };
     this.#pairs.add(pair);
     client.setNoDelay(true);
     server.setNoDelay(true);
     server.on("error", () => client.destroy());
-    client.on("data", (chunk: Buffer) => this.#pass("to-server", pair, chunk));
+    client.on("data", (chunk: Buffer) => {
+      pair.request = chunk;
+      this.#pass("to-server", pair, chunk);
+    });
     server.on("data", (chunk: Buffer) => this.#pass("to-client", pair, chunk));
     server.on("close", () => {
       client.destroy();
@@ -168,5 +176,8 @@ export class TcpProxy {
   }
 }
 
-/** A Kafka request that produces: length, then api key 0 (or an idempotent one with the same key). */
+/** A Kafka request that produces: after its length comes its api key. */
 export const isProduceRequest: ChunkFilter = (chunk) => chunk.length > 20 && chunk.readInt16BE(4) === 0;
+
+/** A Kafka request that fetches. */
+export const isFetchRequest: ChunkFilter = (chunk) => chunk.length > 20 && chunk.readInt16BE(4) === 1;

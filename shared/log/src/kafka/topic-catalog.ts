@@ -1,4 +1,9 @@
-/** Topics as the broker has them: created where missing, verified where there (never changed), described once. */
+/**
+ * Topics as the broker has them: created where missing, verified where there (never changed), described once.
+ *
+ * A connection that hangs would make kafkajs's admin client useless for good, so after anything but an answer of the
+ * broker the client is thrown away and the question asked once more through a new one. All questions may be repeated.
+ */
 import { busbarError, isBusbarError, reasonOf } from "@busbar/kernel";
 import { type Admin, Kafka } from "kafkajs";
 import type { TopicSpec } from "../event-log.ts";
@@ -14,21 +19,26 @@ export interface TopicFacts {
   readonly compacted: boolean;
 }
 
+interface AdminClient {
+  readonly sockets: SocketSet;
+  readonly admin: Promise<Admin>;
+}
+
 const TOPIC_RESOURCE = 2;
-const ADMIN_LIMIT_MS = 20_000;
+const CREATION_LIMIT_MS = 20_000;
+const ATTEMPTS = 2;
 const VISIBLE_POLL_MS = 20;
 /** A topic that was not there is looked for again after this. */
 const MISSING_MS = 1_000;
 
 export class TopicCatalog {
   readonly #settings: KafkaSettings;
-  readonly #sockets: SocketSet;
   readonly #facts = new Map<string, Promise<TopicFacts>>();
-  #admin: Promise<Admin> | null = null;
+  #client: AdminClient | null = null;
+  #closed = false;
 
   constructor(settings: KafkaSettings) {
     this.#settings = settings;
-    this.#sockets = new SocketSet(settings.route);
   }
 
   async list(): Promise<readonly string[]> {
@@ -63,7 +73,7 @@ export class TopicCatalog {
    * for "no such topic" and gives up, so they are waited for here.
    */
   async #visible(topics: string[]): Promise<void> {
-    const endMs = Date.now() + ADMIN_LIMIT_MS;
+    const endMs = Date.now() + CREATION_LIMIT_MS;
     for (;;) {
       try {
         await this.#ask((admin) => admin.fetchTopicMetadata({ topics }));
@@ -83,13 +93,14 @@ export class TopicCatalog {
   }
 
   close(): void {
-    this.#sockets.destroyAll();
+    this.#closed = true;
+    this.#client?.sockets.destroyAll();
   }
 
   #creation(specs: readonly TopicSpec[]): Parameters<Admin["createTopics"]>[0] {
     return {
       waitForLeaders: false,
-      timeout: ADMIN_LIMIT_MS,
+      timeout: CREATION_LIMIT_MS,
       topics: specs.map(({ name, partitions, config }) => ({
         topic: name,
         numPartitions: partitions,
@@ -147,25 +158,40 @@ export class TopicCatalog {
   }
 
   async #ask<T>(call: (admin: Admin) => Promise<T>): Promise<T> {
-    try {
-      this.#admin ??= this.#connect();
-      const admin = await this.#admin;
-      return await within(call(admin), ADMIN_LIMIT_MS, "the broker's answer");
-    } catch (cause) {
-      throw busbarError("BUSBAR_LOG_UNAVAILABLE", { reason: reasonOf(cause) }, cause);
+    for (let attempt = 1; ; attempt++) {
+      this.#client ??= this.#open();
+      const client = this.#client;
+      try {
+        const limitMs = this.#settings.requestTimeoutMs * 2;
+        return await within(client.admin.then(call), limitMs, "the broker's answer");
+      } catch (cause) {
+        const answered = wasAnswered(cause);
+        if (!answered) this.#drop(client);
+        if (answered || attempt === ATTEMPTS || this.#closed) {
+          throw busbarError("BUSBAR_LOG_UNAVAILABLE", { reason: reasonOf(cause) }, cause);
+        }
+      }
     }
   }
 
-  async #connect(): Promise<Admin> {
-    const admin = new Kafka(clientConfig(this.#settings, this.#sockets)).admin();
-    try {
-      await within(admin.connect(), ADMIN_LIMIT_MS, "connecting to the broker");
-      return admin;
-    } catch (cause) {
-      this.#admin = null;
-      throw cause;
-    }
+  #open(): AdminClient {
+    const sockets = new SocketSet(this.#settings.route);
+    const admin = new Kafka(clientConfig(this.#settings, sockets)).admin();
+    return { sockets, admin: admin.connect().then(() => admin) };
   }
+
+  #drop(client: AdminClient): void {
+    client.sockets.destroyAll();
+    if (this.#client === client) this.#client = null;
+  }
+}
+
+/** Whether the broker said no, rather than nothing. */
+function wasAnswered(cause: unknown): boolean {
+  for (let error = cause; error instanceof Error; error = error.cause) {
+    if (error.name === "KafkaJSAggregateError" || ("type" in error && typeof error.type === "string")) return true;
+  }
+  return false;
 }
 
 /** kafkajs wraps the broker's error, one or several deep. */
