@@ -138,7 +138,7 @@ export class TcpProxy {
       return;
     }
     const server = connect(this.#target);
-    const pair = { client, server, request: Buffer.alloc(0) };
+    const pair: Pair = { client, server, request: Buffer.alloc(0) };
     this.#pairs.add(pair);
     client.setNoDelay(true);
     server.setNoDelay(true);
