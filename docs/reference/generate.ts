@@ -1,49 +1,37 @@
 /**
- * Writes the reference pages that are made from data: errors.md from the error table.
- * `node docs/reference/generate.ts` writes; with `--check` it only says whether the pages are fresh (exit code 4 when not).
+ * Writes the reference pages, each from the data that the code itself goes by, and the code in the guides, each from
+ * the compiled file that it names. `node docs/reference/generate.ts` writes; with `--check` it only names the pages
+ * that are not fresh (exit code 4).
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { ERRORS } from "@busbar/kernel";
+import { join, relative, resolve } from "node:path";
+import { guidesWithCode } from "./code-blocks.ts";
+import { configPage } from "./page-config.ts";
+import { errorsPage } from "./page-errors.ts";
+import { eventsPage } from "./page-events.ts";
+import { machinesPage } from "./page-machines.ts";
+import { metricsPage } from "./page-metrics.ts";
+import { topicsPage } from "./page-topics.ts";
 
-const DISPOSITIONS: Readonly<Record<string, string>> = {
-  transient: "Nothing happened; the same thing may be tried again.",
-  "in-doubt": "It may have happened; it is never simply tried again.",
-  refused: "A rule said no; the caller was right to ask.",
-  invalid: "The input can never succeed.",
-  conflict: "Two statements of one fact disagree.",
-  exhausted: "A bounded resource or retry is used up.",
-  fatal: "An invariant or the configuration is broken; the process ends.",
-};
+const ROOT = resolve(import.meta.dirname, "../..");
+const page = (name: string): string => join(import.meta.dirname, name);
 
-function sections(): string {
-  const rows = Object.entries(ERRORS).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  const texts = rows.map(([code, row]) => {
-    const facts = `${row.disposition} · exit code ${row.exitCode} · HTTP ${row.httpStatus}`;
-    return `## ${code}\n\n${facts}\n\nSays: \`${row.message}\`. ${DISPOSITIONS[row.disposition] ?? ""}\n\nNext: \`${row.next}\`\n`;
-  });
-  return texts.join("\n");
-}
+const wanted: ReadonlyMap<string, string> = new Map([
+  [page("errors.md"), errorsPage()],
+  [page("config.md"), configPage(ROOT)],
+  [page("events.md"), eventsPage()],
+  [page("machines.md"), machinesPage()],
+  [page("metrics.md"), metricsPage()],
+  [page("topics.md"), topicsPage()],
+  ...guidesWithCode(ROOT),
+]);
 
-function errorsPage(): string {
-  return [
-    "# Errors",
-    "",
-    "Generated from the error table; `npx busbar explain <code>` prints one of them. Words in braces stand for the values of the case.",
-    "",
-    "Exit codes: 1 error, 2 usage, 3 not found, 4 check failed or unproven, 5 refused by policy or halt, 6 unreachable, 124 timeout.",
-    "",
-    sections(),
-  ].join("\n");
-}
-
-const PAGE = join(import.meta.dirname, "errors.md");
-const wanted = errorsPage();
-const present = existsSync(PAGE) ? readFileSync(PAGE, "utf8") : "";
+const stale = [...wanted].filter(([path, text]) => !existsSync(path) || readFileSync(path, "utf8") !== text);
 
 if (!process.argv.includes("--check")) {
-  writeFileSync(PAGE, wanted);
-} else if (present !== wanted) {
-  process.stderr.write("docs/reference/errors.md is not fresh\n  next: npm run gen\n");
+  for (const [path, text] of stale) writeFileSync(path, text);
+} else if (stale.length > 0) {
+  const names = stale.map(([path]) => relative(ROOT, path)).join(", ");
+  process.stderr.write(`not fresh: ${names}\n  next: npm run gen\n`);
   process.exitCode = 4;
 }

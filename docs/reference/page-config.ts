@@ -1,0 +1,116 @@
+/** config.md: every key of busbar.yaml, from its JSON Schema and the defaults of the policy. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { isJsonObject, type Json, type JsonObject, parseJson } from "@busbar/kernel";
+import { DEFAULT_BREAKER, DEFAULT_LIMITS, DEFAULT_RULES } from "@busbar/policy";
+import { code, pageOf, table } from "./markdown.ts";
+
+const MANIFEST = "that of the tool's manifest";
+
+/** What a key means; a key of the schema that is not here, or one that is only here, fails the generator. */
+const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: string]>> = {
+  version: ["", "form of this file"],
+  "modules.tools": ["none", "modules that export an array `tools`; loaded by gateways only"],
+  "modules.models": ["none", "modules that export an array `models`; loaded by gateways only"],
+  "modules.agents": ["none", "modules that export an array `agents`"],
+  "tools.<name>.attempts": ["`1`", "attempts of one call while the error is known to be before the effect"],
+  "tools.<name>.timeoutMs": [MANIFEST, "from the hand-over to the tool to its answer"],
+  "tools.<name>.fireBoundMs": [MANIFEST, "from queueing the admission to the hand-over; later it never starts"],
+  "tools.<name>.volatile": [MANIFEST, "a read whose answer changes by nature: two answers are no contradiction"],
+  "agents.<name>.tools": ["none", "tools that it may call, or `*`"],
+  "agents.<name>.sends": ["none", "agents that it may send tasks to, or `*`"],
+  "agents.<name>.models": ["none", "models that it may ask, or `*`"],
+  "rules.consecutiveErrors": ["", "errors in a row that halt a chain; 0 turns the rule off"],
+  "rules.contradictions": ["", "contradictory results that halt a chain; 0 turns the rule off"],
+  "rules.destructiveRun": [
+    "",
+    "destructive effects in a row without a verification that halt a chain; 0 turns the rule off",
+  ],
+  "statements.<name>.tool": ["", "the read that knows better than a statement about this subject"],
+  "statements.<name>.args": ["`{}`", "its arguments"],
+  "statements.<name>.refutedWhen.path": ["", "dotted path into its result"],
+  "statements.<name>.refutedWhen.equals": ["", "the value there that refutes the statement"],
+  "breaker.consecutiveFailures": [
+    "",
+    "failures in a row of one tool, over all chains, that open its breaker; 0 turns breakers off",
+  ],
+  "breaker.cooldownMs": ["", "from open to the first probe"],
+  "breaker.probes": ["", "probes granted at a time while half-open"],
+  "limits.maxSteps": ["", "highest step of a tool call; a task may ask for fewer"],
+  "limits.maxOpenCalls": ["", "calls of one chain without an answer; more are deferred"],
+  "limits.maxChildren": ["", "open sub-tasks of one chain; more are refused"],
+  "limits.maxOpenChains": ["", "open chains of one partition; more are deferred"],
+  "limits.closedChainsMs": [
+    "",
+    "how long a finished chain is remembered, so that its task is known when it is sent again",
+  ],
+  "limits.settleMarginMs": ["", "waited on top of fire bound and time-out before an effect in doubt is settled"],
+  "limits.modelTimeoutMs": ["", "time that a model call may take"],
+};
+
+const DEFAULTS: Readonly<Record<string, object>> = {
+  rules: DEFAULT_RULES,
+  breaker: DEFAULT_BREAKER,
+  limits: DEFAULT_LIMITS,
+};
+
+interface Row {
+  readonly key: string;
+  readonly type: string;
+}
+
+const field = (value: Json | undefined, name: string): JsonObject => {
+  const found = isJsonObject(value) ? value[name] : undefined;
+  return isJsonObject(found) ? found : {};
+};
+
+function typeOf(node: JsonObject, root: JsonObject): string {
+  const reference = node["$ref"];
+  if (typeof reference === "string")
+    return typeOf(field(root["definitions"], reference.slice("#/definitions/".length)), root);
+  if (node["const"] !== undefined) return `\`${JSON.stringify(node["const"])}\``;
+  if (node["type"] === "array") return "list of text";
+  if (node["type"] === "integer") {
+    const highest = node["maximum"] === undefined ? "" : ` to ${JSON.stringify(node["maximum"])}`;
+    return `whole number from ${JSON.stringify(node["minimum"] ?? 0)}${highest}`;
+  }
+  return typeof node["type"] === "string"
+    ? node["type"].replace("string", "text").replace("boolean", "yes or no")
+    : "any value";
+}
+
+/** The leaves of the schema, in its order. */
+function rowsOf(node: JsonObject, root: JsonObject, path: string): readonly Row[] {
+  const properties = Object.entries(field(node, "properties"));
+  const at = (name: string): string => (path === "" ? name : `${path}.${name}`);
+  const inner = properties.flatMap(([name]) => rowsOf(field(node["properties"], name), root, at(name)));
+  const more = field(node, "additionalProperties");
+  if (Object.keys(more).length > 0) return [...inner, ...rowsOf(more, root, at("<name>"))];
+  return properties.length > 0 ? inner : [{ key: path, type: typeOf(node, root) }];
+}
+
+function defaultOf(key: string): string {
+  const [group = "", name = ""] = key.split(".");
+  const value: unknown = (DEFAULTS[group] as Readonly<Record<string, unknown>> | undefined)?.[name];
+  return value === undefined ? "" : code(JSON.stringify(value));
+}
+
+/** The page. Throws when a key of the schema has no meaning here, or the other way round. */
+export function configPage(root: string): string {
+  const path = "schemas/policy/busbar.schema.json";
+  const schema = parseJson(readFileSync(join(root, path), "utf8"));
+  const rows = isJsonObject(schema) ? rowsOf(schema, schema, "") : [];
+  const strangers = [...rows.map(({ key }) => key), ...Object.keys(MEANING)].filter(
+    (key) => MEANING[key] === undefined || !rows.some((row) => row.key === key),
+  );
+  if (strangers.length > 0) throw new Error(`page-config.ts and ${path} differ in ${strangers.join(", ")}`);
+  const cells = rows.map(({ key, type }) => {
+    const [fallback = "", meaning = ""] = MEANING[key] ?? [];
+    return [code(key), type, fallback === "" ? defaultOf(key) : fallback, meaning];
+  });
+  return pageOf("busbar.yaml", [
+    `Generated from \`${path}\` and the defaults in \`shared/policy/src/policy-document.ts\`. \`version\` and \`agents\` are required; a key that is not listed is an error with its line. Paths are relative to the file and start with \`./\` or \`../\`. Times are in ms.`,
+    table(["Key", "Type", "Default", "Meaning"], cells),
+    "A gateway puts the whole policy on the log when it starts (`SetPolicy`), unless the same one is in force. A change takes effect in a partition from the record that applies it. An agent, tool or model that is not listed is refused.",
+  ]);
+}
