@@ -50,7 +50,10 @@ export function openLog(env: NodeJS.ProcessEnv, clientId: string): EventLog {
     .split(",")
     .map((one) => one.trim())
     .filter((one) => one !== "");
-  if (brokers.length > 0) return createKafkaEventLog({ brokers, clientId, ...sessionOf(env) });
+  if (brokers.length > 0) {
+    // Each member keeps what it holds up to its even share, so that a second gateway takes half of the load.
+    return createKafkaEventLog({ brokers, clientId, assignment: "balanced", ...sessionOf(env) });
+  }
   const file = env["BUSBAR_EMBEDDED"];
   if (file !== undefined && file !== "") return createEmbeddedLog({ file });
   throw busbarError("BUSBAR_USAGE", {
