@@ -217,6 +217,11 @@ function argsHashOf(command: MessageOf<"CallTool">): string {
   return sha256Hex(args === undefined ? command.args : canonicalJson(args));
 }
 
+/** What the calls that waited for an effect, or asked for it again, are told of its result: where it is. */
+export function alreadyDone(offset: string): string {
+  return canonicalJson({ alreadyDone: true, offset });
+}
+
 /** A second call under the same key: answered from the ledger, or made to wait for the open effect. */
 function answerFromLedger(turn: Turn, call: ToolCall, effect: NamedEffect): boolean {
   const { command } = call;
@@ -224,8 +229,7 @@ function answerFromLedger(turn: Turn, call: ToolCall, effect: NamedEffect): bool
   if (entry === undefined || entry.status === "failed") return false;
   const common = { callId: callIdOf(call), step: command.step, tool: command.tool, argsHash: argsHashOf(command) };
   if (entry.status === "committed") {
-    const result = canonicalJson({ alreadyDone: true, offset: entry.offset });
-    const body = { ...common, effectKey: key, originalOffset: entry.offset, result };
+    const body = { ...common, effectKey: key, originalOffset: entry.offset, result: alreadyDone(entry.offset) };
     emit(turn, "EffectAlreadyDone", aboutCall(call), body);
   } else {
     emit(turn, "EffectAwaited", aboutCall(call), { ...common, effectKey: key });

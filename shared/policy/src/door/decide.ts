@@ -29,7 +29,8 @@ export function decide(turn: Turn, input: Input): void {
     case "open":
       return decideOpen(turn, input.opening);
     case "degrade":
-      if (turn.state.door !== "degraded") emit(turn, "DoorDegraded", {}, { reason: input.reason });
+      // Only an open door degrades: a closed one admits nothing, so reading is no step back for it.
+      if (turn.state.door === "open") emit(turn, "DoorDegraded", {}, { reason: input.reason });
       return;
     case "reassign":
       return reassign(turn, input.chainId, input.reason);

@@ -1,5 +1,6 @@
 /** What calls came to, as events. An outcome of an admission that is no longer open is evidence, not state. */
 import type { ClaimCheck } from "@busbar/events";
+import { own } from "@busbar/kernel";
 import type { CallState, ChainState } from "../partition-state.ts";
 import { readmit } from "./admit.ts";
 import type { CallOutcome } from "./inputs.ts";
@@ -26,7 +27,8 @@ function aside(outcome: CallOutcome, field: string): ClaimCheck | null {
 export function decideOutcome(turn: Turn, outcome: CallOutcome): void {
   const found = find(turn, outcome);
   if (found !== null && outcome.kind === "evidence") return evidence(turn, found, outcome);
-  if (found === null || found.call.status === "answered") return;
+  if (found === null) return;
+  if (found.call.status === "answered") return afterAnswer(turn, found, outcome);
   switch (outcome.kind) {
     case "model-completed":
     case "model-failed":
@@ -111,12 +113,8 @@ function lateOutcome(turn: Turn, { chain }: Found, outcome: EffectOutcome): void
   const { callId } = outcome;
   const common = { by: "late-outcome", evidenceOffset: outcome.admitted };
   if (outcome.kind === "committed" || outcome.kind === "invalid") {
-    settle(turn, chain, callId, {
-      ...common,
-      outcome: "committed",
-      result: outcome.result,
-      reason: "the tool answered late",
-    });
+    const settlement = { ...common, result: outcome.result, reason: "the tool answered late" };
+    settle(turn, chain, callId, { ...settlement, outcome: "committed" }, aside(outcome, "result"));
   } else if (outcome.kind === "abandoned" || (outcome.kind === "failed" && outcome.beforeEffect)) {
     settle(turn, chain, callId, { ...common, outcome: "not-done", result: "", reason: outcome.reason });
   }
@@ -133,10 +131,21 @@ function evidence(turn: Turn, { chain, call }: Found, outcome: Extract<CallOutco
     const said = outcome.happened ? "committed" : "not-done";
     return settle(turn, chain, callId, { outcome: said, by: "evidence", evidenceOffset, result, reason });
   }
-  const entry = chain.ledger[call.effectKey];
-  if (!outcome.happened || entry?.status !== "failed") return;
-  const reason = "it was settled as not done, and a void record tells that it happened";
-  const body = { callId, effectKey: call.effectKey, settledOffset: call.answered, evidenceOffset, reason };
+  if (outcome.happened) contradict(turn, { chain, call }, evidenceOffset, "a void record tells that it happened");
+}
+
+/** The process that ran the call tells, after somebody settled it as not done, that it happened. */
+function afterAnswer(turn: Turn, found: Found, outcome: CallOutcome): void {
+  if (outcome.kind !== "committed" && outcome.kind !== "invalid") return;
+  contradict(turn, found, outcome.admitted, "the tool answered later that it happened");
+}
+
+function contradict(turn: Turn, { chain, call }: Found, evidenceOffset: string, told: string): void {
+  const { effectKey, step } = call;
+  if (own(chain.ledger, effectKey)?.status !== "failed") return;
+  const callId = `${chain.chainId}:${step}`;
+  const reason = `it was settled as not done, and ${told}`;
+  const body = { callId, effectKey, settledOffset: call.answered, evidenceOffset, reason };
   const cited = emit(turn, "EffectContradicted", { chain }, body);
   if (chain.halted !== null) return;
   const halt = { rule: "contradicted", ruleVersion: 1, reason, evidence: [cited], directive: "" };

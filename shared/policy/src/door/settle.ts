@@ -1,8 +1,8 @@
 /** Settlement of what is in doubt (PROTOCOL 5.6): by the tool that honours the key, by a read-back, or by a person. */
-import type { MessageOf } from "@busbar/events";
+import type { ClaimCheck, MessageOf } from "@busbar/events";
 import { own } from "@busbar/kernel";
 import type { CallState, ChainState } from "../partition-state.ts";
-import { readmit } from "./admit.ts";
+import { alreadyDone, readmit } from "./admit.ts";
 import { emit, type Turn } from "./turn.ts";
 
 interface Settlement {
@@ -14,11 +14,17 @@ interface Settlement {
 }
 
 /** Records how a doubt ended and answers whoever waits for the effect. */
-export function settle(turn: Turn, chain: ChainState, callId: string, settlement: Settlement): void {
+export function settle(
+  turn: Turn,
+  chain: ChainState,
+  callId: string,
+  settlement: Settlement,
+  claimCheck: ClaimCheck | null = null,
+): void {
   const call = chain.calls[callId];
   if (call === undefined) return;
   const { effectKey, name, admitted } = call;
-  emit(turn, "EffectSettled", { chain }, { callId, effectKey, tool: name, admitted, ...settlement });
+  emit(turn, "EffectSettled", { chain, claimCheck }, { callId, effectKey, tool: name, admitted, ...settlement });
   answerWaiting(turn, chain.chainId, effectKey);
   restoreWorking(turn, chain.chainId);
 }
@@ -40,7 +46,12 @@ export function answerWaiting(turn: Turn, chainId: string, effectKey: string): v
     if (call.status !== "waiting" || call.effectKey !== effectKey) continue;
     if (entry.status === "committed") {
       const body = { callId, step: call.step, tool: call.name, effectKey, argsHash: call.argsHash };
-      emit(turn, "EffectAlreadyDone", { chain }, { ...body, originalOffset: entry.offset, result: "" });
+      emit(
+        turn,
+        "EffectAlreadyDone",
+        { chain },
+        { ...body, originalOffset: entry.offset, result: alreadyDone(entry.offset) },
+      );
     } else {
       const body = { callId, effectKey, tool: call.name, attempt: entry.attempt, admitted: entry.offset };
       const reason = "the effect that this call waited for did not happen";

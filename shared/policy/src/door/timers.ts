@@ -4,36 +4,35 @@ import type { ChainState } from "../partition-state.ts";
 import { settleDue } from "./settle.ts";
 import { emit, type Turn } from "./turn.ts";
 
-/** Timers fired in one turn; the rest comes with the next tick. */
+/** Chains whose timers make records in one turn; the rest comes with the next tick. */
 export const TIMERS_PER_TURN = 64;
 
 export function decideTick(turn: Turn): void {
   let fired = 0;
   for (const chain of Object.values(turn.state.chains)) {
     if (fired >= TIMERS_PER_TURN) return;
-    fired += deadline(turn, chain) + settlements(turn, chain);
+    const before = turn.emitted.length;
+    deadline(turn, chain);
+    settlements(turn, chain);
+    // What cannot be done now (a frozen tool, an open breaker) takes no place from what can.
+    if (turn.emitted.length > before) fired += 1;
   }
 }
 
-function deadline(turn: Turn, chain: ChainState): number {
+function deadline(turn: Turn, chain: ChainState): void {
   const { deadlineAtMs } = chain;
-  if (deadlineAtMs === 0 || turn.env.atMs < deadlineAtMs) return 0;
+  if (deadlineAtMs === 0 || turn.env.atMs < deadlineAtMs || chain.halted !== null) return;
   // An effect that is still open decides first: a chain never ends with an unknown behind it.
-  if (Object.values(chain.calls).some((call) => call.kind === "tool" && call.status !== "answered")) return 0;
-  if (chain.halted !== null) return 0;
+  if (Object.values(chain.calls).some((call) => call.kind === "tool" && call.status !== "answered")) return;
   emit(turn, "TimerFired", { chain }, { timer: `deadline:${chain.chainId}`, dueAtMs: deadlineAtMs });
   const reason = `the deadline ${deadlineAtMs} has passed`;
   emit(turn, "TaskFailed", { chain }, { code: "BUSBAR_DEADLINE_PASSED", reason });
-  return 1;
 }
 
-function settlements(turn: Turn, chain: ChainState): number {
-  if (turn.state.door !== "open" || chain.halted !== null) return 0;
-  let fired = 0;
+function settlements(turn: Turn, chain: ChainState): void {
+  if (turn.state.door !== "open" || chain.halted !== null) return;
   for (const [callId, call] of Object.entries(chain.calls)) {
     if (call.status !== "in-doubt" || call.settleAtMs === 0 || call.settleAtMs > turn.env.atMs) continue;
     settleDue(turn, turn.state.chains[chain.chainId] ?? chain, callId, call);
-    fired += 1;
   }
-  return fired;
 }

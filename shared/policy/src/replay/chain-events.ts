@@ -138,6 +138,8 @@ const HANDLERS: Handlers = {
     const status = event.outcome === "committed" ? "committed" : "failed";
     return answer(settled(chain, event.effectKey, status, offset), event.callId, offset);
   },
+  // It happened after all: the same effect is not fired again.
+  EffectContradicted: (chain, event, offset) => settled(chain, event.effectKey, "committed", offset),
   EffectAlreadyDone: (chain, event, offset) =>
     addCall(
       chain,
