@@ -1,0 +1,208 @@
+import { describe, expect, it } from "vitest";
+import { DEFAULT_BREAKER } from "../policy-document.ts";
+import { type BreakerInput, type BreakerOrder, type BreakerState, CLOSED_BREAKER, stepBreaker } from "./breaker.ts";
+
+const KEY = "tool:db.write";
+const outcome = (ok: boolean, at: number, probe = ""): BreakerInput => ({
+  kind: "outcome",
+  ok,
+  probe,
+  evidence: `busbar.events/0/${at}`,
+  atMs: at,
+});
+const fails = (at: number, probe = ""): BreakerInput => outcome(false, at, probe);
+const works = (at: number, probe = ""): BreakerInput => outcome(true, at, probe);
+const wants = (at: number, partition = 3): BreakerInput => ({ kind: "demand", partition, atMs: at });
+const tick = (at: number): BreakerInput => ({ kind: "tick", atMs: at });
+
+function run(
+  inputs: readonly BreakerInput[],
+  policy = DEFAULT_BREAKER,
+): { readonly state: BreakerState; readonly orders: readonly BreakerOrder[] } {
+  let state = CLOSED_BREAKER;
+  const orders: BreakerOrder[] = [];
+  for (const input of inputs) {
+    const [next, more] = stepBreaker(KEY, state, input, policy);
+    state = next;
+    orders.push(...more);
+  }
+  return { state, orders };
+}
+
+const opened: readonly BreakerInput[] = [fails(1), fails(2)];
+const probing: readonly BreakerInput[] = [...opened, wants(10), tick(5002)];
+const grantId = (): string => run(probing).state.grantId;
+
+/** One run of inputs into each state. */
+const INTO: Readonly<Record<BreakerState["state"], readonly BreakerInput[]>> = {
+  closed: [],
+  open: opened,
+  "half-open": probing,
+  isolated: [{ kind: "isolated" }],
+};
+
+/** What each state makes of each input: next state, and the order given. A literal: a change here is a decision. */
+const TABLE: Readonly<Record<BreakerState["state"], Readonly<Record<string, string>>>> = {
+  closed: {
+    success: "closed",
+    failure: "closed",
+    "second failure": "open OpenBreaker",
+    demand: "closed",
+    "tick after the cool-down": "closed",
+    isolated: "isolated",
+    released: "closed",
+    "probe succeeds": "closed",
+    "probe fails": "closed",
+  },
+  open: {
+    success: "open",
+    failure: "open",
+    "second failure": "open",
+    demand: "open",
+    "tick after the cool-down": "open",
+    isolated: "isolated",
+    released: "closed",
+    "probe succeeds": "open",
+    "probe fails": "open",
+  },
+  "half-open": {
+    success: "half-open",
+    failure: "half-open",
+    "second failure": "half-open",
+    demand: "half-open",
+    "tick after the cool-down": "half-open",
+    isolated: "isolated",
+    released: "closed",
+    "probe succeeds": "closed CloseBreaker",
+    "probe fails": "open OpenBreaker",
+  },
+  isolated: {
+    success: "isolated",
+    failure: "isolated",
+    "second failure": "isolated",
+    demand: "isolated",
+    "tick after the cool-down": "isolated",
+    isolated: "isolated",
+    released: "closed",
+    "probe succeeds": "isolated",
+    "probe fails": "isolated",
+  },
+};
+
+const asked = (name: string): readonly BreakerInput[] => {
+  const inputs: Readonly<Record<string, readonly BreakerInput[]>> = {
+    success: [works(5003)],
+    failure: [fails(5003)],
+    "second failure": [fails(5003), fails(5004)],
+    demand: [wants(5003)],
+    "tick after the cool-down": [tick(5003)],
+    isolated: [{ kind: "isolated" }],
+    released: [{ kind: "released" }],
+    "probe succeeds": [works(5003, grantId())],
+    "probe fails": [fails(5003, grantId())],
+  };
+  return inputs[name] ?? [];
+};
+
+describe("the breaker, state by state", () => {
+  for (const [state, row] of Object.entries(TABLE)) {
+    for (const [name, expected] of Object.entries(row)) {
+      it(`${state}, ${name}: ${expected} [supervisor:breaker-across-chains]`, () => {
+        const into = INTO[state as BreakerState["state"]];
+        const before = run(into);
+        expect(before.state.state).toBe(state);
+        // A demand in the open state is only kept here: its own row below shows what it leads to.
+        const inputs = state === "open" && name === "demand" ? [wants(3000)] : asked(name);
+        const after = run([...into, ...inputs]);
+        const given = after.orders.slice(before.orders.length).map(({ type }) => type);
+        expect([after.state.state, ...given].join(" ")).toBe(expected);
+      });
+    }
+  }
+});
+
+describe("a trip", () => {
+  it("comes with the failures in a row, named by its cause, and says how long it cools down [supervisor:breaker-across-chains]", () => {
+    expect(run(opened).orders).toEqual([
+      {
+        type: "OpenBreaker",
+        key: KEY,
+        rule: "consecutive-failures",
+        cause: "busbar.events/0/2",
+        reason: "2 failures in a row",
+        cooldownMs: 5000,
+      },
+    ]);
+  });
+
+  it("a success in between starts the count again [supervisor:breaker-across-chains]", () => {
+    expect(run([fails(1), works(2), fails(3)]).state.state).toBe("closed");
+  });
+
+  it("the same failure told twice is one [supervisor:signal-id]", () => {
+    expect(run([fails(1), fails(1), fails(1)]).state.state).toBe("closed");
+  });
+
+  it("what was admitted before it opened says nothing about the tool now", () => {
+    const { state } = run([...opened, works(3), fails(4)]);
+    expect(state).toEqual(run(opened).state);
+  });
+
+  it("a limit of 0 turns it off", () => {
+    expect(run([fails(1), fails(2), fails(3)], { ...DEFAULT_BREAKER, consecutiveFailures: 0 }).state).toBe(
+      CLOSED_BREAKER,
+    );
+  });
+});
+
+describe("half-open", () => {
+  it("nobody asked: no grant, however long it is open [supervisor:half-open-by-grants]", () => {
+    expect(run([...opened, tick(5002), tick(60_000)])).toMatchObject({
+      state: { state: "open" },
+      orders: [{ type: "OpenBreaker" }],
+    });
+  });
+
+  it("after the cool-down the partition that asked gets a bounded number of probes for a bounded time [supervisor:half-open-by-grants]", () => {
+    const policy = { ...DEFAULT_BREAKER, probes: 2 };
+    expect(run([...opened, wants(10, 7), tick(5001)], policy).state.state).toBe("open");
+    const { state, orders } = run([...opened, wants(10, 7), tick(5002)], policy);
+    expect(orders.at(-1)).toMatchObject({
+      type: "Grant",
+      key: KEY,
+      partition: 7,
+      count: 2,
+      expiresAtMs: 10_002,
+      grantId: state.grantId,
+    });
+  });
+
+  it("a demand after the cool-down is granted at once [supervisor:half-open-by-grants]", () => {
+    expect(run([...opened, wants(5002)]).orders.map(({ type }) => type)).toEqual(["OpenBreaker", "Grant"]);
+  });
+
+  it("an unused grant runs out, and the next demand gets another one [supervisor:half-open-by-grants]", () => {
+    const { orders } = run([...probing, wants(9000), tick(10_002)]);
+    const grants = orders.filter((order) => order.type === "Grant");
+    expect(new Set(grants.map((grant) => grant.grantId)).size).toBe(2);
+  });
+
+  it("a probe of another grant decides nothing [supervisor:half-open-by-grants]", () => {
+    expect(run([...probing, works(5003, "other"), fails(5004, "")]).state.state).toBe("half-open");
+  });
+
+  it("a probe that fails opens it again, with a cool-down of its own [supervisor:half-open-by-grants]", () => {
+    const { state, orders } = run([...probing, fails(5003, grantId())]);
+    expect(state).toMatchObject({ state: "open", openedAtMs: 5003, cause: "busbar.events/0/5003" });
+    expect(orders.at(-1)).toMatchObject({ type: "OpenBreaker", reason: "the probe failed" });
+  });
+
+  it("a probe that succeeds closes it, and names the opening that it ends [supervisor:half-open-by-grants]", () => {
+    expect(run([...probing, works(5003, grantId())]).orders.at(-1)).toEqual({
+      type: "CloseBreaker",
+      key: KEY,
+      cause: "busbar.events/0/2",
+      reason: "the probe succeeded",
+    });
+  });
+});
