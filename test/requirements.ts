@@ -237,6 +237,7 @@ const PROMISES = {
     "demo:freeze": "under a freeze nothing is lost and the agent's claim stands beside the fact",
     "demo:halt-proved": "after a halt in mid-run no effect is admitted, by the log and by the database's journal",
     "demo:resume": "an agent killed in mid-chain resumes and each side effect is done once",
+    "demo:embedded": "on the embedded log the demo leaves the kill out and says so",
     "demo:leaves-nothing": "the end, a failure and an interrupt leave no process, port or temporary folder",
   },
   play: {
