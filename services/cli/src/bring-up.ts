@@ -27,6 +27,7 @@ import { embeddedFileOf } from "./bus.ts";
 
 /** Of everything keyed by chain, on one machine; frozen once the topics are there. */
 const DEFAULT_PARTITIONS = 4;
+const RUNS_HERE = "it runs here";
 
 export interface BringUpOptions {
   readonly env: NodeJS.ProcessEnv;
@@ -53,7 +54,7 @@ async function choose(options: BringUpOptions): Promise<BrokerChoice> {
   const before = await readBusState(stateDir);
   const isFree = (env["BUSBAR_BROKERS"] ?? "") === "" && [undefined, "", before?.kind].includes(env["BUSBAR_BROKER"]);
   if (before !== null && isFree && before.kind !== "embedded" && (await isBusRunning(before))) {
-    return { kind: before.kind, reason: "it runs here", forced: true, brokers: [], registryUrl: null };
+    return { kind: before.kind, reason: RUNS_HERE, forced: true, brokers: [], registryUrl: null };
   }
   const choice = await chooseBroker(env, machineProbes(env));
   options.note(describeChoice(choice));
@@ -97,30 +98,40 @@ async function ensureTopics(options: BringUpOptions, env: NodeJS.ProcessEnv): Pr
   }
 }
 
+/** Keys, schemas and topics on a bus that runs. */
+async function furnish(options: BringUpOptions, bus: Bus): Promise<Omit<BroughtUp, "stop">> {
+  const env = busEnv(options, bus);
+  ensureKeys(env["BUSBAR_KEYS"] ?? join(options.stateDir, "keys"), options.agents);
+  const registry = env["SCHEMA_REGISTRY_URL"] ?? "";
+  if (registry !== "") await ensureSchemas(registry, options.note);
+  return { bus, env, partitionCount: await ensureTopics(options, env) };
+}
+
+/** So that the other commands of this folder find it: nothing of it is a process. False: it was recorded before. */
+async function recordEmbedded(stateDir: string): Promise<boolean> {
+  if ((await readBusState(stateDir))?.kind === "embedded") return false;
+  await writeBusState(stateDir, { kind: "embedded", brokers: [], registryUrl: null, processes: [], compose: null });
+  return true;
+}
+
 /** Errors: those of the ladder, of the registry, BUSBAR_TOPIC_MISMATCH. */
 export async function bringUp(options: BringUpOptions): Promise<BroughtUp> {
-  const { stateDir, detached, note, port } = options;
+  const { stateDir, detached, note, port, env } = options;
   await mkdir(stateDir, { recursive: true });
   const choice = await choose(options);
-  if (choice.kind === "embedded" && options.port !== undefined) {
+  if (choice.kind === "embedded" && port !== undefined) {
     throw busbarError("BUSBAR_USAGE", { reason: "--port says nothing here: the embedded log has no port" });
   }
+  if (choice.kind === "jvm" && choice.reason !== RUNS_HERE) note("starting the broker");
   const at = port === undefined ? {} : { port };
-  const bus = await startBus({ choice, stateDir, registry: true, detached, env: options.env, onProgress: note, ...at });
+  const bus = await startBus({ choice, stateDir, registry: true, detached, env, onProgress: note, ...at });
   try {
-    const env = busEnv(options, bus);
-    ensureKeys(env["BUSBAR_KEYS"] ?? join(stateDir, "keys"), options.agents);
-    if (env["SCHEMA_REGISTRY_URL"] !== "") await ensureSchemas(env["SCHEMA_REGISTRY_URL"] ?? "", note);
-    const partitionCount = await ensureTopics(options, env);
-    if (bus.kind === "embedded") await recordEmbedded(stateDir);
-    return { bus, env, partitionCount, stop: bus.stop };
+    const furnished = await furnish(options, bus);
+    // What `busbar up` recorded stays recorded when somebody else ends.
+    const isOurs = bus.kind !== "embedded" || (await recordEmbedded(stateDir));
+    return { ...furnished, stop: isOurs ? bus.stop : () => Promise.resolve() };
   } catch (error) {
     await bus.stop();
     throw error;
   }
-}
-
-/** So that the other commands of this folder find it: nothing of it is a process. */
-function recordEmbedded(stateDir: string): Promise<void> {
-  return writeBusState(stateDir, { kind: "embedded", brokers: [], registryUrl: null, processes: [], compose: null });
 }

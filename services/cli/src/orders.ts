@@ -143,6 +143,8 @@ export interface Applied {
   readonly applications: readonly Application[];
   /** Partitions that said nothing within the bound. */
   readonly missing: readonly number[];
+  /** Effects that the missing ones admitted after the order, as far as their logs were read. */
+  readonly admittedUnproven: readonly string[];
 }
 
 /** Waits until every partition has applied the order, at most `timeoutMs`. */
@@ -154,11 +156,9 @@ export async function awaitApplied(
 ): Promise<Applied> {
   const followers: Follower[] = [];
   const done = new Map<number, Application>();
-  const all = partitionsOf(bus).map(async (partition) => {
-    const application = await watch(bus, { partition, order, scope, between: [] }, (follower) =>
-      followers.push(follower),
-    );
-    done.set(partition, application);
+  const watched = partitionsOf(bus).map((partition): Watching => ({ partition, order, scope, between: [] }));
+  const all = watched.map(async (one) => {
+    done.set(one.partition, await watch(bus, one, (follower) => followers.push(follower)));
   });
   let timer: NodeJS.Timeout | undefined;
   const bound = new Promise<void>((resolve) => {
@@ -172,7 +172,12 @@ export async function awaitApplied(
     await Promise.all(followers.map((follower) => follower.stop()));
   }
   const applications = [...done.values()].sort((left, right) => left.partition - right.partition);
-  return { applications, missing: partitionsOf(bus).filter((partition) => !done.has(partition)) };
+  const missing = watched.filter(({ partition }) => !done.has(partition));
+  return {
+    applications,
+    missing: missing.map(({ partition }) => partition),
+    admittedUnproven: missing.flatMap(({ between }) => between),
+  };
 }
 
 /** Ends a command whose order not every partition has applied. Throws BUSBAR_HALT_UNPROVEN. */

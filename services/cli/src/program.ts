@@ -49,13 +49,20 @@ async function commandOf(row: CommandRow, wanted: string | undefined): Promise<C
   return command.summary(row.summary).helpGroup(`${row.group}:`);
 }
 
+/** The help of the command that was typed wrongly, as it is typed. */
+function helpOf(command: Command): string {
+  const names: string[] = [];
+  for (let one = command; one.parent !== null; one = one.parent) names.unshift(one.name());
+  return names.length === 0 ? "npx busbar help" : `npx busbar ${names.join(" ")} --help`;
+}
+
 /** What commander says about a wrong line, in the form of all our errors. */
-function usageError(text: string): string {
+function usageError(text: string, command: Command): string {
   const [what = "", ...more] = text
     .trim()
     .replace(/^error: /, "")
     .split("\n");
-  return `busbar: ${plain([what, ...more].join(" "))}\n  next:  npx busbar help\n`;
+  return `busbar: ${plain([what, ...more].join(" "))}\n  next:  ${helpOf(command)}\n`;
 }
 
 /** Sub-commands take over nothing of their parent, so what holds for all is set on each. */
@@ -66,7 +73,7 @@ function configure(command: Command, streams: Streams): void {
       writeOut: streams.out,
       writeErr: streams.err,
       outputError: (text, write) => {
-        write(usageError(text));
+        write(usageError(text, command));
       },
     })
     .showSuggestionAfterError(true);

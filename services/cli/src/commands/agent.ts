@@ -1,12 +1,31 @@
-/** `busbar agent run`: agents of the project in this process, until a signal. Its logs are JSON on standard error. */
+/**
+ * `busbar agent run`: agents of the project in this process, until a signal. Its logs are JSON on standard error.
+ * With BUSBAR_HTTP_PORT (and BUSBAR_HTTP_HOST) it serves /livez, /readyz and /metrics; without it listens nowhere.
+ */
 import { loadProject } from "@busbar/agent/project";
-import { createLogger } from "@busbar/telemetry";
+import { busbarError } from "@busbar/kernel";
+import { createLogger, createMetrics, type HealthServer, startHealthServer } from "@busbar/telemetry";
 import { Command } from "commander";
 import { openConnection } from "../bus.ts";
 import { outputOf } from "../command-output.ts";
 import { chooseProject } from "../project-file.ts";
-import { chosenAgents, runAgents } from "../run-agents.ts";
+import { chosenAgents, runAgents, type RunningAgents } from "../run-agents.ts";
 import { stopSignal } from "../stop-signal.ts";
+
+/** Ready is an agent that may start a chain: one that is halted or cut off from the log is alive and not ready. */
+function isReady({ processes }: RunningAgents): boolean {
+  return processes.every((one) => ["idle", "working"].includes(one.state().state));
+}
+
+async function serveHealth(env: NodeJS.ProcessEnv, running: RunningAgents): Promise<HealthServer | null> {
+  const port = env["BUSBAR_HTTP_PORT"] ?? "";
+  if (port === "") return null;
+  if (!/^\d{1,5}$/.test(port)) {
+    throw busbarError("BUSBAR_CONFIG_INVALID", { file: "BUSBAR_HTTP_PORT", reason: `${port} is no port` });
+  }
+  const host = env["BUSBAR_HTTP_HOST"] ?? "127.0.0.1";
+  return startHealthServer({ port: Number(port), host, metrics: createMetrics(), isReady: () => isReady(running) });
+}
 
 async function runNamed(names: readonly string[], _options: object, self: Command): Promise<void> {
   const output = outputOf(self);
@@ -17,11 +36,17 @@ async function runNamed(names: readonly string[], _options: object, self: Comman
   const bus = await openConnection(output);
   try {
     const running = await runAgents(bus, agents, logger);
-    output.item({ ready: true, service: "agent", agents: running.names, http: null, pid: process.pid }, () => {
-      return JSON.stringify({ ready: true, service: "agent", agents: running.names, http: null, pid: process.pid });
-    });
-    await stopped;
-    await running.stop();
+    let health: HealthServer | null = null;
+    try {
+      health = await serveHealth(process.env, running);
+      const http = health?.url ?? null;
+      const ready = { ready: true, service: "agent", agents: running.names, http, pid: process.pid };
+      output.item(ready, () => JSON.stringify(ready));
+      await stopped;
+    } finally {
+      await running.stop();
+      await health?.close();
+    }
   } finally {
     await bus.close();
   }

@@ -75,11 +75,12 @@ async function runDev(flags: DevFlags, self: Command): Promise<void> {
       try {
         sayReady(output, services, project.agents, beganMs);
         await Promise.race([stopped, services.failed]);
-        note("stopping");
+        note("stopping agents, gateway and supervisor");
       } finally {
         await services.stop();
       }
     } finally {
+      if (!up.bus.reused && up.bus.kind !== "embedded") note("stopping the broker");
       await up.stop();
     }
   } finally {

@@ -143,14 +143,32 @@ async function* merged(cursors: readonly Cursor[], options: EventsOptions): Asyn
   }
 }
 
+/** The filters as they were typed. */
+export function filterWords({
+  chain,
+  agent,
+  type,
+  ...options
+}: Pick<EventsOptions, "chain" | "agent" | "type" | "void">): string {
+  const words = [
+    ...(chain === undefined ? [] : ["--chain", chain]),
+    ...(agent === undefined ? [] : ["--agent", agent]),
+    ...(type === undefined ? [] : ["--type", `'${type.join(",")}'`]),
+    ...(options.void === true ? ["--void"] : []),
+  ];
+  return words.map((word) => ` ${word}`).join("");
+}
+
 /** Where a bounded scan stopped, as the command that goes on from there. */
-function noteStop(output: Output, cursors: readonly Cursor[]): void {
+function noteStop(output: Output, cursors: readonly Cursor[], options: EventsOptions): void {
   const scanned = cursors.reduce((sum, cursor) => sum + cursor.scanned, 0);
   const left = cursors.filter(({ isAtEnd, head }) => !isAtEnd || head !== null);
   if (left.length === 0) return;
   output.note(`scanned ${scanned} records and stopped; go on with`);
   for (const { partition, head, next } of left) {
-    output.note(`  npx busbar events query --partition ${partition} --from o${head?.offset ?? next}`);
+    output.note(
+      `  npx busbar events query --partition ${partition} --from o${head?.offset ?? next}${filterWords(options)}`,
+    );
   }
 }
 
@@ -169,7 +187,7 @@ async function query(options: EventsOptions, self: Command): Promise<void> {
         );
     }
     if (output.form === "json") output.answer({ value: all, text: () => "" });
-    noteStop(output, cursors);
+    noteStop(output, cursors, options);
     await Promise.all(cursors.map((cursor) => cursor.close()));
   });
 }

@@ -52,7 +52,10 @@ describe("the command line", () => {
       out: "",
       err: "busbar: unknown command 'explan' (Did you mean explain?)\n  next:  npx busbar help\n",
     });
-    expect((await typed("explain", "--jsno")).exitCode).toBe(2);
+    expect(await typed("explain", "--jsno")).toMatchObject({
+      exitCode: 2,
+      err: "busbar: unknown option '--jsno'\n  next:  npx busbar explain --help\n",
+    });
     expect((await typed("-o", "yaml", "explain")).err).toContain("Allowed choices are table, json, jsonl");
   });
 

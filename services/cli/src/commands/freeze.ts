@@ -56,8 +56,7 @@ async function freeze(output: Output, bus: OpenBus, scope: string, options: Free
 async function lift(output: Output, bus: OpenBus, freezeId: string, options: FreezeOptions): Promise<void> {
   const { reason, timeout } = options;
   const standing = (await readStatus(bus)).freezes.find(({ id }) => id === freezeId);
-  if (standing === undefined)
-    throw busbarError("BUSBAR_NOT_FOUND", { what: "a freeze that stands named", id: freezeId });
+  if (standing === undefined) throw busbarError("BUSBAR_NOT_FOUND", { what: "standing freeze", id: freezeId });
   const order = await giveOrder(bus, "Unfreeze", standing.scope, { freezeId, reason, by: operatorName() });
   const applied = await awaitApplied(bus, order, standing.scope, timeout);
   answerOrder(output, order, `lifted freeze ${freezeId} of ${standing.scope}`, applied, { freeze: freezeId });
@@ -75,7 +74,11 @@ export function freezeCommand(): Command {
       const output = outputOf(self);
       const { lift: freezeId } = options;
       if ((scope === undefined) === (freezeId === undefined)) {
-        throw busbarError("BUSBAR_USAGE", { reason: "freeze takes a scope, or --lift with the id of a freeze" });
+        throw busbarError("BUSBAR_INPUT_INVALID", {
+          what: "freeze",
+          reason: "it takes either a scope, or --lift with the id of a freeze",
+          next: "npx busbar freeze --help",
+        });
       }
       await withBus(output, (bus) =>
         freezeId === undefined ? freeze(output, bus, scope ?? "", options) : lift(output, bus, freezeId, options),

@@ -35,12 +35,13 @@ const COLUMNS: readonly Column<PartitionRow>[] = [
 export function answerHalt(output: Output, scope: string, order: GivenOrder, applied: Applied): void {
   const rows = partitionRows(applied);
   const acknowledged = applied.applications;
-  const between = acknowledged.reduce((sum, { admittedBetween }) => sum + admittedBetween.length, 0);
+  const between = acknowledged.flatMap(({ admittedBetween }) => admittedBetween);
   const inFlight = acknowledged.flatMap((one) => one.inFlight);
   const value = {
     scope,
     fence: order.offset,
     acknowledged: applied.missing.length === 0,
+    admittedUnproven: applied.admittedUnproven,
     partitions: rows.map(({ application, ...row }) => ({
       ...row,
       state: application === null ? "UNPROVEN" : "acknowledged",
@@ -55,8 +56,11 @@ export function answerHalt(output: Output, scope: string, order: GivenOrder, app
       state: row.state === "applied" ? ("acknowledged" as never) : row.state,
     }));
     const head = `${output.bold(`halted ${scope}`)}, fence ${order.offset}`;
-    const counts = `effects admitted between order and acknowledgement: ${between}; in flight, named: ${inFlight.length}`;
-    return [head, output.table(shown, COLUMNS), counts].join("\n");
+    const counts = `effects admitted between order and acknowledgement: ${between.length}; in flight, named: ${inFlight.length}`;
+    const open = applied.admittedUnproven.length;
+    const rest =
+      applied.missing.length === 0 ? [] : [`effects admitted since the order where nothing is proven: ${open} so far`];
+    return [head, output.table(shown, COLUMNS), counts, ...rest].join("\n");
   };
   output.answer({ value, text });
 }

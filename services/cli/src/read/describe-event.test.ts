@@ -1,0 +1,59 @@
+import { familyOf, MESSAGE_TYPES } from "@busbar/events";
+import { describe, expect, it } from "vitest";
+import { describeEvent } from "./describe-event.ts";
+import { matches, typesOption } from "./event-filter.ts";
+import { eventAt } from "./testing-events.ts";
+
+const BLANK = { applied: [], abandoned: [], inFlight: [], evidence: [] };
+
+describe("an event as one line", () => {
+  it("is there for every type of event", () => {
+    const types = MESSAGE_TYPES.filter((type) => familyOf(type) === "event");
+    for (const type of types) {
+      const words = describeEvent(
+        eventAt(0, 0, { type: type as "TaskFailed", reason: "because", output: "because", ...BLANK }).event,
+      );
+      expect(words, type).not.toBe("");
+    }
+  });
+
+  it("says what, and why", () => {
+    const refused = {
+      type: "EffectRefused",
+      step: 2,
+      tool: "sql",
+      code: "BUSBAR_FREEZE_ACTIVE",
+      reason: "frozen",
+    } as const;
+    expect(describeEvent(eventAt(0, 0, refused).event)).toBe("step 2 sql BUSBAR_FREEZE_ACTIVE: frozen");
+  });
+});
+
+describe("the filter of events", () => {
+  const { event } = eventAt(0, 0, {
+    type: "EffectRefused",
+    chain: "child",
+    lineage: ["root", "child"],
+    of: "warehouse",
+  });
+
+  it("takes a chain with its sub-tasks, an agent, types and their beginnings", () => {
+    expect(matches({}, event)).toBe(true);
+    expect([
+      matches({ chain: "child" }, event),
+      matches({ chain: "root" }, event),
+      matches({ chain: "x" }, event),
+    ]).toEqual([true, true, false]);
+    expect([matches({ agent: "warehouse" }, event), matches({ agent: "support" }, event)]).toEqual([true, false]);
+    expect([matches({ types: ["TaskSent", "Effect*"] }, event), matches({ types: ["TaskSent"] }, event)]).toEqual([
+      true,
+      false,
+    ]);
+    expect(matches({ chain: "root", types: ["TaskSent"] }, event)).toBe(false);
+  });
+
+  it("knows types in any case and refuses strangers with what is close [cli:error-says-next]", () => {
+    expect(typesOption("effectrefused, CHAIN*")).toEqual(["EffectRefused", "Chain*"]);
+    for (const text of ["Foo", "*", ""]) expect(() => typesOption(text), text).toThrow("no event is named");
+  });
+});
