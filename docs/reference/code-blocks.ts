@@ -6,7 +6,7 @@
  * stands before a fenced block; the block is the file without its header comment, or what stands between
  * `// #region <name>` and `// #endregion`.
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 const BLOCK = /^<!-- code: (\S+?)(?:#(\S+))? -->\n```(\w+)\n[\s\S]*?^```$/gmu;
@@ -34,12 +34,20 @@ function withCode(root: string, text: string): string {
   });
 }
 
-/** Every guide with its code, by path. */
-export function guidesWithCode(root: string): readonly (readonly [path: string, text: string])[] {
-  const folder = join(root, "docs/guides");
-  const names = readdirSync(folder).filter((name) => name.endsWith(".md"));
-  return names.map((name) => {
-    const path = join(folder, name);
+const folders = (root: string, parent: string): readonly string[] =>
+  readdirSync(join(root, parent)).map((name) => `${parent}/${name}`);
+
+/** Guides, and the README of each package. */
+function documentsOf(root: string): readonly string[] {
+  const guides = folders(root, "docs/guides").filter((path) => path.endsWith(".md"));
+  const packages = [...folders(root, "shared"), ...folders(root, "services"), "infra"];
+  return [...guides, ...packages.map((folder) => `${folder}/README.md`)].filter((path) => existsSync(join(root, path)));
+}
+
+/** Every document that may hold code, with its code as it is now, by path. */
+export function documentsWithCode(root: string): readonly (readonly [path: string, text: string])[] {
+  return documentsOf(root).map((name) => {
+    const path = join(root, name);
     return [path, withCode(root, readFileSync(path, "utf8"))] as const;
   });
 }

@@ -1,11 +1,11 @@
 /**
- * Writes the reference pages, each from the data that the code itself goes by, and the code in the guides, each from
+ * Writes the reference pages, each from the data that the code itself goes by, and the code in guides and READMEs, each from
  * the compiled file that it names. `node docs/reference/generate.ts` writes; with `--check` it only names the pages
  * that are not fresh (exit code 4).
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
-import { guidesWithCode } from "./code-blocks.ts";
+import { documentsWithCode } from "./code-blocks.ts";
 import { configPage } from "./page-config.ts";
 import { errorsPage } from "./page-errors.ts";
 import { eventsPage } from "./page-events.ts";
@@ -23,7 +23,7 @@ const wanted: ReadonlyMap<string, string> = new Map([
   [page("machines.md"), machinesPage()],
   [page("metrics.md"), metricsPage()],
   [page("topics.md"), topicsPage()],
-  ...guidesWithCode(ROOT),
+  ...documentsWithCode(ROOT),
 ]);
 
 const stale = [...wanted].filter(([path, text]) => !existsSync(path) || readFileSync(path, "utf8") !== text);
