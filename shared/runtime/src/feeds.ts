@@ -98,11 +98,17 @@ function verified(options: FeedOptions, record: StoredRecord): BusDirective | nu
     options.logger.warn({ ...where, code: decoded.ok ? "" : decoded.code }, "directive that cannot be read: ignored");
     return null;
   }
-  if (options.keyring.isOrderSigned({ topic: options.topic, principal, value: record.value }, sig))
-    return decoded.message;
+  const isSigned = options.keyring.isOrderSigned({ topic: options.topic, principal, value: record.value }, sig);
+  if (isSigned && mayOrder(principal, decoded.message)) return decoded.message;
   options.logger.warn(where, "directive that is not signed by one who may order: ignored");
   return null;
 }
+
+/** What was stopped or is held by hand is let go by a person and by no service, whatever key it has (PROTOCOL 5.5). */
+const PERSONS: ReadonlySet<BusDirective["type"]> = new Set(["Resume", "Unfreeze", "IsolateBreaker"]);
+
+const mayOrder = (principal: string, directive: BusDirective): boolean =>
+  !PERSONS.has(directive.type) || principal.startsWith("operator:");
 
 export interface SupervisorBeat {
   readonly beat: MessageOf<"SupervisorHeartbeat">;

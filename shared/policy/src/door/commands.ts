@@ -103,7 +103,9 @@ export function decideCommand(turn: Turn, given: CommandInput): void {
       if (principal !== "gateway") return reject(turn, input, "BUSBAR_AUTH_FAILED", "only a gateway reports sub-tasks");
       return decideSubtaskReport(turn, command, causationId);
     case "SettleEffect":
-      if (input.source !== "control") return reject(turn, input, "BUSBAR_AUTH_FAILED", "only a person settles");
+      if (input.source !== "control" || !principal.startsWith("operator:")) {
+        return reject(turn, input, "BUSBAR_AUTH_FAILED", "only a person settles");
+      }
       return settleByPerson(turn, command, causationId);
     default:
       return decideAgentCommand(turn, input, command);
