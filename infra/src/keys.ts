@@ -62,12 +62,20 @@ export function agentKey(folder: string, agent: string): Uint8Array {
   return Buffer.from(read(agentFile(folder, agent)).trim(), "hex");
 }
 
-/** The keys of a folder, with the private half of `role` only. */
-export function openKeyring(folder: string, role: OrderRole): FolderKeyring {
-  const privateKey = privateKeyFromPem(read(join(folder, `${role}.pem`)));
+/** Whether an order is signed by its principal: needs the public halves and no secret, so agents have it too. */
+export function openOrderCheck(folder: string): FolderKeyring["isOrderSigned"] {
   const publicKeys = new Map<string, KeyObject>(
     ORDER_ROLES.map((one) => [one, publicKeyFromPem(read(join(folder, `${one}.pub.pem`)))]),
   );
+  return (order, sig) => {
+    const key = publicKeys.get(order.principal.split(":")[0] ?? "");
+    return key !== undefined && verifyOrder(key, order, sig);
+  };
+}
+
+/** The keys of a folder, with the private half of `role` only. */
+export function openKeyring(folder: string, role: OrderRole): FolderKeyring {
+  const privateKey = privateKeyFromPem(read(join(folder, `${role}.pem`)));
   const hmacKeys = new Map<string, Uint8Array | null>();
   const load = (principal: string): Uint8Array | null => {
     if (principal === "gateway") return Buffer.from(read(join(folder, "gateway.key")).trim(), "hex");
@@ -83,10 +91,7 @@ export function openKeyring(folder: string, role: OrderRole): FolderKeyring {
       if (found !== null) hmacKeys.set(principal, found);
       return found;
     },
-    isOrderSigned: (order, sig) => {
-      const key = publicKeys.get(order.principal.split(":")[0] ?? "");
-      return key !== undefined && verifyOrder(key, order, sig);
-    },
+    isOrderSigned: openOrderCheck(folder),
     signOrder: (order) => signOrder(privateKey, order),
   };
 }

@@ -17,7 +17,7 @@ import { readClaimChecked, withContent } from "./claim-check.ts";
 import { ChainHost, type HostPhase } from "./chain-host.ts";
 import type { InboxRecord } from "./chain-inbox.ts";
 import type { AgentDefinition } from "./define-agent.ts";
-import { DirectiveWatch, type Fence } from "./directive-watch.ts";
+import { DirectiveWatch, type Fence, type OrderCheck } from "./directive-watch.ts";
 import { createHeartbeat } from "./heartbeat.ts";
 import { JournalRequests } from "./journal-requests.ts";
 import { answerOf } from "./journal.ts";
@@ -56,6 +56,8 @@ export interface RunAgentOptions {
   readonly stallMs?: number;
   /** Default true. False: only the door stops this agent; for showing that it does. */
   readonly obeysHalts?: boolean;
+  /** Checks who gave an order; without it the agent stops for any halt on the directives topic. */
+  readonly isOrderSigned?: OrderCheck;
 }
 
 export interface AgentProcessState {
@@ -117,8 +119,7 @@ class AgentRunner {
         this.#commands.requestJournal(partition, chainId, incarnation, reason),
     });
     this.#directives = new DirectiveWatch({
-      log: options.log,
-      codec: options.codec,
+      ...options,
       topic: `${this.#prefix}.directives`,
       logger: this.#logger,
       onFences: (standing, lifted) => {

@@ -2,9 +2,9 @@
  * The standing halts as the directives topic tells them, folded. A courtesy: an agent that stops by itself spares the
  * door some refusals; whether an effect passes, the door alone decides.
  */
-import { type BusDirective, covers } from "@busbar/events";
+import { type BusDirective, covers, HEADER } from "@busbar/events";
 import type { Codec } from "@busbar/events/codec";
-import type { EventLog, Follower } from "@busbar/log";
+import type { EventLog, Follower, StoredRecord } from "@busbar/log";
 import type { Logger } from "@busbar/telemetry";
 
 export interface Fence {
@@ -45,11 +45,19 @@ export class Fences {
   }
 }
 
+/** Whether an order carries the signature of its principal. */
+export type OrderCheck = (
+  order: { readonly topic: string; readonly principal: string; readonly value: Uint8Array },
+  sig: string,
+) => boolean;
+
 export interface DirectiveWatchOptions {
   readonly log: EventLog;
   readonly codec: Codec;
   readonly topic: string;
   readonly logger: Logger;
+  /** Without it every directive is believed: then whoever can write the topic can stop this agent. */
+  readonly isOrderSigned?: OrderCheck;
   /** After each change, once the past is read: what stands, and the fence that was just lifted, if any. */
   onFences(standing: readonly Fence[], lifted: Fence | null): void;
 }
@@ -69,16 +77,17 @@ export class DirectiveWatch {
   }
 
   async start(): Promise<void> {
-    const { log, topic, logger, codec } = this.#options;
+    const { log, topic, logger } = this.#options;
     const { low, end } = await log.offsets(topic, 0);
     this.#follower = log.follow({
       topic,
       partition: 0,
       from: low,
       onDelivery: ({ records, next }) => {
-        for (const { offset, value } of records) {
-          const decoded = codec.decode(value, "directive");
-          const change = decoded.ok ? this.#fences.apply(offset, decoded.message) : null;
+        for (const record of records) {
+          const { offset } = record;
+          const directive = this.#believed(record);
+          const change = directive === null ? null : this.#fences.apply(offset, directive);
           // Old halts may have been lifted since: nothing counts until all of the past is read.
           if (change?.kind === "resume" && offset >= end) this.#options.onFences(this.#fences.standing(), change.fence);
         }
@@ -88,6 +97,15 @@ export class DirectiveWatch {
         logger.warn({ topic, problem: kind }, "the directives cannot be read; the door goes by them anyway");
       },
     });
+  }
+
+  #believed({ headers, value }: StoredRecord): BusDirective | null {
+    const { codec, topic, isOrderSigned } = this.#options;
+    const decoded = codec.decode(value, "directive");
+    if (!decoded.ok || value === null) return null;
+    const order = { topic, principal: headers[HEADER.principal] ?? "", value };
+    const isBelieved = isOrderSigned === undefined || isOrderSigned(order, headers[HEADER.sig] ?? "");
+    return isBelieved ? decoded.message : null;
   }
 
   async stop(): Promise<void> {
