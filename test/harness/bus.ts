@@ -39,6 +39,8 @@ export interface BusOptions {
   /** Put into the shop's tools of every gateway. */
   readonly faults?: readonly Fault[];
   readonly inventoryMs?: number;
+  /** Settings of every topic, in place of the deployed ones. */
+  readonly topicConfig?: Readonly<Record<string, string>>;
   /** Further variables of every process. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -202,10 +204,9 @@ export async function openBus(options: BusOptions): Promise<Bus> {
   const folder = mkdtempSync(join(tmpdir(), `busbar-${options.name}-${randomUUID().slice(0, 8)}-`));
   const log = createKafkaEventLog({ brokers: options.brokers, clientId: `test-${options.name}` });
   try {
-    const { partitions = 4 } = options;
-    await log.ensureTopics(
-      topicSpecs({ prefix: prefixOf(folder), partitions, agents: AGENTS, durability: "page-cache" }),
-    );
+    const { partitions = 4, topicConfig = {} } = options;
+    const specs = topicSpecs({ prefix: prefixOf(folder), partitions, agents: AGENTS, durability: "page-cache" });
+    await log.ensureTopics(specs.map((spec) => ({ ...spec, config: { ...spec.config, ...topicConfig } })));
     return new TestBus(options, folder, log);
   } catch (cause) {
     await log.close();
