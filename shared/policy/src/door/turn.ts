@@ -104,9 +104,9 @@ export function chainOf(turn: Turn, chainId: string): ChainState | undefined {
 
 /** Records one decision: stamped, encoded, replayed. A rule that it trips is recorded at once. */
 export function emit<T extends EventType>(turn: Turn, type: T, about: About, body: EventBody<T>): string {
-  const fresh =
-    about.chain === undefined ? about : { ...about, chain: chainOf(turn, about.chain.chainId) ?? about.chain };
-  const event = { type, meta: metaOf(turn, fresh), ...body } as unknown as BusEvent;
+  const chain = chainOf(turn, about.chain?.chainId ?? about.chainId ?? "") ?? about.chain;
+  const meta = metaOf(turn, chain === undefined ? about : { ...about, chain });
+  const event = { type, meta, ...body } as unknown as BusEvent;
   record(turn, event);
   if (event.type === "EffectAdmitted") turn.admitted.add(event.callId);
   if (event.meta.chainId !== "") recordTrip(turn, event.meta.chainId, event.meta.eventId);

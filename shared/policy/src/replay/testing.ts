@@ -1,0 +1,239 @@
+/** For properties of the door: drawn steps of agents, tools, people, clocks and owners, made into inputs. */
+import fc from "fast-check";
+import type { Input } from "../door/inputs.ts";
+import { type CommandBody, createScene, type OutcomeBody, POLICY, type Scene } from "../door/testing.ts";
+import type { PartitionState } from "../partition-state.ts";
+
+export interface Step {
+  readonly kind: string;
+  readonly chain: number;
+  readonly step: number;
+  readonly tool: string;
+  readonly id: number;
+  readonly variant: number;
+  readonly gapMs: number;
+  /** Ends the turn. */
+  readonly flush: boolean;
+}
+
+const KINDS = [
+  "call",
+  "call",
+  "call",
+  "call",
+  "outcome",
+  "outcome",
+  "outcome",
+  "outcome",
+  "outcome",
+  "model",
+  "send",
+  "state",
+  "report",
+  "finish",
+  "submit",
+  "submit",
+  "halt",
+  "resume",
+  "resume",
+  "freeze",
+  "breaker",
+  "settle",
+  "tick",
+  "tick",
+  "takeover",
+  "degrade",
+  "reassign",
+  "diverge",
+  "again",
+] as const;
+const step: fc.Arbitrary<Step> = fc.record({
+  kind: fc.constantFrom<string>(...KINDS),
+  chain: fc.nat(2),
+  step: fc.integer({ min: 1, max: 12 }),
+  tool: fc.constantFrom(...Object.keys(POLICY.tools), "db.nothing"),
+  id: fc.nat(2),
+  variant: fc.nat(5),
+  gapMs: fc.constantFrom(0, 0, 1, 400, 13_000),
+  flush: fc.boolean(),
+});
+/** A run of them. */
+export const steps = fc.array(step, { minLength: 1, maxLength: 60 });
+
+const OUTCOMES: readonly OutcomeBody[] = [
+  { kind: "committed", result: '{"n":1}' },
+  { kind: "committed", result: '{"n":2}' },
+  { kind: "failed", code: "BUSBAR_TOOL_FAILED", reason: "no", beforeEffect: false },
+  { kind: "failed", code: "BUSBAR_EFFECT_NOT_STARTED", reason: "no", beforeEffect: true },
+  { kind: "timeout", reason: "late" },
+  { kind: "invalid", result: "7", reason: "no object" },
+];
+
+/** Turns a drawn step into an input; null where it means nothing now. */
+export class Driver {
+  readonly scene: Scene = createScene();
+  readonly #keys = [0, 0, 0];
+  #last: Input | null = null;
+
+  get #state(): PartitionState {
+    return this.scene.door.state;
+  }
+
+  #chainOf(one: Step): string {
+    return Object.keys(this.#state.chains)[one.chain] ?? "none";
+  }
+
+  submit(one: Step): void {
+    this.#keys[one.chain] = (this.#keys[one.chain] ?? 0) + (one.variant === 0 ? 0 : 1);
+    const deadlineAtMs = one.variant === 5 ? this.scene.door.atMs + 1000 : 0;
+    this.scene.submit(`task-${one.chain}-${this.#keys[one.chain]}`, {
+      deadlineAtMs,
+      budgetTokens: one.variant === 4 ? 20 : 0,
+    });
+  }
+
+  takeover(): void {
+    const { door } = this.scene;
+    door.claim();
+    const calls = Object.values(this.#state.chains).flatMap(({ chainId, calls: all }) =>
+      Object.entries(all).flatMap(([callId, call]) =>
+        call.status === "open" && call.kind === "tool" ? [{ chainId, callId }] : [],
+      ),
+    );
+    door.turn({ kind: "inherit", calls });
+    door.turn({
+      kind: "open",
+      opening: { supervisor: "s", heartbeatAtMs: door.atMs, eventsThrough: this.#state.end, directivesEnd: "0" },
+    });
+  }
+
+  inputOf(one: Step): Input | null {
+    const input = this.#made(one);
+    if (input?.kind === "command") this.#last = input;
+    return input;
+  }
+
+  #made(one: Step): Input | null {
+    const { scene } = this;
+    const chain = this.#chainOf(one);
+    switch (one.kind) {
+      case "call":
+        return scene.call(
+          chain,
+          one.step,
+          one.tool,
+          { id: one.id, table: one.id },
+          { repeat: one.variant === 5 ? 2 : 0 },
+        );
+      case "outcome":
+        return this.#outcome(one, chain);
+      case "again":
+        return this.#last;
+      case "tick":
+        return { kind: "tick" };
+      case "degrade":
+        return { kind: "degrade", reason: "no heartbeat" };
+      case "reassign":
+        return { kind: "reassign", chainId: chain, reason: "no sign of life" };
+      default:
+        return this.#order(one, chain) ?? scene.command(chain, bodyOf(one, chain), sentOf(one));
+    }
+  }
+
+  #outcome(one: Step, chain: string): Input | null {
+    const open = Object.values(this.#state.chains[chain]?.calls ?? {}).filter(
+      (call) => call.status === "open" || call.status === "in-doubt",
+    );
+    const call = open[one.id];
+    if (call === undefined) return null;
+    if (call.kind === "model")
+      return this.scene.outcome(chain, call.step, {
+        kind: "model-completed",
+        response: "{}",
+        inputTokens: 3,
+        outputTokens: 4,
+      });
+    if (call.kind === "statement")
+      return this.scene.outcome(chain, call.step, {
+        kind: "checked",
+        fact: "{}",
+        source: "db.read",
+        agrees: false,
+        evidence: [],
+      });
+    return this.scene.outcome(chain, call.step, OUTCOMES[one.variant] ?? { kind: "abandoned", reason: "" });
+  }
+
+  #order(one: Step, chain: string): Input | null {
+    const scope = ["fleet", "agent:support", "tool:db.write", `chain:${chain}`][one.variant % 4] ?? "fleet";
+    const fence = this.#state.fences[scope]?.fence ?? this.#state.chains[chain]?.halted?.fence ?? "0";
+    const key = `tool:${one.tool}`;
+    const cause = `busbar.events/0/${one.step}`;
+    switch (one.kind) {
+      case "halt":
+        return this.scene.orders([
+          "Halt",
+          { scope, reason: "stop", by: "x", rule: "r", cause: one.id === 0 ? cause : "" },
+        ]);
+      case "resume":
+        return this.scene.orders([
+          "Resume",
+          { scope, fence, reason: "", by: "x", coversThrough: [{ partition: 0, through: String(one.step) }] },
+        ]);
+      case "freeze":
+        return this.scene.orders([
+          one.id === 0 ? "Freeze" : "Unfreeze",
+          { freezeId: "f", scope, effects: ["write"], fromMs: 0, untilMs: 0, reason: "", by: "x" },
+        ]);
+      case "breaker":
+        return this.scene.orders(
+          [
+            one.id === 0 ? "CloseBreaker" : "OpenBreaker",
+            { key, rule: "r", cause, reason: "", by: "x", cooldownMs: 1 },
+          ],
+          ["Grant", { grantId: `g${one.step}`, key, partition: 0, count: 1, expiresAtMs: Number.MAX_SAFE_INTEGER }],
+        );
+      default:
+        return null;
+    }
+  }
+}
+
+const sentOf = (one: Step) => {
+  if (one.kind === "report") return { principal: "gateway", sequence: 0, incarnation: 0 };
+  return one.kind === "settle" ? { source: "control" as const, principal: "operator:x", sequence: 0 } : {};
+};
+
+function bodyOf(one: Step, chain: string): CommandBody {
+  const callId = `${chain}:${one.step}`;
+  switch (one.kind) {
+    case "model":
+      return { type: "CallModel", step: one.step, model: "m", request: "{}" };
+    case "send":
+      return { type: "SendTask", step: one.step, agent: "worker", input: "{}" };
+    case "state":
+      return { type: "MakeStatement", step: one.step, subject: "backup", statement: "gone" };
+    case "report":
+      return {
+        type: "ReportSubtask",
+        parentCallId: callId,
+        childChainId: "x",
+        state: "completed",
+        output: "{}",
+        childOffset: "1",
+        tokensUsed: 2,
+      };
+    case "settle":
+      return {
+        type: "SettleEffect",
+        callId,
+        outcome: one.variant % 2 === 0 ? "committed" : "not-done",
+        reason: "",
+        by: "operator:x",
+      };
+    case "diverge":
+      return { type: "ReportDivergence", step: one.step, expected: "a", actual: "b" };
+    default:
+      return { type: "CompleteTask", step: one.step, output: "{}" };
+  }
+}
