@@ -44,6 +44,7 @@ const at = (offset: bigint) =>
   ({ kind: "command", source: "commands", topic: "busbar.commands", offset, authProblem: null }) as const;
 const none = { deadlineAtMs: 0, maxSteps: 0, budgetTokens: 0, parentChainId: "", parentCallId: "" };
 
+// #region freeze
 const freeze = {
   freezeId: "f1",
   scope: "fleet",
@@ -69,3 +70,4 @@ const recorded = [
 ];
 for (const event of recorded.flat())
   process.stdout.write(`${event.type}${"reason" in event ? `: ${event.reason}` : ""}\n`);
+// #endregion
