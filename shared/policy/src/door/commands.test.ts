@@ -75,6 +75,38 @@ describe("who may ask", () => {
     },
   );
 
+  it("an order on the control topic without a valid signature settles nothing [door:orders-signed]", () => {
+    const scene = createScene();
+    const chain = scene.submit("t");
+    const settle: CommandBody = {
+      type: "SettleEffect",
+      callId: `${chain}:1`,
+      outcome: "committed",
+      reason: "",
+      by: "operator:x",
+    };
+    const sent = { source: "control", principal: "operator:x", authProblem: "the order is not signed" } as const;
+    expect(only(scene.door.turn(scene.command(chain, settle, sent)), "CommandRejected").code).toBe(
+      "BUSBAR_SIGNATURE_INVALID",
+    );
+  });
+
+  it("a gateway's or supervisor's signature is no person's [effects:person-settles]", () => {
+    const scene = createScene();
+    const chain = scene.submit("t");
+    const settle: CommandBody = {
+      type: "SettleEffect",
+      callId: `${chain}:1`,
+      outcome: "committed",
+      reason: "",
+      by: "operator:x",
+    };
+    const sent = { source: "control", principal: "supervisor:x" } as const;
+    expect(only(scene.door.turn(scene.command(chain, settle, sent)), "CommandRejected").code).toBe(
+      "BUSBAR_AUTH_FAILED",
+    );
+  });
+
   it("a replayed command cannot act [door:authentication-checked]", () => {
     const scene = createScene();
     const chain = scene.submit("t");

@@ -65,7 +65,10 @@ function sizeOf(command: BusCommand): number {
 function problemOf(turn: Turn, input: CommandInput): { readonly code: ErrorCode; readonly reason: string } | null {
   const { command, authProblem, principal } = input;
   const { state, env } = turn;
-  if (authProblem !== null) return { code: "BUSBAR_AUTH_FAILED", reason: `${short(principal)}: ${authProblem}` };
+  if (authProblem !== null) {
+    const code = input.source === "control" ? "BUSBAR_SIGNATURE_INVALID" : "BUSBAR_AUTH_FAILED";
+    return { code, reason: `${short(principal)}: ${authProblem}` };
+  }
   if (command.meta.replay) return { code: "BUSBAR_INPUT_INVALID", reason: "a replayed command cannot act" };
   const { chainId } = command.meta;
   if (partitionOf(chainId, env.partitionCount) !== state.partition) {

@@ -1,0 +1,123 @@
+import { readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { DISPOSITIONS, ERRORS, isErrorCode } from "./error-table.ts";
+
+/**
+ * The table as operators and scripts rely on it: code, disposition, exit code, status. A literal: an exit code that
+ * changes breaks somebody's script, so it changes here too or not at all.
+ */
+const PINNED = `
+BUSBAR_AUTH_FAILED refused 5 403
+BUSBAR_BREAKER_OPEN refused 5 503
+BUSBAR_BROKER_FAILED fatal 6 503
+BUSBAR_BUDGET_SPENT refused 5 429
+BUSBAR_BUS_MISSING fatal 6 503
+BUSBAR_CALLS_OPEN transient 1 409
+BUSBAR_CHAIN_HALTED refused 5 409
+BUSBAR_CHAIN_MISPLACED refused 5 400
+BUSBAR_CHAIN_UNKNOWN refused 3 404
+BUSBAR_CHILD_LIMIT refused 5 429
+BUSBAR_CONFIG_INVALID fatal 2 500
+BUSBAR_DEADLINE_PASSED refused 5 409
+BUSBAR_DOCKER_FAILED fatal 6 503
+BUSBAR_DOOR_CLOSED refused 5 503
+BUSBAR_DOOR_DEGRADED refused 5 503
+BUSBAR_DUPLICATE transient 1 409
+BUSBAR_EFFECT_IN_DOUBT in-doubt 5 409
+BUSBAR_EFFECT_NOT_STARTED transient 1 503
+BUSBAR_FREEZE_ACTIVE refused 5 423
+BUSBAR_HALT_ACTIVE refused 5 423
+BUSBAR_HALT_UNPROVEN in-doubt 4 504
+BUSBAR_HANDLER_FAILED conflict 1 500
+BUSBAR_INCARNATION_OLD refused 5 409
+BUSBAR_INPUT_INVALID invalid 2 400
+BUSBAR_INTERNAL fatal 1 500
+BUSBAR_JAVA_MISSING fatal 6 503
+BUSBAR_LOG_CORRUPT fatal 1 500
+BUSBAR_LOG_GAP fatal 1 500
+BUSBAR_LOG_TRUNCATED fatal 1 500
+BUSBAR_LOG_UNAVAILABLE transient 6 503
+BUSBAR_MAVEN_FAILED fatal 6 503
+BUSBAR_MAVEN_MISSING fatal 6 503
+BUSBAR_NOT_FOUND invalid 3 404
+BUSBAR_OUTCOME_LATE in-doubt 5 504
+BUSBAR_OVERLOADED refused 5 429
+BUSBAR_PORT_IN_USE fatal 6 503
+BUSBAR_RECORD_TOO_LARGE invalid 2 413
+BUSBAR_REGISTRY_FAILED fatal 6 503
+BUSBAR_REGISTRY_UNAVAILABLE transient 6 503
+BUSBAR_RESULT_INVALID conflict 5 502
+BUSBAR_SCHEMA_INCOMPATIBLE invalid 4 409
+BUSBAR_SCHEMA_INVALID invalid 2 400
+BUSBAR_SCHEMA_UNKNOWN invalid 2 400
+BUSBAR_SEQUENCE_GAP transient 1 409
+BUSBAR_SERVICE_FAILED fatal 1 500
+BUSBAR_SIGNATURE_INVALID refused 5 403
+BUSBAR_STEPS_SPENT refused 5 429
+BUSBAR_STEP_CONFLICT refused 5 409
+BUSBAR_SUBTASK_FAILED conflict 5 502
+BUSBAR_TASK_CLOSED refused 5 409
+BUSBAR_TIMEOUT transient 124 504
+BUSBAR_TOOL_FAILED conflict 5 502
+BUSBAR_TOOL_FORBIDDEN refused 5 403
+BUSBAR_TOOL_UNKNOWN refused 5 404
+BUSBAR_TOPIC_MISMATCH fatal 1 500
+BUSBAR_USAGE invalid 2 400
+`;
+
+const rows = Object.entries(ERRORS).map(
+  ([code, row]) => `${code} ${row.disposition} ${row.exitCode} ${row.httpStatus}`,
+);
+
+describe("the error table", () => {
+  it("is the pinned one [errors:table-pinned]", () => {
+    expect(rows).toEqual(PINNED.trim().split("\n"));
+  });
+
+  it("is in the order of its codes, each of the one form [errors:table-pinned]", () => {
+    const codes = Object.keys(ERRORS);
+    expect(codes).toEqual(codes.toSorted());
+    expect(codes.filter((code) => !/^BUSBAR_[A-Z]+(_[A-Z]+)*$/u.test(code))).toEqual([]);
+  });
+
+  it("knows these dispositions and no other [errors:table-pinned]", () => {
+    expect(DISPOSITIONS).toEqual(["transient", "in-doubt", "refused", "invalid", "conflict", "exhausted", "fatal"]);
+    expect([...new Set(Object.values(ERRORS).map(({ exitCode }) => exitCode))].toSorted((a, b) => a - b)).toEqual([
+      1, 2, 3, 4, 5, 6, 124,
+    ]);
+  });
+
+  it("says in each row what happened and what to do next [cli:error-says-next]", () => {
+    const empty = Object.entries(ERRORS).filter(([, { message, next }]) => message.length < 3 || next.length < 3);
+    expect(empty).toEqual([]);
+  });
+
+  it("each code is used by at least one place besides the table [errors:documented]", () => {
+    const root = join(import.meta.dirname, "../../..");
+    const files = execFileSync(
+      "git",
+      ["ls-files", "--cached", "--others", "--exclude-standard", "shared", "services", "infra", "schemas"],
+      { cwd: root, encoding: "utf8" },
+    )
+      .split("\n")
+      .filter((path) => /\.(ts|mjs)$/u.test(path) && !/(\.test|error-table)\.ts$/u.test(path));
+    const text = files.map((path) => textOf(join(root, path))).join("\n");
+    expect(Object.keys(ERRORS).filter((code) => !new RegExp(`\\b${code}\\b`, "u").test(text))).toEqual([]);
+  });
+
+  it("tells its codes from other words, and from what objects have by birth", () => {
+    expect(isErrorCode("BUSBAR_TIMEOUT")).toBe(true);
+    expect(["", "busbar_timeout", "constructor", "__proto__"].filter(isErrorCode)).toEqual([]);
+  });
+});
+
+/** A file that somebody removed since the list was made is no place. */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
