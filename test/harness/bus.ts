@@ -27,7 +27,7 @@ const SUPERVISOR = join(ROOT, "services/supervisor/src/main.ts");
 const AGENT = join(import.meta.dirname, "agent-main.ts");
 
 /** Silence after which a group gives a member's partitions to another; short, so that a takeover is not waited for. */
-export const SESSION_MS = 2000;
+export const SESSION_MS = 1500;
 export const AGENTS = ["looper", "support", "warehouse", "courier", "booker"] as const;
 
 export interface BusOptions {

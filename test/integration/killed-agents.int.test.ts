@@ -10,10 +10,12 @@ import { type Lives, watchLives } from "../harness/lives.ts";
 import type { ServiceProcess } from "../harness/process.ts";
 
 const KILLS = 20;
-const ROLES = ["support", "warehouse"] as const;
-type Role = (typeof ROLES)[number];
+type Role = "support" | "warehouse";
+const CREW: readonly Role[] = ["support", "support", "support", "warehouse", "warehouse", "warehouse"];
+/** Killed together; one of each role is left. */
+const WAVE: readonly Role[] = ["support", "support", "warehouse", "warehouse"];
 
-/** Two processes of each role: the other one takes over while the killed one is replaced. */
+/** The processes of both roles: what is left takes over while the killed ones are replaced. */
 class Crew {
   readonly #bus: Bus;
   readonly #lives: Lives;
@@ -34,17 +36,23 @@ class Crew {
 
   /** Kills a process of the role that runs chains now, and replaces it. */
   async killBusy(role: Role): Promise<void> {
-    const busy = (): ServiceProcess | undefined =>
-      this.#services.get(role)?.find(({ name }) => this.#lives.chains(`${name}/${role}`) > 0);
-    await this.#lives.until(() => busy() !== undefined, `a ${role} process runs a chain`);
-    const victim = busy();
-    if (victim === undefined) throw new Error(`no ${role} process is busy any more`);
-    this.#services.set(
-      role,
-      (this.#services.get(role) ?? []).filter((one) => one !== victim),
-    );
+    const victim = await this.#takeBusy(role);
     await victim.kill();
     await this.start(role);
+  }
+
+  /** Out of the crew at once, so that nobody else takes the same one. */
+  async #takeBusy(role: Role): Promise<ServiceProcess> {
+    const busy = (): ServiceProcess | undefined =>
+      this.#services.get(role)?.find(({ name }) => this.#lives.chains(`${name}/${role}`) > 0);
+    for (;;) {
+      await this.#lives.until(() => busy() !== undefined, `a ${role} process runs a chain`);
+      const victim = busy();
+      if (victim === undefined) continue;
+      const others = (this.#services.get(role) ?? []).filter((one) => one !== victim);
+      this.#services.set(role, others);
+      return victim;
+    }
   }
 }
 
@@ -58,17 +66,13 @@ test(
     await withBus({ brokers: inject("brokers"), name: "agents", inventoryMs: 500 }, async (bus) => {
       const lives = await watchLives(bus.log, bus.codec, bus.topics.heartbeats);
       const crew = new Crew(bus, lives);
-      await Promise.all([
-        bus.gateway("g1"),
-        bus.supervisor("s1"),
-        ...[...ROLES, ...ROLES].map((role) => crew.start(role)),
-      ]);
+      await Promise.all([bus.gateway("g1"), bus.supervisor("s1"), ...CREW.map((role) => crew.start(role))]);
       await bus.doorsOpen();
       const input = (n: number) => ({ orderId: n, reason: `reason ${n}` });
       const crowd = crowdOf(bus, { agent: "support", input, perPartition: 2 });
-      for (let killed = 0; killed < KILLS; killed += ROLES.length) {
+      for (let killed = 0; killed < KILLS; killed += WAVE.length) {
         crowd.fill();
-        await Promise.all(ROLES.map((role) => crew.killBusy(role)));
+        await Promise.all(WAVE.map((role) => crew.killBusy(role)));
       }
       await crowd.settled();
       const { watch } = bus;
