@@ -4,10 +4,10 @@ import type { AgentDefinition } from "@busbar/agent";
 import { loadProject } from "@busbar/agent/project";
 import { canonicalJson } from "@busbar/kernel";
 import { Command } from "commander";
-import { bringUp } from "../bring-up.ts";
+import { bringUp, type BroughtUp } from "../bring-up.ts";
 import { stateDirOf } from "../bus.ts";
 import { outputOf } from "../command-output.ts";
-import { type DevServices, startChildServices } from "../dev/child-services.ts";
+import { type DevOptions, type DevServices, startChildServices } from "../dev/child-services.ts";
 import { takeFolder } from "../dev/only-one.ts";
 import type { Output } from "../output.ts";
 import { chooseProject } from "../project-file.ts";
@@ -48,13 +48,44 @@ function sayReady(output: Output, services: DevServices, agents: readonly AgentD
   output.note("\nCtrl-C ends everything.");
 }
 
+type Note = (line: string) => void;
+
+/** The services on a bus that is up, until `stopped`. */
+async function runServices(
+  up: BroughtUp,
+  options: DevOptions,
+  stopped: Promise<unknown>,
+  onReady: (services: DevServices) => void,
+): Promise<void> {
+  const isEmbedded = up.bus.kind === "embedded";
+  const start = isEmbedded ? (await import("../dev/in-process.ts")).startInProcess : startChildServices;
+  const services = await start(options);
+  try {
+    onReady(services);
+    await Promise.race([stopped, services.failed]);
+    options.note("stopping agents, gateway and supervisor");
+  } finally {
+    await services.stop();
+  }
+}
+
+/** Resolves at the first signal; what is starting then is not cut off in the middle, and that is said. */
+function watchSignal(note: Note): { readonly stopped: Promise<unknown>; isAsked: boolean; isReady: boolean } {
+  const watch = { stopped: stopSignal(), isAsked: false, isReady: false };
+  void watch.stopped.then(() => {
+    watch.isAsked = true;
+    if (!watch.isReady) note("stopping as soon as what is starting has started");
+  });
+  return watch;
+}
+
 async function runDev(flags: DevFlags, self: Command): Promise<void> {
   const output = outputOf(self);
-  const note = (line: string): void => {
+  const note: Note = (line) => {
     output.note(line);
   };
   const beganMs = performance.now();
-  const stopped = stopSignal();
+  const signal = watchSignal(note);
   const stateDir = stateDirOf();
   await mkdir(stateDir, { recursive: true });
   const choice = chooseProject(process.env, process.cwd());
@@ -65,28 +96,21 @@ async function runDev(flags: DevFlags, self: Command): Promise<void> {
     const agents = Object.keys(project.policy.agents);
     const up = await bringUp({ env: process.env, stateDir, agents, detached: false, note, ...flags });
     try {
-      const { env, partitionCount } = up;
+      if (signal.isAsked) return;
       note(`starting gateway, supervisor and ${project.agents.length} agents`);
-      const options = { env, project: choice.file, stateDir, partitionCount, note };
-      const isEmbedded = up.bus.kind === "embedded";
-      const services = isEmbedded
-        ? await (await import("../dev/in-process.ts")).startInProcess(options)
-        : await startChildServices(options);
-      try {
-        sayReady(output, services, project.agents, beganMs);
-        await Promise.race([stopped, services.failed]);
-        note("stopping agents, gateway and supervisor");
-      } finally {
-        await services.stop();
-      }
+      const options = { env: up.env, project: choice.file, stateDir, partitionCount: up.partitionCount, note };
+      await runServices(up, options, signal.stopped, (services) => {
+        signal.isReady = true;
+        if (!signal.isAsked) sayReady(output, services, project.agents, beganMs);
+      });
     } finally {
       if (!up.bus.reused && up.bus.kind !== "embedded") note("stopping the broker");
       await up.stop();
     }
   } finally {
     await folder.release();
+    note("stopped; nothing of it runs any more");
   }
-  note("stopped; nothing of it runs any more");
 }
 
 export function devCommand(): Command {

@@ -70,8 +70,7 @@ export async function startChildServices(options: DevOptions): Promise<DevServic
   // Agents first: what they still have to say finds its door.
   const stop = async (): Promise<void> => {
     await agents.stop();
-    await gateway.stop();
-    await supervisor.stop();
+    await Promise.all([gateway.stop(), supervisor.stop()]);
   };
   try {
     const [gatewayReady, supervisorReady] = await Promise.all([gateway.start(), supervisor.start(), agents.start()]);

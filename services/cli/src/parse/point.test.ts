@@ -1,7 +1,11 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { offsetOfPoint, parsePoint, pointOption } from "./point.ts";
 
 const NOW = Date.parse("2026-11-21T12:00:00Z");
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
 
 describe("points in the log", () => {
   it("are offsets, times, times ago and the end", () => {
@@ -13,6 +17,7 @@ describe("points in the log", () => {
   });
 
   it("are in UTC unless they say otherwise, on any machine", () => {
+    vi.stubEnv("TZ", "Asia/Tokyo");
     const eight = { kind: "time", atMs: NOW - 4 * 3_600_000 };
     expect(parsePoint("@2026-11-21T08:00", NOW)).toEqual(eight);
     expect(parsePoint("@2026-11-21T09:00+01:00", NOW)).toEqual(eight);

@@ -176,6 +176,21 @@ describe("the trace of a chain", () => {
     expect(notes(trace?.items ?? []).map(({ kind }) => kind)).toEqual(["halted", "resumed", "assigned"]);
   });
 
+  it("knows nothing of a halt that another partition acknowledged: its own owner says it for itself", () => {
+    const applied = [{ kind: "Halt", scope: "fleet", offset: "1", id: "", detail: "{}" }];
+    const other = eventsOf(1, [{ type: "HaltAcknowledged", applied, abandoned: [], inFlight: [] }]);
+    expect(traceChain("root", [...eventsOf(0, opened(ROOT, "support")), ...other])?.state).toBe("working");
+  });
+
+  it("names content that is kept apart by its size", () => {
+    const claimCheck = { sha256: "x", bytes: 300_000, field: "args", offset: "0" };
+    const [, , sent] = eventsOf(0, [...opened(ROOT, "support"), { ...admitted(ROOT, 1, "mail.send"), args: "" }]);
+    if (sent === undefined) return expect.unreachable();
+    const event = { ...sent.event, meta: { ...sent.event.meta, claimCheck } };
+    const trace = traceChain("root", [...eventsOf(0, opened(ROOT, "support")), { ...sent, event }]);
+    expect(steps(trace?.items ?? [])[0]?.asked).toBe("(300000 bytes, kept apart)");
+  });
+
   it("is null where the log has no such chain", () => {
     expect(traceChain("nobody", eventsOf(0, opened(ROOT, "support")))).toBeNull();
   });

@@ -157,12 +157,26 @@ function draftOf(fold: Fold, event: BusEvent, callId: string): Draft | null {
   return draft;
 }
 
+/** Arguments, input or output that were too large for their record stand elsewhere. */
+function putAside(event: BusEvent, field: string, text: string): string {
+  const { claimCheck } = event.meta;
+  return claimCheck?.field === field ? `(${claimCheck.bytes} bytes, kept apart)` : text;
+}
+
+const ASKED_FIELDS: Readonly<Record<string, string>> = {
+  EffectAdmitted: "args",
+  EffectRefused: "args",
+  TaskSent: "input",
+  StatementRecorded: "statement",
+};
+
 function foldStep(fold: Fold, event: BusEvent): boolean {
   const change = CHANGES[event.type] as ((one: BusEvent, draft: Draft) => Change) | undefined;
   if (change === undefined || !("callId" in event)) return false;
   const draft = draftOf(fold, event, event.callId);
   if (draft === null) return false;
   Object.assign(draft, change(event, draft));
+  draft.asked = putAside(event, ASKED_FIELDS[event.type] ?? "", draft.asked);
   draft.evidence = [...draft.evidence, event.meta.eventId];
   return true;
 }
@@ -189,7 +203,12 @@ function foldChain(fold: Fold, event: BusEvent): void {
   const { chain } = fold;
   switch (event.type) {
     case "TaskSubmitted":
-      Object.assign(chain, { agent: event.agent, input: event.input, state: "working", startedAtMs: event.meta.atMs });
+      Object.assign(chain, {
+        agent: event.agent,
+        input: putAside(event, "input", event.input),
+        state: "working",
+        startedAtMs: event.meta.atMs,
+      });
       return;
     case "TaskAssigned":
       chain.incarnations = event.incarnation;
@@ -197,7 +216,7 @@ function foldChain(fold: Fold, event: BusEvent): void {
         note(fold, event, "assigned", withReason(`assigned again, incarnation ${event.incarnation}`, event.reason));
       return;
     case "TaskCompleted":
-      Object.assign(chain, { state: "completed", output: event.output });
+      Object.assign(chain, { state: "completed", output: putAside(event, "output", event.output) });
       return;
     case "TaskFailed":
       Object.assign(chain, { state: "failed", output: withReason(event.code, event.reason) });
