@@ -120,7 +120,7 @@ describe("the folder of busbar dev", () => {
         command: readFileSync(`/proc/${process.ppid}/cmdline`, "utf8").replaceAll("\0", " ").trim(),
       }),
     );
-    await expect(takeFolder(folder)).rejects.toMatchObject({ code: "BUSBAR_USAGE" });
+    await expect(takeFolder(folder)).rejects.toMatchObject({ next: "npx busbar status" });
     writeFileSync(record, JSON.stringify({ pid: process.ppid, command: "another program" }));
     expect(await runningDev(folder)).toBeNull();
     await release();

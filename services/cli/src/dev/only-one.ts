@@ -18,11 +18,12 @@ export async function runningDev(stateDir: string): Promise<number | null> {
   return isSame ? pid : null;
 }
 
-/** Takes the folder until `release`. Throws BUSBAR_USAGE where another one has it. */
+/** Takes the folder until `release`. Throws BUSBAR_INPUT_INVALID where another one has it. */
 export async function takeFolder(stateDir: string): Promise<{ release(): Promise<void> }> {
   const other = await runningDev(stateDir);
   if (other !== null) {
-    throw busbarError("BUSBAR_USAGE", { reason: `npx busbar dev runs in this folder already, as process ${other}` });
+    const reason = `process ${other} runs it in this folder already`;
+    throw busbarError("BUSBAR_INPUT_INVALID", { what: "busbar dev", reason, next: "npx busbar status" });
   }
   await writeFile(fileOf(stateDir), JSON.stringify({ pid: process.pid, command: await commandLine(process.pid) }));
   return { release: () => rm(fileOf(stateDir), { force: true }) };
