@@ -1,0 +1,287 @@
+/**
+ * A whole bus in memory: log, gateway, supervisor, agents, client. The same code as in production with other settings,
+ * so that what a user's agent does here it does there; nothing is mocked but the distance.
+ */
+import {
+  type AgentDefinition,
+  type AgentProcess,
+  type Client,
+  createClient,
+  type ModelDefinition,
+  runAgent,
+  type Submission,
+  type TaskHandle,
+  type TaskOutcome,
+  type ToolDefinition,
+} from "@busbar/agent";
+import { buildPolicy, createToolbox, type ProjectFile } from "@busbar/agent/project";
+import { type BusEvent, HEADER } from "@busbar/events";
+import { builtinSchemaIds, type Codec, createCodec } from "@busbar/events/codec";
+import { busbarError, type Json } from "@busbar/kernel";
+import type { EventLog } from "@busbar/log";
+import { createEmbeddedLog } from "@busbar/log/embedded";
+import {
+  type DoorStatus,
+  Gateway,
+  metaWith,
+  type OwnerSettings,
+  Supervisor,
+  type Toolbox,
+  topicNames,
+} from "@busbar/runtime";
+import { createMetrics, type Logger, SILENT_LOGGER } from "@busbar/telemetry";
+import { createTestKeys, type TestKeys } from "./keys.ts";
+import { type RecordWatch, type WatchedEvent, watchRecords } from "./record-watch.ts";
+
+/** What a project file may say, without its modules. Agents that it leaves out may do everything. */
+export type TestPolicy = Partial<Omit<ProjectFile, "version" | "modules">>;
+
+export interface TestBusOptions {
+  readonly agents: readonly AgentDefinition[];
+  readonly tools?: readonly ToolDefinition[];
+  readonly models?: readonly ModelDefinition[];
+  readonly policy?: TestPolicy;
+  /** Default 2. */
+  readonly partitions?: number;
+  /** Default: a log in memory. One with faults, for example. */
+  readonly log?: EventLog;
+  /** Default: the tools and models above. */
+  readonly toolbox?: Toolbox;
+  readonly settings?: Partial<OwnerSettings>;
+  /** Default true. Without one no door opens. */
+  readonly supervisor?: boolean;
+  readonly logger?: Logger;
+  /** Longest wait of any of its functions, ms; default 5000. */
+  readonly limitMs?: number;
+}
+
+export interface TestBus {
+  readonly log: EventLog;
+  readonly codec: Codec;
+  /** Submits a task and waits for its end. Without a key each call is a task of its own. */
+  submit(agent: string, input: Json, more?: Partial<Submission>): Promise<TaskOutcome>;
+  /** Submits a task and does not wait. */
+  start(agent: string, input: Json, more?: Partial<Submission>): Promise<TaskHandle>;
+  outcome(handle: TaskHandle): Promise<TaskOutcome>;
+  /** What is recorded about a chain, or everything, in log order per partition. */
+  events(chain?: string): readonly BusEvent[];
+  /** The first event of a type, now or later, that fits. */
+  waitFor<T extends BusEvent["type"]>(
+    type: T,
+    fits?: (event: Extract<BusEvent, { type: T }>) => boolean,
+  ): Promise<Extract<BusEvent, { type: T }>>;
+  /** Halts a scope as a person does; resolves when every partition has acknowledged. The fence to name in a resume. */
+  halt(scope: string, reason?: string): Promise<string>;
+  /** Lifts a halt; the fence is the scope's last one. */
+  resume(scope: string, fence: string, reason?: string): Promise<void>;
+  /** Any signed order: `order("Freeze", {...})`. Resolves when every partition has applied it; its offset. */
+  order(type: string, fields: Readonly<Record<string, unknown>>): Promise<string>;
+  doors(): readonly DoorStatus[];
+  /** Void records seen: late ones, intruders. */
+  voids(): number;
+  /** Stops everything. Nothing of the bus is left. */
+  stop(): Promise<void>;
+}
+
+const PREFIX = "test";
+const FAST: Partial<OwnerSettings> = { tickMs: 5, idleCheckMs: 50, lifeBoundMs: 300, drainMs: 50, childAskMs: 100 };
+
+class MemoryBus implements TestBus {
+  readonly log: EventLog;
+  readonly codec = createCodec({ ids: builtinSchemaIds() });
+  readonly #options: TestBusOptions;
+  readonly #keys: TestKeys = createTestKeys();
+  readonly #topics = topicNames(PREFIX);
+  readonly #partitions: number;
+  readonly #limitMs: number;
+  readonly #client: Client;
+  #watch: RecordWatch | null = null;
+  #gateway: Gateway | null = null;
+  #supervisor: Supervisor | null = null;
+  #agents: readonly AgentProcess[] = [];
+  #tasks = 0;
+
+  constructor(options: TestBusOptions) {
+    this.#options = options;
+    this.#partitions = options.partitions ?? 2;
+    this.#limitMs = options.limitMs ?? 5000;
+    this.log = options.log ?? createEmbeddedLog({});
+    this.#client = createClient({
+      log: this.log,
+      codec: this.codec,
+      prefix: PREFIX,
+      name: "test",
+      answerTimeoutMs: 200,
+    });
+  }
+
+  async open(): Promise<void> {
+    const { topics, log, codec, options } = {
+      topics: this.#topics,
+      log: this.log,
+      codec: this.codec,
+      options: this.#options,
+    };
+    const { logger = SILENT_LOGGER, tools = [], models = [] } = options;
+    await this.#createTopics();
+    this.#watch = watchRecords(log, codec, topics.events, this.#partitions);
+    const { keyring } = this.#keys;
+    const common = { log, codec, keyring, prefix: PREFIX, logger, metrics: createMetrics() };
+    const toolbox = options.toolbox ?? createToolbox(tools, models);
+    const settings = { ...FAST, ...options.settings };
+    this.#gateway = new Gateway({ ...common, owner: "gateway-1", toolbox, policy: policyOf(options), settings });
+    if (options.supervisor !== false) {
+      this.#supervisor = new Supervisor({ ...common, name: "supervisor-1", settings: { heartbeatMs: 5, tickMs: 5 } });
+    }
+    await Promise.all([this.#gateway.start(), this.#supervisor?.start()]);
+    this.#agents = await Promise.all(options.agents.map((agent) => this.#run(agent, logger)));
+    if (this.#supervisor !== null) await this.#allDoors();
+  }
+
+  async #createTopics(): Promise<void> {
+    const { events, commands, control, directives, signals, heartbeats, checkpoints, deadLetters, blobs, inbox } =
+      this.#topics;
+    const byChain = [events, commands, control, signals, checkpoints, deadLetters, blobs];
+    const inboxes = this.#options.agents.map(({ name }) => inbox(name));
+    const specs = [...byChain, ...inboxes].map((name) => ({ name, partitions: this.#partitions, config: {} }));
+    const single = [directives, heartbeats].map((name) => ({ name, partitions: 1, config: {} }));
+    await this.log.ensureTopics([...specs, ...single]);
+  }
+
+  #run(agent: AgentDefinition, logger: Logger): Promise<AgentProcess> {
+    const key = this.#keys.agentKey(agent.name);
+    const { isOrderSigned } = this.#keys.keyring;
+    const common = { log: this.log, codec: this.codec, prefix: PREFIX, logger, key, isOrderSigned };
+    return runAgent({
+      ...common,
+      agent,
+      instance: `${agent.name}-1`,
+      heartbeatMs: 50,
+      answerTimeoutMs: 200,
+      stallMs: 1000,
+    });
+  }
+
+  async #allDoors(): Promise<void> {
+    const opened = Array.from({ length: this.#partitions }, (_, partition) =>
+      this.#records().first(
+        (found) => found.partition === partition && found.event.type === "DoorOpened",
+        `the door of partition ${partition} is open`,
+        this.#limitMs,
+      ),
+    );
+    await Promise.all(opened);
+  }
+
+  #records(): RecordWatch {
+    if (this.#watch === null) throw busbarError("BUSBAR_INTERNAL", { reason: "the test bus is not open" });
+    return this.#watch;
+  }
+
+  start(agent: string, input: Json, more: Partial<Submission> = {}): Promise<TaskHandle> {
+    this.#tasks += 1;
+    return this.#client.submit({ agent, input, key: `task-${this.#tasks}`, timeoutMs: this.#limitMs, ...more });
+  }
+
+  async outcome(handle: TaskHandle): Promise<TaskOutcome> {
+    const outcome = await this.#client.awaitOutcome(handle, { timeoutMs: this.#limitMs });
+    // Client and watch read side by side: what the outcome rests on is to be seen when it is told.
+    const { partition } = handle;
+    const isThere = (found: WatchedEvent) => found.partition === partition && found.offset >= outcome.offset;
+    await this.#records().first(isThere, "the outcome's record", this.#limitMs);
+    return outcome;
+  }
+
+  async submit(agent: string, input: Json, more: Partial<Submission> = {}): Promise<TaskOutcome> {
+    return this.outcome(await this.start(agent, input, more));
+  }
+
+  events(chain?: string): readonly BusEvent[] {
+    const all = this.#records()
+      .events()
+      .map(({ event }) => event);
+    return chain === undefined ? all : all.filter(({ meta }) => meta.chainId === chain);
+  }
+
+  async waitFor<T extends BusEvent["type"]>(
+    type: T,
+    fits: (event: Extract<BusEvent, { type: T }>) => boolean = () => true,
+  ): Promise<Extract<BusEvent, { type: T }>> {
+    const isIt = (event: BusEvent): event is Extract<BusEvent, { type: T }> => event.type === type;
+    const found = await this.#records().first(
+      ({ event }) => isIt(event) && fits(event),
+      `a ${type} that fits`,
+      this.#limitMs,
+    );
+    return found.event as Extract<BusEvent, { type: T }>;
+  }
+
+  halt(scope: string, reason = "halted by a test"): Promise<string> {
+    return this.order("Halt", { scope, reason, by: "operator:test", rule: "", cause: "" });
+  }
+
+  async resume(scope: string, fence: string, reason = "resumed by a test"): Promise<void> {
+    await this.order("Resume", { scope, fence, reason, by: "operator:test", coversThrough: [] });
+  }
+
+  async order(type: string, fields: Readonly<Record<string, unknown>>): Promise<string> {
+    const topic = this.#topics.directives;
+    const principal = "operator:test";
+    const meta = metaWith({ eventId: `test/${type}`, atMs: Date.now() });
+    const value = this.codec.encode(type as "Halt", { meta, ...fields } as never);
+    const sig = this.#keys.keyring.signOrder({ topic, principal, value });
+    const headers = { [HEADER.type]: type, [HEADER.principal]: principal, [HEADER.sig]: sig };
+    const [outcome] = await this.log.publish([{ topic, partition: 0, record: { key: type, value, headers } }]);
+    if (outcome?.kind !== "appended")
+      throw busbarError("BUSBAR_LOG_UNAVAILABLE", { reason: `the order ${type} was not appended` });
+    await this.#applied(outcome.baseOffset);
+    return outcome.baseOffset.toString();
+  }
+
+  async #applied(offset: bigint): Promise<void> {
+    const everyPartition = Array.from({ length: this.#partitions }, (_, partition) =>
+      this.#records().first(
+        (found) => found.partition === partition && "through" in found.event && BigInt(found.event.through) > offset,
+        `partition ${partition} has applied directive ${offset}`,
+        this.#limitMs,
+      ),
+    );
+    await Promise.all(everyPartition);
+  }
+
+  doors(): readonly DoorStatus[] {
+    return this.#gateway?.doors() ?? [];
+  }
+
+  voids(): number {
+    return this.#records().voids();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#agents.map((agent) => agent.stop()));
+    await this.#client.close();
+    await Promise.all([this.#supervisor?.stop(), this.#gateway?.stop()]);
+    await this.#watch?.stop();
+    await this.log.close();
+  }
+}
+
+/** Who is not mentioned may call every tool, ask every model and send to every agent. */
+function policyOf(options: TestBusOptions) {
+  const everything = { tools: ["*"], models: ["*"], sends: ["*"] };
+  const agents = Object.fromEntries(options.agents.map(({ name }) => [name, everything]));
+  const { agents: given = {}, ...rest } = options.policy ?? {};
+  return buildPolicy("test policy", { version: 1, ...rest, agents: { ...agents, ...given } }, options.tools ?? []);
+}
+
+/** Opens a bus in memory: log, gateway, supervisor and the agents, ready when every door is open. Stop it at the end. */
+export async function createTestBus(options: TestBusOptions): Promise<TestBus> {
+  const bus = new MemoryBus(options);
+  try {
+    await bus.open();
+  } catch (error) {
+    await bus.stop();
+    throw error;
+  }
+  return bus;
+}
