@@ -12,6 +12,7 @@ import type { Follower } from "@busbar/log";
 import type { Policy } from "@busbar/policy";
 import { createPartitionReader, Gateway, Supervisor, topicNames } from "@busbar/runtime";
 import { createLogger, createMetrics } from "@busbar/telemetry";
+import { endingTimers, type EndingTimers } from "./ending-timers.ts";
 import type { PlayLog } from "./play-log.ts";
 import { RECORDED_AGENT, recordedAgent, recordedToolbox } from "./recorded-agent.ts";
 import type { RecordedRun } from "./recorded-run.ts";
@@ -117,6 +118,7 @@ interface Parts {
   readonly supervisor: Supervisor;
   readonly gateway: Gateway;
   readonly client: Client;
+  readonly timers: EndingTimers;
   agent: AgentProcess | null;
 }
 
@@ -133,16 +135,13 @@ function build(options: PlayBusOptions, runs: ReadonlyMap<string, RecordedRun>, 
     policy: options.policy,
     owner: "play",
   });
-  return {
-    judges: new Judges(),
-    supervisor,
-    gateway,
-    client: createClient({ log, codec, prefix, name: "play" }),
-    agent: null,
-  };
+  const timers = endingTimers();
+  const client = createClient({ log, codec, prefix, name: "play", timers });
+  return { judges: new Judges(), supervisor, gateway, client, timers, agent: null };
 }
 
-async function stopParts({ judges, supervisor, gateway, client, agent }: Parts): Promise<void> {
+async function stopParts({ judges, supervisor, gateway, client, timers, agent }: Parts): Promise<void> {
+  timers.end();
   await agent?.stop();
   await client.close();
   await judges.stop();
