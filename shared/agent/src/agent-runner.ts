@@ -144,7 +144,9 @@ class AgentRunner {
     this.#membership = await this.#options.log.join({
       group: this.#group,
       topics: [this.#inboxTopic],
-      owned: () => [],
+      // A process keeps the chains that it runs when others come and go; a new one takes over what is above a fair share.
+      owned: () => [...this.#feeds.keys()].map((partition) => ({ partition, epoch: 1n })),
+      assignment: "balanced",
       onAssignment: (partitions) => {
         this.#onAssignment(partitions);
       },

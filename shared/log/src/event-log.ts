@@ -113,6 +113,8 @@ export interface JoinOptions {
   readonly topics: readonly string[];
   /** Asked at each (re)join. */
   owned(): readonly OwnedPartition[];
+  /** Another rule than the log's own: see `assignment` in the adapter's options. The same in all members. */
+  readonly assignment?: "claims" | "balanced";
   /** The whole assignment after each rebalance; a partition given back to its owner is simply listed again. */
   onAssignment(partitions: readonly number[], generation: number): void;
   /** The member was removed or cannot reach the group; it owns nothing until the next `onAssignment`. */

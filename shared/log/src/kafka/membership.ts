@@ -82,7 +82,7 @@ export class KafkaMembership implements Membership {
     const sockets = new SocketSet(settings.route);
     const consumer = new Kafka(clientConfig(settings, sockets)).consumer({
       groupId: options.group,
-      partitionAssigners: [claimAssigner(() => options.owned(), { mode: settings.assignment })],
+      partitionAssigners: [claimAssigner(() => options.owned(), { mode: options.assignment ?? settings.assignment })],
       sessionTimeout: settings.sessionTimeoutMs,
       rebalanceTimeout: settings.sessionTimeoutMs,
       heartbeatInterval: settings.heartbeatIntervalMs,
