@@ -83,7 +83,11 @@ export function hintsOf(status: BusStatus): readonly string[] {
   if (breaker !== undefined)
     hints.push(`npx busbar breaker close ${breaker.scope.replace("tool:", "")} --reason "<why>"`);
   const [doubt] = status.inDoubt;
-  if (doubt !== undefined) hints.push(`npx busbar settle ${doubt.chainId} ${doubt.callId} committed --reason "<why>"`);
+  if (doubt !== undefined) {
+    const settle = `npx busbar settle ${doubt.chainId} ${doubt.callId}`;
+    hints.push(`npx busbar trace ${doubt.chainId}`);
+    hints.push(`${settle} committed --reason "<why>"`, `${settle} not-done --reason "<why>"`);
+  }
   if (status.doors.some(({ door }) => door !== "open")) hints.push("npx busbar doctor");
   return hints;
 }

@@ -72,7 +72,7 @@ export function renderTrace(chain: ChainTrace, width: number | null): string {
   const { chainId, agent, state, partition, events, incarnations, deferred, input, output, startedAtMs, lastAtMs } =
     chain;
   const again = incarnations > 1 ? `, incarnation ${incarnations}` : "";
-  const sentAgain = deferred === 0 ? "" : `, ${deferred} commands sent again`;
+  const sentAgain = deferred === 0 ? "" : `, ${deferred} command${deferred === 1 ? "" : "s"} sent again`;
   const time =
     lastAtMs - startedAtMs < 1000
       ? `${lastAtMs - startedAtMs} ms`

@@ -111,6 +111,16 @@ describe("what stands on the bus", () => {
     ]);
   });
 
+  it("leaves it to the person how an effect in doubt ended", () => {
+    const calls = { "c1:2": { status: "in-doubt", name: "mail" } } as unknown as ChainState["calls"];
+    const status = foldStatus([view(0, { chains: { c1: chain("c1", "a", { calls }) } })], NO_LIFE, [], NOW);
+    expect(hintsOf(status)).toEqual([
+      "npx busbar trace c1",
+      'npx busbar settle c1 c1:2 committed --reason "<why>"',
+      'npx busbar settle c1 c1:2 not-done --reason "<why>"',
+    ]);
+  });
+
   it("is lifted only by the fence that stands: another one is refused and the right one named [halt:resume-names-fence]", () => {
     const halted = { fence: "busbar.events/0/9", rule: "r", reason: "x" };
     const status = foldStatus(
