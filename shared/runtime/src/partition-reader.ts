@@ -4,6 +4,7 @@
  */
 import {
   type BusEvent,
+  CLAIM_TYPE,
   HEADER,
   initialPlacement,
   type PartitionStart,
@@ -13,6 +14,7 @@ import {
 } from "@busbar/events";
 import type { Codec } from "@busbar/events/codec";
 import type { Delivery, StoredRecord, UnreadablePosition } from "@busbar/log";
+import { metaWith } from "./meta.ts";
 
 export type ReadEvent =
   | {
@@ -47,6 +49,7 @@ export function createPartitionReader(codec: Codec, start?: PartitionStart): Par
       const reason = placed.verdict === "void" ? placed.reason : "unreadable";
       return { kind: "void", offset: position.offset, reason, record };
     }
+    if (placed.verdict === "claim") return claimed(codec, record, placed.claim.nonce);
     const decoded = codec.decode(record.value, "event");
     if (!decoded.ok) return { kind: "undecodable", offset: record.offset, reason: decoded.reason, record };
     const digest = record.headers[HEADER.digest] ?? "";
@@ -56,6 +59,17 @@ export function createPartitionReader(codec: Codec, start?: PartitionStart): Par
     read: ({ records, unreadable }) => merged(records, unreadable).map(readOne),
     placement: () => placement,
   };
+}
+
+/** Claims count by their headers alone, whatever their bytes are: a claim that nobody can decode is one too. */
+function claimed(codec: Codec, record: StoredRecord, nonce: string): ReadEvent {
+  const { offset, headers, topic, partition, timestampMs } = record;
+  const decoded = codec.decode(record.value, "event");
+  const meta = decoded.ok
+    ? decoded.message.meta
+    : metaWith({ eventId: `${topic}/${partition}/${offset}`, atMs: timestampMs });
+  const event: BusEvent = { type: CLAIM_TYPE, meta, owner: headers[HEADER.owner] ?? "", nonce };
+  return { kind: "event", offset, event, record, digest: "" };
 }
 
 function merged(
