@@ -1,0 +1,271 @@
+import type { MessageOf } from "@busbar/events";
+import type { Json } from "@busbar/kernel";
+import {
+  type CallOutcome,
+  DEFAULT_BREAKER,
+  DEFAULT_LIMITS,
+  DEFAULT_RULES,
+  DEFAULT_TOOL,
+  type Policy,
+} from "@busbar/policy";
+import { describe, expect, it, vi } from "vitest";
+import { metaWith } from "../meta.ts";
+import type { ModelAnswer, Toolbox, ToolAnswer, ToolRun } from "../ports.ts";
+import { createExecutor, RESULT_LIMIT } from "./executor.ts";
+
+const POLICY: Policy = {
+  version: 1,
+  tools: { t: { ...DEFAULT_TOOL, effect: "write", digest: "", result: { type: "object" } } },
+  agents: {},
+  statements: { backup: { tool: "look", args: {}, refutedWhen: { path: "a.there", equals: true } } },
+  rules: DEFAULT_RULES,
+  breaker: DEFAULT_BREAKER,
+  limits: DEFAULT_LIMITS,
+};
+const meta = metaWith({ eventId: "e", atMs: 5, chainId: "c", agent: "support" });
+const admitted: MessageOf<"EffectAdmitted"> = {
+  type: "EffectAdmitted",
+  meta,
+  callId: "c:1",
+  step: 1,
+  tool: "t",
+  toolClass: "at-most-once",
+  effectClass: "write",
+  effectKey: "key",
+  args: '{"a":1}',
+  argsHash: "",
+  attempt: 2,
+  fireBoundMs: 10,
+  timeoutMs: 100,
+  origin: "agent",
+  probe: "",
+  subject: "",
+};
+
+interface Open<T> {
+  readonly run: ToolRun;
+  answer(value: T): void;
+  fail(error: unknown): void;
+}
+
+/** An executor whose tools answer when the test says so. */
+function bench(check: (schema: Json, value: Json) => string | null = () => null) {
+  const tools: Open<ToolAnswer>[] = [];
+  const models: ((answer: ModelAnswer) => void)[] = [];
+  const delivered: CallOutcome[] = [];
+  const aside: string[] = [];
+  const toolbox: Toolbox = {
+    runTool: (run) => new Promise((answer, fail) => tools.push({ run, answer, fail })),
+    askModel: () => new Promise((answer) => models.push(answer)),
+  };
+  const executor = createExecutor({
+    toolbox,
+    clock: { nowMs: () => Date.now(), monotonicMs: () => performance.now() },
+    check,
+    deliver: (outcome) => void delivered.push(outcome),
+    claimCheck: (text) => {
+      aside.push(text);
+      return Promise.resolve({ sha256: "s", bytes: text.length, offset: "9" });
+    },
+    observe: () => undefined,
+  });
+  return { executor, tools, models, delivered, aside };
+}
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const result = (value: Json): ToolAnswer => ({ kind: "result", result: value });
+
+describe("running an admitted call", () => {
+  it("hands the tool its arguments, key and attempt, and tells the result [effects:intent-before-effect]", async () => {
+    const { executor, tools, delivered } = bench();
+    executor.startTool(admitted, "7", POLICY);
+    expect(tools[0]?.run).toMatchObject({
+      tool: "t",
+      args: { a: 1 },
+      key: "key",
+      attempt: 2,
+      callId: "c:1",
+      chainId: "c",
+      agent: "support",
+      atMs: 5,
+    });
+    tools[0]?.answer(result({ b: 1, a: 2 }));
+    await settled();
+    expect(delivered).toMatchObject([{ kind: "committed", callId: "c:1", admitted: "7", result: '{"a":2,"b":1}' }]);
+  });
+
+  it("starts one attempt per admission, however often it is told to [effects:one-attempt-per-admission]", async () => {
+    const { executor, tools } = bench();
+    executor.startTool(admitted, "7", POLICY);
+    executor.startTool(admitted, "7", POLICY);
+    expect(tools.length).toBe(1);
+    tools[0]?.answer(result({}));
+    await settled();
+    executor.startTool(admitted, "7", POLICY);
+    expect(tools.length).toBe(1);
+    executor.startTool(admitted, "12", POLICY);
+    expect(tools.length).toBe(2);
+  });
+
+  it("a time-out is told at once, and the tool's late answer as well [effects:timeout-in-doubt]", async () => {
+    vi.useFakeTimers();
+    try {
+      const { executor, tools, delivered } = bench();
+      executor.startTool(admitted, "7", POLICY);
+      vi.advanceTimersByTime(99);
+      expect(delivered).toEqual([]);
+      expect(tools[0]?.run.signal.aborted).toBe(false);
+      vi.advanceTimersByTime(1);
+      expect(delivered).toMatchObject([{ kind: "timeout", reason: "no answer within 100 ms" }]);
+      expect(tools[0]?.run.signal.aborted).toBe(true);
+      tools[0]?.answer(result({}));
+      await vi.advanceTimersByTimeAsync(0);
+      expect(delivered.map(({ kind }) => kind)).toEqual(["timeout", "committed"]);
+      expect(executor.isRunning("7", "c:1")).toBe(true);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it("a result that its schema does not allow happened, and says what is wrong [effects:invalid-result-not-retried]", async () => {
+    const { executor, tools, delivered } = bench(() => "value must be object");
+    executor.startTool(admitted, "7", POLICY);
+    tools[0]?.answer(result(7));
+    await settled();
+    expect(delivered).toMatchObject([{ kind: "invalid", result: "7", reason: "value must be object" }]);
+  });
+
+  it.each([
+    [true, "BUSBAR_EFFECT_NOT_STARTED"],
+    [false, "BUSBAR_TOOL_FAILED"],
+  ])(
+    "a failure says whether it lay before the effect: %s [effects:not-started-retryable]",
+    async (beforeEffect, code) => {
+      const { executor, tools, delivered } = bench();
+      executor.startTool(admitted, "7", POLICY);
+      tools[0]?.answer({ kind: "failed", reason: "no", beforeEffect });
+      await settled();
+      expect(delivered).toMatchObject([{ kind: "failed", code, beforeEffect }]);
+    },
+  );
+
+  it("a toolbox that throws is a failure after the start: nobody knows that nothing happened [effects:at-most-once]", async () => {
+    const { executor, tools, delivered } = bench();
+    executor.startTool(admitted, "7", POLICY);
+    tools[0]?.fail(new Error("bug"));
+    await settled();
+    expect(delivered).toMatchObject([{ kind: "failed", beforeEffect: false, reason: "bug" }]);
+  });
+
+  it("a result above the limit goes by reference; the limit is of bytes [effects:large-values-by-reference]", async () => {
+    const { executor, tools, delivered, aside } = bench();
+    executor.startTool(admitted, "7", POLICY);
+    tools[0]?.answer(result({ text: "€".repeat(RESULT_LIMIT / 2) }));
+    await settled();
+    expect(aside.length).toBe(1);
+    expect(delivered).toMatchObject([{ kind: "committed", result: "", claimCheck: { sha256: "s" } }]);
+  });
+});
+
+describe("the table of running calls", () => {
+  it("keeps an outcome until its record is acknowledged, and hands it out again after a reload [effects:outcome-survives-reload]", async () => {
+    const { executor, tools, delivered } = bench();
+    executor.startTool(admitted, "7", POLICY);
+    executor.redeliver();
+    expect(delivered).toEqual([]);
+    tools[0]?.answer(result({}));
+    await settled();
+    executor.redeliver();
+    expect(delivered.map(({ kind }) => kind)).toEqual(["committed", "committed"]);
+    executor.settle("7", "c:1");
+    executor.redeliver();
+    expect(delivered.length).toBe(2);
+    expect(executor.isRunning("7", "c:1")).toBe(false);
+  });
+
+  it("drains: waits for what runs, and no longer than it is told [ownership:release-then-claim]", async () => {
+    const { executor, tools } = bench();
+    await executor.drain(1000);
+    executor.startTool(admitted, "7", POLICY);
+    await executor.drain(20);
+    const drained = executor.drain(5000);
+    tools[0]?.answer(result({}));
+    await drained;
+  });
+});
+
+describe("models, statements and read-backs", () => {
+  it("a model's reply and its failure are told with their tokens and reason", async () => {
+    const { executor, models, delivered } = bench();
+    const call = {
+      type: "ModelCallAdmitted",
+      meta,
+      callId: "c:2",
+      step: 2,
+      model: "m",
+      request: "{}",
+      requestHash: "",
+      timeoutMs: 100,
+    } as const;
+    executor.startModel(call, "8");
+    executor.startModel({ ...call, callId: "c:3" }, "9");
+    models[0]?.({ kind: "reply", response: { role: "assistant" }, inputTokens: 3, outputTokens: 4 });
+    await settled();
+    models[1]?.({ kind: "failed", reason: "quota" });
+    await settled();
+    expect(delivered).toMatchObject([
+      { kind: "model-completed", response: '{"role":"assistant"}', inputTokens: 3, outputTokens: 4 },
+      { kind: "model-failed", reason: "quota" },
+    ]);
+  });
+
+  it.each([
+    [{ a: { there: true } }, false],
+    [{ a: { there: false } }, true],
+    [{}, true],
+  ])("a statement against the fact %j agrees: %s [rules:claim-beside-fact]", async (fact, agrees) => {
+    const { executor, tools, delivered } = bench();
+    executor.startCheck(
+      { type: "StatementRecorded", meta, callId: "c:4", step: 4, subject: "backup", statement: "gone", argsHash: "" },
+      "9",
+      POLICY,
+    );
+    tools[0]?.answer(result(fact));
+    await settled();
+    expect(delivered).toMatchObject([{ kind: "checked", agrees, source: "look", fact: JSON.stringify(fact) }]);
+  });
+
+  it("an authority that fails refutes nothing and confirms nothing [rules:claim-beside-fact]", async () => {
+    const { executor, tools, delivered } = bench();
+    executor.startCheck(
+      { type: "StatementRecorded", meta, callId: "c:4", step: 4, subject: "backup", statement: "gone", argsHash: "" },
+      "9",
+      POLICY,
+    );
+    tools[0]?.answer({ kind: "failed", reason: "down", beforeEffect: true });
+    await settled();
+    expect(delivered).toMatchObject([{ kind: "checked", agrees: false, fact: "", evidence: ["down"] }]);
+  });
+
+  it.each([
+    [{ status: "paid" }, true, "look shows the effect"],
+    [{ status: "open" }, false, 'status is "open"'],
+    [{}, false, "status is missing"],
+  ])("a read-back of %j shows the effect: %s [effects:read-back-settles]", async (found, shown, reason) => {
+    const { executor, tools, delivered } = bench();
+    executor.startReadBack({
+      chainId: "c",
+      callId: "c:1",
+      admitted: "7",
+      agent: "support",
+      tool: "look",
+      args: {},
+      timeoutMs: 100,
+      expect: { status: "paid" },
+    });
+    expect(executor.isReadingBack("7", "c:1")).toBe(true);
+    expect(executor.isRunning("7", "c:1")).toBe(false);
+    tools[0]?.answer(result(found));
+    await settled();
+    expect(delivered).toMatchObject([{ kind: "read-back", shown, reason }]);
+  });
+});
