@@ -4,6 +4,7 @@ import { type AgentProcess, runAgent } from "./agent-runner.ts";
 import { chainOfTaskKey, type Client, createClient } from "./client.ts";
 import { defineAgent } from "./define-agent.ts";
 import { bind } from "./test-logs.ts";
+import { systemTimers, type Timers } from "./timers.ts";
 import { createTestBus, KEY, PREFIX, type TestBus } from "./test-bus.ts";
 
 let bus: TestBus;
@@ -65,6 +66,40 @@ describe("submit", () => {
     expect(handle.isKnown).toBe(false);
     expect(sent).toBeGreaterThan(1);
     expect(new Set(submissions().map(({ record }) => Buffer.from(record.value ?? []).toString("hex"))).size).toBe(1);
+  });
+
+  it("sends nothing any more once it is answered, also when the answer outruns the acknowledgement [agents:resend-same-bytes]", async () => {
+    const waiting = new Set<() => void>();
+    const timers: Timers = {
+      ...systemTimers,
+      after(delayMs, run) {
+        waiting.add(run);
+        const cancel = systemTimers.after(delayMs, () => {
+          waiting.delete(run);
+          run();
+        });
+        return () => {
+          waiting.delete(run);
+          cancel();
+        };
+      },
+    };
+    let acknowledge: () => void = () => undefined;
+    const isAnswered = new Promise<void>((resolve) => (acknowledge = resolve));
+    const log: EventLog = {
+      ...bind(bus.log),
+      async publish(publications) {
+        const outcomes = await bus.log.publish(publications);
+        await isAnswered;
+        return outcomes;
+      },
+    };
+    const client = createClient({ log, codec: bus.codec, prefix: PREFIX, name: "test", timers });
+    clients.push(client);
+    await client.submit(task);
+    acknowledge();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(waiting.size).toBe(0);
   });
 
   it("void records of an intruder are no outcome [placement:void-at-mismatch]", async () => {

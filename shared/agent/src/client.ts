@@ -2,7 +2,7 @@
  * The client: submits tasks, idempotent by key, and awaits how they end (PROTOCOL 4.3).
  *
  * K1 The chain of a key is a hash of it: a task that is submitted again is the same task, in whatever process.
- * K2 The end of the partition is noted before the task is sent, so its outcome cannot lie before `from`.
+ * K2 A position of the partition is noted before the task is sent, so its outcome cannot lie before `from`.
  * K3 What is sent again (an unknown append, a deferral, no answer) are the same bytes.
  */
 import { type BusEvent, type MessageOf, parseOffset, partitionOf } from "@busbar/events";
@@ -110,7 +110,7 @@ class BusClient implements Client {
     const partition = partitionOf(chain, await this.#partitions);
     const record = this.#recordOf(submission, chain, partition);
     const { watch, tracks } = await this.#watch(partition);
-    const from = (await this.#options.log.offsets(this.#eventsTopic, partition)).end;
+    const from = watch.position();
     track(tracks, chain, submission.agent);
     const known = await this.#sendUntilTaken(watch, record, {
       chain,
@@ -188,7 +188,9 @@ class BusClient implements Client {
     return new Promise((resolve, reject) => {
       let cancelNext: () => void = () => undefined;
       let pauseMs = this.#options.answerTimeoutMs ?? 3000;
+      let isSettled = false;
       const settle = (finish: () => void): void => {
+        isSettled = true;
         cancelNext();
         cancelTimeout();
         unlisten();
@@ -200,6 +202,8 @@ class BusClient implements Client {
       };
       const send = async (): Promise<void> => {
         const refused = await this.#publish(record, what.partition);
+        // The answer may be there before the log's acknowledgement is.
+        if (isSettled) return;
         if (refused instanceof Error) return settle(() => reject(refused));
         sendAgain(refused === "unknown" ? UNKNOWN_PAUSE_MS : pauseMs);
         if (refused === null) pauseMs = Math.min(pauseMs * 2, 30_000);

@@ -57,6 +57,11 @@ export class EventsWatch {
     return watch;
   }
 
+  /** Everything before it was handed on; never past the partition's end. */
+  position(): bigint {
+    return this.#follower?.position() ?? this.from;
+  }
+
   /** Listens to every valid event from now on; the answer ends it. */
   listen(listener: EventListener): () => void {
     this.#listeners.add(listener);
