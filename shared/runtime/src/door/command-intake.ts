@@ -53,7 +53,7 @@ export class Intake {
       topic,
       partition,
       from,
-      onDelivery: (delivery) => this.#deliver(delivery, run),
+      onDelivery: (delivery) => this.#deliver(inOrder(delivery), run),
       onProblem: (problem) => this.#onProblem(problem, run),
     });
     if (this.#isPaused) this.#follower.pause();
@@ -76,19 +76,32 @@ export class Intake {
     await follower?.stop();
   }
 
-  async #deliver(delivery: Delivery, run: number): Promise<void> {
-    for (const position of inOrder(delivery)) {
-      if (run !== this.#run || position.offset < this.#next) continue;
-      const taken =
-        "headers" in position ? recordInput(this.#options, position) : unreadableInput(this.#options, position);
-      // Only what has to be looked up or put aside waits; the ordinary command is taken at once.
-      const input = taken instanceof Promise ? await taken : taken;
+  /**
+   * A promise that a follower is given leaves its partition out of the next fetch, so there is one only where something
+   * has to be looked up or put aside; the ordinary command is taken at once.
+   */
+  #deliver(positions: readonly Position[], run: number): void | Promise<void> {
+    for (const [index, position] of positions.entries()) {
       if (run !== this.#run) return;
-      // Only a fetch made at `next` itself can bring a later position: retention took what was between.
-      if (position.offset > this.#next) this.#gap(position.offset);
-      this.#options.push(input);
-      this.#next = position.offset + 1n;
+      if (position.offset < this.#next) continue;
+      const input =
+        "headers" in position ? recordInput(this.#options, position) : unreadableInput(this.#options, position);
+      if (input instanceof Promise) {
+        return input.then((found) => {
+          if (run !== this.#run) return;
+          this.#take(position.offset, found);
+          return this.#deliver(positions.slice(index + 1), run);
+        });
+      }
+      this.#take(position.offset, input);
     }
+  }
+
+  #take(offset: bigint, input: Input): void {
+    // Only a fetch made at `next` itself can bring a later position: retention took what was between.
+    if (offset > this.#next) this.#gap(offset);
+    this.#options.push(input);
+    this.#next = offset + 1n;
   }
 
   #gap(found: bigint): void {
@@ -105,7 +118,9 @@ export class Intake {
   }
 }
 
-function inOrder({ records, unreadable }: Delivery): readonly (StoredRecord | Delivery["unreadable"][number])[] {
+type Position = StoredRecord | Delivery["unreadable"][number];
+
+function inOrder({ records, unreadable }: Delivery): readonly Position[] {
   if (unreadable.length === 0) return records;
   return [...records, ...unreadable].sort((left, right) => (left.offset < right.offset ? -1 : 1));
 }

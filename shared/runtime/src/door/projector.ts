@@ -82,6 +82,8 @@ type Task =
   | { readonly kind: "again"; readonly offset: bigint };
 
 const RETRY_MS = 50;
+/** Tasks that are published together. */
+const BATCH = 256;
 
 export function createProjector(options: ProjectorOptions): Projector {
   const own = { queue: [] as Task[], through: 0n, running: null as Promise<void> | null, stopped: false, run: 0 };
@@ -102,10 +104,16 @@ export function createProjector(options: ProjectorOptions): Projector {
 
   const work = async (run: number): Promise<void> => {
     while (own.queue.length > 0 && !own.stopped && own.run === run) {
-      const batch = own.queue.splice(0, 256);
+      // It stays in the queue until it is published: what fails on the way is tried again whole.
+      const batch = own.queue.slice(0, BATCH);
       const publications: Publication[] = [];
-      for (const task of batch) publications.push(...(await publicationsOf(options, task)));
+      for (const [index, task] of batch.entries()) {
+        const made = publicationsOf(options, task, batch[index - 1]);
+        publications.push(...(made instanceof Promise ? await made : made));
+      }
       await publish(publications);
+      if (own.run !== run) return;
+      own.queue.splice(0, batch.length);
       const last = batch.findLast((task) => task.kind === "event");
       if (last?.kind === "event" && own.run === run && !own.stopped) own.through = last.acked.offset + 1n;
     }
@@ -113,9 +121,10 @@ export function createProjector(options: ProjectorOptions): Projector {
   const kick = (): void => {
     if (own.running !== null || own.stopped) return;
     own.running = work(own.run)
-      .catch((error: unknown) =>
-        options.logger.error({ err: error, partition: options.partition }, "projection failed"),
-      )
+      .catch((error: unknown) => {
+        options.logger.error({ err: error, partition: options.partition }, "projection failed: it is tried again");
+        return new Promise<void>((resolve) => setTimeout(resolve, RETRY_MS));
+      })
       .finally(() => {
         own.running = null;
         if (own.queue.length > 0) kick();
@@ -145,12 +154,14 @@ export function createProjector(options: ProjectorOptions): Projector {
   };
 }
 
-async function publicationsOf(options: ProjectorOptions, task: Task): Promise<readonly Publication[]> {
+type Publications = readonly Publication[] | Promise<readonly Publication[]>;
+
+function publicationsOf(options: ProjectorOptions, task: Task, before: Task | undefined): Publications {
   if (task.kind === "again") return answerOf(options, task.offset);
   const { event } = task.acked;
   switch (event.type) {
     case "TaskAssigned":
-      return assignmentOf(options, task.acked, event);
+      return firstAssignment(options, task.acked, event, before) ?? assignmentOf(options, task.acked, event);
     case "TaskSent":
       return [childTask(options, event)];
     case "ChainHalted":
@@ -180,6 +191,19 @@ function inbox(
 
 const isJournalled = (event: BusEvent): boolean => event.type === "TaskSubmitted" || "callId" in event;
 
+/** Right behind its submission an assignment has that one record for a journal: nothing needs to be read. */
+function firstAssignment(
+  options: ProjectorOptions,
+  acked: AckedEvent,
+  event: MessageOf<"TaskAssigned">,
+  before: Task | undefined,
+): readonly Publication[] | null {
+  if (before?.kind !== "event") return null;
+  const { type, meta } = before.acked.event;
+  const isSubmission = type === "TaskSubmitted" && meta.chainId === event.meta.chainId;
+  return isSubmission ? assignment(options, acked, event, [before.acked]) : null;
+}
+
 async function assignmentOf(
   options: ProjectorOptions,
   acked: AckedEvent,
@@ -187,6 +211,15 @@ async function assignmentOf(
 ): Promise<readonly Publication[]> {
   const from = options.submittedAt(event.meta.chainId);
   const events = from === null ? [] : await options.journal(event.meta.chainId, from, acked.offset);
+  return assignment(options, acked, event, events);
+}
+
+function assignment(
+  options: ProjectorOptions,
+  acked: AckedEvent,
+  event: MessageOf<"TaskAssigned">,
+  events: readonly AckedEvent[],
+): readonly Publication[] {
   const journal = events.filter((found) => isJournalled(found.event) && !isNotice(found.event));
   const journalHeader = { [HEADER.journal]: String(event.incarnation) };
   const target = event.agent;
