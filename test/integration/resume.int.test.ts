@@ -17,6 +17,7 @@ test(
         seen: readonly T[],
       ) => seen.filter(({ event }) => event.meta.chainId === handle.chainId);
       expect(await client.awaitOutcome(handle, { timeoutMs: 10_000 })).toMatchObject({ state: "halted" });
+      await watch.until(() => ofChain(watch.ofType("ChainHalted")).length > 0, "the rule's halt is on the log");
       const [halt] = ofChain(watch.ofType("ChainHalted"));
       expect(halt?.event).toMatchObject({ rule: "consecutive-errors", directive: "" });
 

@@ -122,9 +122,7 @@ class AgentRunner {
       ...options,
       topic: `${this.#prefix}.directives`,
       logger: this.#logger,
-      onFences: (standing, lifted) => {
-        this.#onFences(standing, lifted);
-      },
+      onFences: (standing, lifted) => this.#onFences(standing, lifted),
     });
     this.#heartbeat = createHeartbeat({
       ...options,
@@ -144,7 +142,7 @@ class AgentRunner {
     this.#membership = await this.#options.log.join({
       group: this.#group,
       topics: [this.#inboxTopic],
-      // A process keeps the chains that it runs when others come and go; a new one takes over what is above a fair share.
+      // A process keeps what it runs when others come and go; a new one takes over what is above a fair share.
       owned: () => [...this.#feeds.keys()].map((partition) => ({ partition, epoch: 1n })),
       assignment: "balanced",
       onAssignment: (partitions) => {
