@@ -54,7 +54,14 @@ export function createCheckpointStore(log: EventLog, topic: string): CheckpointS
           });
         }
       }
-      return newest([...sets.values()].map(assemble));
+      const whole = [...sets].flatMap(([id, chunks]) => {
+        const checkpoint = assemble(chunks);
+        return checkpoint === null ? [] : [{ slot: Number(id.split(" ")[0]), checkpoint }];
+      });
+      const best = newest(whole);
+      // The next one goes into the other slot: cut off in the middle, it leaves this one whole.
+      if (best !== null) slots.set(`${name}/${partition}`, best.slot);
+      return best?.checkpoint ?? null;
     },
     save: async (name, partition, checkpoint) => {
       const slot = ((slots.get(`${name}/${partition}`) ?? 0) + 1) % 2;
@@ -101,9 +108,14 @@ function assemble(chunks: ReadonlyMap<number, Chunk>): Checkpoint | null {
   }
 }
 
+interface Found {
+  readonly slot: number;
+  readonly checkpoint: Checkpoint;
+}
+
 /** Compared by offset, so an older one never wins. */
-function newest(found: readonly (Checkpoint | null)[]): Checkpoint | null {
-  let best: Checkpoint | null = null;
-  for (const one of found) if (one !== null && (best === null || one.offset > best.offset)) best = one;
+function newest(found: readonly Found[]): Found | null {
+  let best: Found | null = null;
+  for (const one of found) if (best === null || one.checkpoint.offset > best.checkpoint.offset) best = one;
   return best;
 }
