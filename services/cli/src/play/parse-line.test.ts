@@ -65,6 +65,8 @@ describe("recorded runs", () => {
     ["events[0] is not an object", recorded([7])],
     ["events[0].kind is not a text", recorded([{}])],
     ["events[0].tool is no name of a tool", recorded([tool({ tool: "" })])],
+    ["events[0].tool is no name of a tool", recorded([tool({ tool: "x".repeat(257) })])],
+    ["events[0].tool is no name of a tool", recorded([tool({ tool: "\ud800" })])],
     ["events[0].args is not an object", recorded([tool({ args: [1] })])],
     ["events[0].result is missing", recorded([tool({ result: undefined })])],
     ["events[0].is_error is not true or false", recorded([tool({ is_error: "no" })])],
@@ -76,6 +78,11 @@ describe("recorded runs", () => {
     ["label.wrong_write_calls is not a list", recorded([tool()], { outcome: "fail", wrong_write_calls: 1 })],
   ])("a bad line is skipped with its place: %s [play:bad-line]", (reason, line) => {
     expect(reasonOf(line)).toBe(reason);
+  });
+
+  it("half a character in a text is replaced: it has no place on the log [play:recorded-runs]", () => {
+    const run = runOf(recorded([tool({ result: "a\ud800" }), tool({ is_error: true, result: "\udc00b" })]));
+    expect(run.calls.map(({ answer }) => Object.values(answer)[1])).toEqual(["a\ufffd", "\ufffdb"]);
   });
 
   it("a number that no JSON can hold is a bad line, not a crash [play:bad-line]", () => {
@@ -125,6 +132,7 @@ describe("messages", () => {
     expect(args("")).toEqual({});
     expect(args('{"a":')).toEqual({ unparsed: '{"a":' });
     expect(args("[1]")).toEqual({ unparsed: "[1]" });
+    expect(args("a\ud800")).toEqual({ unparsed: "a\ufffd" });
   });
 
   it("older function calls are matched by name, and a content in parts is one text [play:messages-format]", () => {
