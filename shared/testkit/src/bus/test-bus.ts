@@ -21,6 +21,7 @@ import { busbarError, type Json } from "@busbar/kernel";
 import type { EventLog } from "@busbar/log";
 import { createEmbeddedLog } from "@busbar/log/embedded";
 import {
+  type Clock,
   type DoorStatus,
   Gateway,
   metaWith,
@@ -50,6 +51,8 @@ export interface TestBusOptions {
   readonly settings?: Partial<OwnerSettings>;
   /** Default true. Without one no door opens. */
   readonly supervisor?: boolean;
+  /** The gateway's clock; default: the system's. */
+  readonly clock?: Clock;
   readonly logger?: Logger;
   /** Longest wait of any of its functions, ms; default 5000. */
   readonly limitMs?: number;
@@ -77,6 +80,12 @@ export interface TestBus {
   /** Any signed order: `order("Freeze", {...})`. Resolves when every partition has applied it; its offset. */
   order(type: string, fields: Readonly<Record<string, unknown>>): Promise<string>;
   doors(): readonly DoorStatus[];
+  /** The gateway stops and another one takes over, as after a deployment. */
+  replaceGateway(): Promise<void>;
+  /** The agent's process ends without a word and another one of its name starts. */
+  replaceAgent(name: string): Promise<void>;
+  stopSupervisor(): Promise<void>;
+  startSupervisor(): Promise<void>;
   /** Void records seen: late ones, intruders. */
   voids(): number;
   /** Stops everything. Nothing of the bus is left. */
@@ -98,7 +107,8 @@ class MemoryBus implements TestBus {
   #watch: RecordWatch | null = null;
   #gateway: Gateway | null = null;
   #supervisor: Supervisor | null = null;
-  #agents: readonly AgentProcess[] = [];
+  readonly #agents = new Map<string, AgentProcess>();
+  #processes = 0;
   #tasks = 0;
 
   constructor(options: TestBusOptions) {
@@ -116,26 +126,55 @@ class MemoryBus implements TestBus {
   }
 
   async open(): Promise<void> {
-    const { topics, log, codec, options } = {
-      topics: this.#topics,
-      log: this.log,
-      codec: this.codec,
-      options: this.#options,
-    };
-    const { logger = SILENT_LOGGER, tools = [], models = [] } = options;
     await this.#createTopics();
-    this.#watch = watchRecords(log, codec, topics.events, this.#partitions);
+    this.#watch = watchRecords(this.log, this.codec, this.#topics.events, this.#partitions);
+    await Promise.all([this.#startGateway(), this.#options.supervisor === false ? null : this.startSupervisor()]);
+    await Promise.all(this.#options.agents.map((agent) => this.#run(agent)));
+    if (this.#supervisor !== null) await this.#openDoors(0);
+  }
+
+  #common() {
+    const { logger = SILENT_LOGGER } = this.#options;
     const { keyring } = this.#keys;
-    const common = { log, codec, keyring, prefix: PREFIX, logger, metrics: createMetrics() };
-    const toolbox = options.toolbox ?? createToolbox(tools, models);
-    const settings = { ...FAST, ...options.settings };
-    this.#gateway = new Gateway({ ...common, owner: "gateway-1", toolbox, policy: policyOf(options), settings });
-    if (options.supervisor !== false) {
-      this.#supervisor = new Supervisor({ ...common, name: "supervisor-1", settings: { heartbeatMs: 5, tickMs: 5 } });
-    }
-    await Promise.all([this.#gateway.start(), this.#supervisor?.start()]);
-    this.#agents = await Promise.all(options.agents.map((agent) => this.#run(agent, logger)));
-    if (this.#supervisor !== null) await this.#allDoors();
+    this.#processes += 1;
+    return { log: this.log, codec: this.codec, keyring, prefix: PREFIX, logger, metrics: createMetrics() };
+  }
+
+  async #startGateway(): Promise<void> {
+    const { tools = [], models = [], clock } = this.#options;
+    const toolbox = this.#options.toolbox ?? createToolbox(tools, models);
+    const settings = { ...FAST, ...this.#options.settings };
+    const common = { ...this.#common(), ...(clock === undefined ? {} : { clock }) };
+    const owner = `gateway-${this.#processes}`;
+    this.#gateway = new Gateway({ ...common, owner, toolbox, policy: policyOf(this.#options), settings });
+    await this.#gateway.start();
+  }
+
+  async replaceGateway(): Promise<void> {
+    const seen = this.#records().events().length;
+    await this.#gateway?.stop();
+    await this.#startGateway();
+    if (this.#supervisor !== null) await this.#openDoors(seen);
+  }
+
+  async startSupervisor(): Promise<void> {
+    const common = this.#common();
+    const settings = { heartbeatMs: 5, tickMs: 5 };
+    this.#supervisor = new Supervisor({ ...common, name: `supervisor-${this.#processes}`, settings });
+    await this.#supervisor.start();
+  }
+
+  async stopSupervisor(): Promise<void> {
+    const supervisor = this.#supervisor;
+    this.#supervisor = null;
+    await supervisor?.stop();
+  }
+
+  async replaceAgent(name: string): Promise<void> {
+    const agent = this.#options.agents.find((one) => one.name === name);
+    if (agent === undefined) throw busbarError("BUSBAR_NOT_FOUND", { what: "agent", id: name });
+    await this.#agents.get(name)?.stop();
+    await this.#run(agent);
   }
 
   async #createTopics(): Promise<void> {
@@ -148,24 +187,24 @@ class MemoryBus implements TestBus {
     await this.log.ensureTopics([...specs, ...single]);
   }
 
-  #run(agent: AgentDefinition, logger: Logger): Promise<AgentProcess> {
+  async #run(agent: AgentDefinition): Promise<void> {
+    const { log, codec, prefix, logger, keyring } = this.#common();
     const key = this.#keys.agentKey(agent.name);
-    const { isOrderSigned } = this.#keys.keyring;
-    const common = { log: this.log, codec: this.codec, prefix: PREFIX, logger, key, isOrderSigned };
-    return runAgent({
-      ...common,
-      agent,
-      instance: `${agent.name}-1`,
-      heartbeatMs: 50,
-      answerTimeoutMs: 200,
-      stallMs: 1000,
-    });
+    const bounds = { heartbeatMs: 50, answerTimeoutMs: 200, stallMs: 1000 };
+    const { isOrderSigned } = keyring;
+    const instance = `${agent.name}-${this.#processes}`;
+    this.#agents.set(
+      agent.name,
+      await runAgent({ log, codec, prefix, logger, key, isOrderSigned, agent, instance, ...bounds }),
+    );
   }
 
-  async #allDoors(): Promise<void> {
+  /** Resolves when every partition was opened after so many events. */
+  async #openDoors(seen: number): Promise<void> {
+    const before = new Set(this.#records().events().slice(0, seen));
     const opened = Array.from({ length: this.#partitions }, (_, partition) =>
       this.#records().first(
-        (found) => found.partition === partition && found.event.type === "DoorOpened",
+        (found) => found.partition === partition && found.event.type === "DoorOpened" && !before.has(found),
         `the door of partition ${partition} is open`,
         this.#limitMs,
       ),
@@ -258,7 +297,7 @@ class MemoryBus implements TestBus {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#agents.map((agent) => agent.stop()));
+    await Promise.all([...this.#agents.values()].map((agent) => agent.stop()));
     await this.#client.close();
     await Promise.all([this.#supervisor?.stop(), this.#gateway?.stop()]);
     await this.#watch?.stop();
