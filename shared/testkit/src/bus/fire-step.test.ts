@@ -1,0 +1,108 @@
+import type { EventLog } from "@busbar/log";
+import { afterEach, describe, expect, it } from "vitest";
+import { until } from "../until.ts";
+import { type HeldAppends, withHeldAppends } from "./held-appends.ts";
+import { EVENTS, faultyBus, gate, journal, type Journal, waiter } from "./scenes.ts";
+import type { TestBus } from "./test-bus.ts";
+
+let bus: TestBus | null = null;
+afterEach(async () => {
+  await bus?.stop();
+  bus = null;
+});
+
+/** A bus whose agent's admission is appended and not acknowledged yet. */
+async function admittedNotAcknowledged(world: Journal) {
+  const at = gate();
+  let held: HeldAppends | null = null;
+  const wrap = (log: EventLog): EventLog => (held = withHeldAppends(log)).log;
+  const { bus: test } = await faultyBus({ agents: [waiter(at)], tools: [world.tool] }, wrap);
+  bus = test;
+  const appends = held as HeldAppends | null;
+  if (appends === null) throw new Error("the log was not wrapped");
+  const task = await test.start("waiter", { n: 7 });
+  await test.waitFor("TaskAssigned", ({ meta }) => meta.chainId === task.chainId);
+  appends.hold(EVENTS, 0);
+  at.open();
+  await test.waitFor("EffectAdmitted");
+  return { test, task, appends };
+}
+
+describe("the fire step", () => {
+  it("starts nothing before the admission is acknowledged [effects:intent-before-effect]", async () => {
+    const world = journal();
+    const { test, task, appends } = await admittedNotAcknowledged(world);
+    expect(appends.waiting()).toBe(1);
+    expect(world.entries).toEqual([]);
+    appends.release();
+    await expect(test.outcome(task)).resolves.toMatchObject({ state: "completed" });
+    expect(world.entries.length).toBe(1);
+  });
+
+  it("tells an agent nothing before the record is acknowledged [door:effects-wait-for-acknowledgement]", async () => {
+    const world = journal();
+    const { test, task, appends } = await admittedNotAcknowledged(world);
+    const { end } = await test.log.offsets("test.inbox.waiter", 0);
+    expect(end).toBe(2n);
+    appends.release();
+    await test.outcome(task);
+    expect((await test.log.offsets("test.inbox.waiter", 0)).end).toBeGreaterThan(2n);
+  });
+
+  it("abandons an admission that is acknowledged after its bound: on the log, and never fired [effects:fire-bound]", async () => {
+    const world = journal({ fireBoundMs: 20 });
+    const { test, task, appends } = await admittedNotAcknowledged(world);
+    const startedMs = performance.now();
+    await until(() => performance.now() - startedMs > 30, "the bound is over", 1000);
+    appends.release();
+    const abandoned = await test.waitFor("EffectAbandoned");
+    expect(abandoned.reason).toBe("its fire bound of 20 ms is over");
+    await expect(test.outcome(task)).resolves.toMatchObject({ state: "failed" });
+    expect(world.entries).toEqual([]);
+  });
+
+  it("abandons an admission when a halt was queued between append and acknowledgement [effects:fire-step-sees-fence]", async () => {
+    const world = journal({ fireBoundMs: 5000 });
+    const { test, appends } = await admittedNotAcknowledged(world);
+    let seen = 0n;
+    // Registered after the gateway's own follower, so it hears of the halt after that one did.
+    const follower = test.log.follow({
+      topic: "test.directives",
+      partition: 0,
+      from: 0n,
+      onDelivery: ({ next }) => void (seen = next),
+      onProblem: () => undefined,
+    });
+    await until(() => seen > 0n, "the follower has caught up", 1000);
+    const before = seen;
+    const halted = test.halt("tool:world.change");
+    await until(() => seen > before, "the halt was delivered", 1000);
+    await follower.stop();
+    appends.release();
+    await halted;
+    const abandoned = await test.waitFor("EffectAbandoned");
+    expect(abandoned.reason).toBe("a halt came before the effect was started");
+    expect(world.entries).toEqual([]);
+  });
+
+  it("names in flight what was admitted before the halt and may be running [halt:names-in-flight]", async () => {
+    const inTool = gate();
+    const world = journal({
+      timeoutMs: 2000,
+      run: async ({ n }) => {
+        world.entries.push({ n, key: "", attempt: 0 });
+        await inTool.passed;
+        return { n };
+      },
+    });
+    const { test, task, appends } = await admittedNotAcknowledged(world);
+    appends.release();
+    await until(() => world.entries.length === 1, "the tool runs", 1000);
+    await test.halt("fleet");
+    const acknowledged = await test.waitFor("HaltAcknowledged");
+    expect(acknowledged.inFlight.map(({ callId }) => callId)).toEqual([`${task.chainId}:1`]);
+    inTool.open();
+    await test.waitFor("EffectCommitted");
+    expect(world.entries.length).toBe(1);
+  });
+});
