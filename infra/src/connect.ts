@@ -9,7 +9,8 @@
  * BUSBAR_KEYS           key folder; default `.busbar/keys`
  * BUSBAR_SESSION_MS     silence after which a Kafka group gives a member's partitions to another; default 6000
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { isMessageType } from "@busbar/events";
 import {
   builtinSchemaIds,
@@ -76,20 +77,41 @@ export async function openCodec(env: NodeJS.ProcessEnv, onNotice: (text: string)
   const url = env["SCHEMA_REGISTRY_URL"];
   if (url === undefined || url === "") return createCodec({ ids: withKeptIds(env, builtinSchemaIds()) });
   try {
-    return createCodec({ ids: await loadSchemaIds(url), lookup: registryLookup(url) });
+    const ids = await loadSchemaIds(url);
+    rememberIds(env, ids);
+    return createCodec({ ids, lookup: registryLookup(url) });
   } catch (error) {
-    onNotice(`the schema registry does not answer (${reasonOf(error)}): built-in schema ids are used`);
-    return createCodec({ ids: builtinSchemaIds(), lookup: registryLookup(url) });
+    onNotice(`the schema registry gives no ids (${reasonOf(error)}): remembered and built-in schema ids are used`);
+    const ids = withIdsOf(rememberedIdsFile(env), builtinSchemaIds());
+    return createCodec({ ids, lookup: registryLookup(url) });
   }
 }
 
 /** File beside a kept log that names the schema ids its registry gave out: message type to id. */
 export const keptIdsFile = (logFile: string): string => `${logFile}.schema-ids.json`;
 
+/** Ids that the registry gave out when it last answered: what was written with them is read without it too. */
+const rememberedIdsFile = (env: NodeJS.ProcessEnv): string =>
+  join(env["BUSBAR_KEYS"] ?? DEFAULT_KEYS, "schema-ids.json");
+
+function rememberIds(env: NodeJS.ProcessEnv, { idOf }: SchemaIds): void {
+  const file = rememberedIdsFile(env);
+  try {
+    writeFileSync(`${file}.${process.pid}`, JSON.stringify(Object.fromEntries(idOf)));
+    renameSync(`${file}.${process.pid}`, file);
+  } catch {
+    // A process that may not write there has the registry, or another one's memory of it.
+  }
+}
+
 /** A log that was copied from a broker goes on being readable when its registry is gone. */
 function withKeptIds(env: NodeJS.ProcessEnv, ids: SchemaIds): SchemaIds {
-  const file = keptIdsFile(env["BUSBAR_EMBEDDED"] ?? "");
-  if ((env["BUSBAR_BROKERS"] ?? "") !== "" || !existsSync(file)) return ids;
+  if ((env["BUSBAR_BROKERS"] ?? "") !== "") return withIdsOf(rememberedIdsFile(env), ids);
+  return withIdsOf(keptIdsFile(env["BUSBAR_EMBEDDED"] ?? ""), ids);
+}
+
+function withIdsOf(file: string, ids: SchemaIds): SchemaIds {
+  if (!existsSync(file)) return ids;
   const writers = new Map(ids.writers);
   const kept = parseJson(readFileSync(file, "utf8"));
   if (!isJsonObject(kept)) throw busbarError("BUSBAR_CONFIG_INVALID", { file, reason: "it is no JSON object" });

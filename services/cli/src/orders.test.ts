@@ -69,9 +69,14 @@ async function appendEvent<T extends BusEvent["type"]>(
   await append(partition, value, stampHeaders({ type, at: at ?? end, claim: CLAIM, prev: GENESIS_DIGEST, value }));
 }
 
+/** What an owner writes that has applied the directive before `through`. */
+const appliedBefore = (through: bigint) => [
+  { offset: (through - 1n).toString(), kind: "Halt", scope: "agent:a", id: "", detail: "{}" },
+];
+
 const acknowledgement = (through: bigint, more: object = {}) => ({
   through: through.toString(),
-  applied: [],
+  applied: appliedBefore(through),
   abandoned: [],
   inFlight: [],
   ...more,
@@ -112,10 +117,20 @@ describe("an order of a person", () => {
     const order = await halt("agent:a");
     const waiting = awaitApplied(bus, order, "agent:a", 4000);
     await appendEvent(0, "HaltAcknowledged", acknowledgement(order.offset + 1n));
-    await appendEvent(1, "DirectivesApplied", { through: (order.offset + 1n).toString(), applied: [] });
+    const through = order.offset + 1n;
+    await appendEvent(1, "DirectivesApplied", { through: through.toString(), applied: appliedBefore(through) });
     const applied = await waiting;
     expect(applied.applications.map(({ partition }) => partition)).toEqual([0, 1]);
     expect(() => assertProven(applied, 4000)).not.toThrow();
+  });
+
+  it("is not proven by an owner that read past it and applied nothing [halt:unproven-is-named]", async () => {
+    const order = await halt("agent:a");
+    for (const partition of [0, 1]) {
+      await appendEvent(partition, "DirectivesApplied", { through: (order.offset + 1n).toString(), applied: [] });
+    }
+    const applied = await awaitApplied(bus, order, "agent:a", 150);
+    expect(applied).toMatchObject({ missing: [0, 1] });
   });
 
   it("names the partition that does not answer, with exit code 4 [halt:unproven-is-named]", async () => {

@@ -104,7 +104,8 @@ function takeEvent(watching: Watching, event: BusEvent, offset: bigint, atMs: nu
     return null;
   }
   if (event.type !== "HaltAcknowledged" && event.type !== "DirectivesApplied") return null;
-  if (BigInt(event.through) <= order.offset) return null;
+  // Having read past it is not enough: an owner that could not verify the order has read past it and applied nothing.
+  if (!event.applied.some(({ offset: applied }) => BigInt(applied) === order.offset)) return null;
   const isHalt = event.type === "HaltAcknowledged";
   const latencyMs = Math.max(0, atMs - order.appendedAtMs);
   const [abandoned, inFlight] = isHalt ? [event.abandoned, event.inFlight] : [[], []];

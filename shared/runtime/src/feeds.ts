@@ -3,7 +3,7 @@
  * of supervisors, the signs of life of agents. Each has its own follower, so no data can delay a halt.
  */
 import { type AppliedDirective, type BusDirective, HEADER, type MessageOf } from "@busbar/events";
-import type { Codec } from "@busbar/events/codec";
+import { type Codec, frameSchemaId } from "@busbar/events/codec";
 import { canonicalJson } from "@busbar/kernel";
 import type { EventLog, Follower, StoredRecord } from "@busbar/log";
 import type { Logger } from "@busbar/telemetry";
@@ -19,8 +19,10 @@ export interface FeedOptions {
 }
 
 /** A directive as a partition applies it: scope, id, and the rest as canonical JSON. */
-export function appliedOf(offset: bigint, directive: BusDirective): AppliedDirective {
-  const { meta: _meta, type, ...body } = directive;
+export function appliedOf(offset: bigint, directive: BusDirective, principal = ""): AppliedDirective {
+  const { meta: _meta, type, ...said } = directive;
+  // Who ordered it is whoever signed it, whatever the text says.
+  const body = principal === "" ? said : { ...said, by: principal };
   const scope = "scope" in directive ? directive.scope : "";
   return { offset: offset.toString(), kind: type, scope, id: idOf(directive), detail: canonicalJson(body) };
 }
@@ -58,21 +60,32 @@ export async function createDirectiveFeed(options: FeedOptions): Promise<Directi
   const listeners = new Set<() => void>();
   const { end: target } = await options.log.offsets(options.topic, 0);
   let through = 0n;
+  const seen = new Set<string>();
+  let isStopped = false;
   let markReady: () => void = () => undefined;
   const ready = new Promise<void>((resolve) => (markReady = resolve));
   if (target === 0n) markReady();
+  const take = (records: readonly StoredRecord[], next: bigint): void => {
+    if (isStopped) return;
+    for (const record of records) {
+      const directive = verified(options, record, seen);
+      if (directive !== null) applied.push(appliedOf(record.offset, directive, record.headers[HEADER.principal]));
+    }
+    through = next;
+    if (through >= target) markReady();
+    for (const listener of listeners) listener();
+  };
   const follower: Follower = options.log.follow({
     topic: options.topic,
     partition: 0,
     from: 0n,
+    // A promise would hold up the next fetch, so there is one only where a schema has to be asked for.
     onDelivery: ({ records, next }) => {
-      for (const record of records) {
-        const directive = verified(options, record);
-        if (directive !== null) applied.push(appliedOf(record.offset, directive));
-      }
-      through = next;
-      if (through >= target) markReady();
-      for (const listener of listeners) listener();
+      const unknown = records.filter((record) => isOfUnknownSchema(options.codec, record));
+      if (unknown.length === 0) return take(records, next);
+      return Promise.all(unknown.map((record) => learnSchema(options, record, () => isStopped))).then(() =>
+        take(records, next),
+      );
     },
     onProblem: (problem) => options.logger.warn({ problem: problem.kind }, "directives cannot be read"),
   });
@@ -84,24 +97,50 @@ export async function createDirectiveFeed(options: FeedOptions): Promise<Directi
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    stop: () => follower.stop(),
+    stop: () => {
+      isStopped = true;
+      return follower.stop();
+    },
   };
 }
 
-/** Text in data never becomes an order: only what is signed by one who may order counts (PROTOCOL 4.2). */
-function verified(options: FeedOptions, record: StoredRecord): BusDirective | null {
+/**
+ * Text in data never becomes an order: only what is signed by one who may order counts, once (PROTOCOL 4.2). The same
+ * signed bytes again are a copy of an old order, or a sender that was not sure: neither is a new one.
+ */
+function verified(options: FeedOptions, record: StoredRecord, seen: Set<string>): BusDirective | null {
   const decoded = options.codec.decode(record.value, "directive");
   const principal = record.headers[HEADER.principal] ?? "";
   const sig = record.headers[HEADER.sig] ?? "";
-  const where = { offset: record.offset.toString(), principal };
-  if (!decoded.ok || record.value === null) {
-    options.logger.warn({ ...where, code: decoded.ok ? "" : decoded.code }, "directive that cannot be read: ignored");
+  const ignore = (why: string): null => {
+    options.logger.warn({ offset: record.offset.toString(), principal }, `directive that ${why}: ignored`);
     return null;
-  }
+  };
+  if (!decoded.ok || record.value === null) return ignore("cannot be read");
   const isSigned = options.keyring.isOrderSigned({ topic: options.topic, principal, value: record.value }, sig);
-  if (isSigned && mayOrder(principal, decoded.message)) return decoded.message;
-  options.logger.warn(where, "directive that is not signed by one who may order: ignored");
-  return null;
+  if (!isSigned || !mayOrder(principal, decoded.message)) return ignore("is not signed by one who may order");
+  if (seen.has(sig)) return ignore("is a copy of an earlier one");
+  seen.add(sig);
+  return decoded.message;
+}
+
+function isOfUnknownSchema(codec: Codec, record: StoredRecord): boolean {
+  const decoded = codec.decode(record.value, "directive");
+  return !decoded.ok && decoded.code === "BUSBAR_SCHEMA_UNKNOWN";
+}
+
+const SCHEMA_RETRY_MS = 500;
+
+/** Asks for the schema of a directive until there is an answer: a halt must not be missed for want of a registry. */
+async function learnSchema(options: FeedOptions, record: StoredRecord, isStopped: () => boolean): Promise<void> {
+  const id = frameSchemaId(record.value);
+  while (id !== null && !isStopped()) {
+    const resolution = await options.codec.resolveUnknown(id);
+    if (resolution.ok || resolution.code !== "BUSBAR_REGISTRY_UNAVAILABLE") return;
+    const where = { offset: record.offset.toString(), reason: resolution.reason };
+    options.logger.error(where, "directives wait: a schema id cannot be looked up");
+    await new Promise((resolve) => setTimeout(resolve, SCHEMA_RETRY_MS));
+  }
 }
 
 /** What was stopped or is held by hand is let go by a person and by no service, whatever key it has (PROTOCOL 5.5). */

@@ -12,7 +12,8 @@ import {
   type PlacementState,
   type VoidReason,
 } from "@busbar/events";
-import type { Codec } from "@busbar/events/codec";
+import { type Codec, type DecodeFailure, frameSchemaId } from "@busbar/events/codec";
+import { busbarError, type ErrorCode } from "@busbar/kernel";
 import type { Delivery, StoredRecord, UnreadablePosition } from "@busbar/log";
 import { metaWith } from "./meta.ts";
 
@@ -31,7 +32,13 @@ export type ReadEvent =
       readonly record: StoredRecord | null;
     }
   /** Valid by its place, but not to be decoded: the log is broken or written by a newer version. */
-  | { readonly kind: "undecodable"; readonly offset: bigint; readonly reason: string; readonly record: StoredRecord };
+  | {
+      readonly kind: "undecodable";
+      readonly offset: bigint;
+      readonly code: ErrorCode;
+      readonly reason: string;
+      readonly record: StoredRecord;
+    };
 
 export interface PartitionReader {
   /** In offset order; positions without a record count as void. */
@@ -51,7 +58,7 @@ export function createPartitionReader(codec: Codec, start?: PartitionStart): Par
     }
     if (placed.verdict === "claim") return claimed(codec, record, placed.claim.nonce);
     const decoded = codec.decode(record.value, "event");
-    if (!decoded.ok) return { kind: "undecodable", offset: record.offset, reason: decoded.reason, record };
+    if (!decoded.ok) return { kind: "undecodable", offset: record.offset, ...failureOf(decoded), record };
     const digest = record.headers[HEADER.digest] ?? "";
     return { kind: "event", offset: record.offset, event: decoded.message, record, digest };
   };
@@ -59,6 +66,27 @@ export function createPartitionReader(codec: Codec, start?: PartitionStart): Par
     read: ({ records, unreadable }) => merged(records, unreadable).map(readOne),
     placement: () => placement,
   };
+}
+
+const failureOf = ({ code, reason }: DecodeFailure): Pick<DecodeFailure, "code" | "reason"> => ({ code, reason });
+
+/**
+ * A valid record of a schema id that is not known yet: the registry is asked. Throws BUSBAR_REGISTRY_UNAVAILABLE
+ * (transient) where it does not answer: such a log is not broken, it has to wait (an outage must not cost a record).
+ */
+export async function withKnownSchema(codec: Codec, read: ReadEvent): Promise<ReadEvent> {
+  if (read.kind !== "undecodable" || read.code !== "BUSBAR_SCHEMA_UNKNOWN") return read;
+  const { offset, record } = read;
+  const id = frameSchemaId(record.value);
+  const resolution = id === null ? null : await codec.resolveUnknown(id);
+  if (resolution?.ok === false && resolution.code === "BUSBAR_REGISTRY_UNAVAILABLE") {
+    throw busbarError("BUSBAR_REGISTRY_UNAVAILABLE", {
+      reason: `schema id ${id ?? "?"} at ${offset}: ${resolution.reason}`,
+    });
+  }
+  const decoded = codec.decode(record.value, "event");
+  if (!decoded.ok) return { ...read, ...failureOf(decoded) };
+  return { kind: "event", offset, record, event: decoded.message, digest: record.headers[HEADER.digest] ?? "" };
 }
 
 /** Claims count by their headers alone, whatever their bytes are: a claim that nobody can decode is one too. */

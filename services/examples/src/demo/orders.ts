@@ -92,7 +92,10 @@ function acknowledged(bus: DemoBus, { partition, from, beganMs, ordered }: Await
 }
 
 function isApplied(event: BusEvent, offset: bigint): boolean {
-  return (event.type === "HaltAcknowledged" || event.type === "DirectivesApplied") && BigInt(event.through) > offset;
+  return (
+    (event.type === "HaltAcknowledged" || event.type === "DirectivesApplied") &&
+    event.applied.some((one) => BigInt(one.offset) === offset)
+  );
 }
 
 function acknowledgementOf(event: BusEvent, offset: bigint, partition: number, afterMs: number): Acknowledgement {

@@ -87,9 +87,10 @@ export function createUnknownIds(
   return {
     async resolve(id) {
       if (learned.has(id)) return { ok: true };
-      if (lookup === undefined) return unknown("no registry is configured");
       if (!Number.isInteger(id) || id < 1 || id >= BUILTIN_ID_BASE)
         return unknown(`no registry gives out the id ${id}`);
+      // A registry gave it out, and here is none: whoever must not miss the record waits or says so.
+      if (lookup === undefined) return unavailable("no registry is configured");
       const remembered = refused.get(id);
       if (remembered !== undefined && nowMs() < remembered.untilMs) return remembered.answer;
       refused.delete(id);

@@ -62,6 +62,15 @@ function refuse(turn: Turn, asked: Asked<StepCommand>, content: string, refusal:
   });
 }
 
+/** Steps and time that are used up. */
+function spent(turn: Turn, { chain, command }: Asked<StepCommand>): Refusal | null {
+  if (command.step > chain.maxSteps) {
+    return { code: "BUSBAR_STEPS_SPENT", reason: `the chain has used its ${chain.maxSteps} steps` };
+  }
+  const isOver = chain.deadlineAtMs > 0 && turn.env.atMs >= chain.deadlineAtMs;
+  return isOver ? { code: "BUSBAR_DEADLINE_PASSED", reason: `the deadline ${chain.deadlineAtMs} has passed` } : null;
+}
+
 /** A halt that covers the chain, or a status in which the event would be illegal. */
 function stopped(turn: Turn, chain: ChainState, event: string): Refusal | null {
   if (chain.halted !== null) {
@@ -77,7 +86,7 @@ function stopped(turn: Turn, chain: ChainState, event: string): Refusal | null {
 
 function modelProblem(turn: Turn, asked: Asked<MessageOf<"CallModel">>): Refusal | null {
   const { chain, command, policy } = asked;
-  const halt = stopped(turn, chain, "ModelCallAdmitted");
+  const halt = stopped(turn, chain, "ModelCallAdmitted") ?? spent(turn, asked);
   if (halt !== null) return halt;
   if (!mayAsk(policy, chain.agent, command.model)) {
     return { code: "BUSBAR_TOOL_FORBIDDEN", reason: `agent ${chain.agent} may not ask model ${command.model}` };
@@ -114,7 +123,7 @@ export function childChainId(parent: string, step: number): string {
 
 function sendProblem(turn: Turn, asked: Asked<MessageOf<"SendTask">>): Refusal | null {
   const { chain, command, policy } = asked;
-  const halt = stopped(turn, chain, "TaskSent");
+  const halt = stopped(turn, chain, "TaskSent") ?? spent(turn, asked);
   if (halt !== null) return halt;
   if (!maySend(policy, chain.agent, command.agent)) {
     return { code: "BUSBAR_TOOL_FORBIDDEN", reason: `agent ${chain.agent} may not send tasks to ${command.agent}` };

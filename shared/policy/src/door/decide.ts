@@ -39,7 +39,7 @@ export function decide(turn: Turn, input: Input): void {
     case "tick":
       return decideTick(turn);
     case "release":
-      emit(turn, "PartitionReleased", {}, { owner: "", reason: input.reason });
+      emit(turn, "PartitionReleased", {}, { owner: input.owner, reason: input.reason });
       return;
     default:
       return unreachable(input);

@@ -86,7 +86,7 @@ export type Input =
   /** Effects that a former owner admitted and that this process does not run. */
   | { readonly kind: "inherit"; readonly calls: readonly InheritedCall[] }
   | { readonly kind: "tick" }
-  | { readonly kind: "release"; readonly reason: string };
+  | { readonly kind: "release"; readonly owner: string; readonly reason: string };
 
 export interface InheritedCall {
   readonly chainId: string;

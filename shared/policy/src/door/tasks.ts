@@ -21,6 +21,9 @@ function submitProblem(turn: Turn, { command, principal }: Submission): string |
   if (parentChainId !== "" && principal !== "gateway") return "only a gateway opens a sub-task";
   if (parentChainId === "" && meta.chainId !== taskChainId(command.taskKey)) return "the chain is not the key's chain";
   if (parseJson(command.input) === undefined) return "the input is not JSON";
+  // What is older than finished tasks are remembered may have been done and forgotten.
+  const keptMs = policy?.limits.closedChainsMs ?? Number.MAX_SAFE_INTEGER;
+  if (meta.atMs > 0 && meta.atMs + keptMs < turn.env.atMs) return `the command is older than ${keptMs} ms`;
   if (policy !== null && !Object.hasOwn(policy.agents, command.agent)) return `no agent is named ${command.agent}`;
   return null;
 }

@@ -147,8 +147,15 @@ export function abandonUnstarted(
     turn.admitted.delete(callId);
     const { effectKey, name, attempt, admitted } = call;
     const meta = metaOf(turn, { chain });
-    record(turn, { type: "EffectAbandoned", meta, callId, effectKey, tool: name, attempt, admitted, reason });
+    const body = { type: "EffectAbandoned" as const, effectKey, tool: name, attempt, admitted, reason };
+    record(turn, { ...body, meta, callId });
     abandoned.push(callId);
+    // Whoever was made to wait for this effect waits for nothing now.
+    for (const [waiting, { status, effectKey: wanted }] of Object.entries(chain.calls)) {
+      if (status !== "waiting" || wanted !== effectKey) continue;
+      const current = chainOf(turn, chain.chainId) ?? chain;
+      record(turn, { ...body, meta: metaOf(turn, { chain: current }), callId: waiting });
+    }
   }
   return abandoned;
 }

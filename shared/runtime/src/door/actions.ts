@@ -235,7 +235,7 @@ export class Actions {
       input,
       argsHash,
       deadlineAtMs,
-      budgetTokens: 0,
+      budgetTokens: child.budgetTokens,
     };
     void this.#options.log.publish([childTask(this.#projection, event)]);
   }

@@ -7,7 +7,7 @@
  * X2 A time-out is told at once; the tool's own late answer is told as well, if the process lives to see it.
  */
 import type { MessageOf } from "@busbar/events";
-import { canonicalJson, type Json, parseJson, reasonOf } from "@busbar/kernel";
+import { canonicalJson, type Json, parseJson, reasonOf, sha256Hex } from "@busbar/kernel";
 import type { CallOutcome, ClaimCheckRef, Policy } from "@busbar/policy";
 import type { Clock, Toolbox } from "../ports.ts";
 
@@ -238,7 +238,7 @@ async function bounded(
   options: ExecutorOptions,
   text: string,
 ): Promise<{ readonly text: string; readonly claimCheck: ClaimCheckRef | null }> {
-  if (text.length <= RESULT_LIMIT) return { text, claimCheck: null };
+  if (Buffer.byteLength(text) <= RESULT_LIMIT) return { text, claimCheck: null };
   return { text: "", claimCheck: await options.claimCheck(text) };
 }
 
@@ -257,6 +257,14 @@ async function askModel(
   const { text: response, claimCheck } = await bounded(options, text);
   const { inputTokens, outputTokens } = answer;
   return { kind: "model-completed", response, inputTokens, outputTokens, claimCheck };
+}
+
+/** A look at the world that is kept as evidence: whole up to this size, else its size and digest. */
+const EVIDENCE_LIMIT_BYTES = 32_768;
+
+function shortened(text: string): string {
+  const bytes = Buffer.byteLength(text);
+  return bytes <= EVIDENCE_LIMIT_BYTES ? text : canonicalJson({ tooLarge: true, bytes, sha256: sha256Hex(text) });
 }
 
 /** Asks the authority of a subject and compares its fact with the statement: the agent's word is never evidence. */
@@ -278,7 +286,7 @@ async function check(
   }
   const found = atPath(answer.result, authority.refutedWhen.path);
   const isRefuted = found !== undefined && canonicalJson(found) === canonicalJson(authority.refutedWhen.equals);
-  const fact = canonicalJson(answer.result);
+  const fact = shortened(canonicalJson(answer.result));
   return { kind: "checked", fact, source: authority.tool, agrees: !isRefuted, evidence: [] };
 }
 
@@ -286,7 +294,7 @@ async function readBack(toolbox: Toolbox, call: ReadBackCall, atMs: number, sign
   const { callId, chainId, agent, tool, args } = call;
   const answer = await toolbox.runTool({ tool, args, key: "", attempt: 1, atMs, callId, chainId, agent, signal });
   if (answer.kind === "failed") return { kind: "read-back", shown: false, result: "", reason: answer.reason };
-  const result = canonicalJson(answer.result);
+  const result = shortened(canonicalJson(answer.result));
   for (const [path, expected] of Object.entries(call.expect)) {
     const found = atPath(answer.result, path);
     if (found === undefined || canonicalJson(found) !== canonicalJson(expected)) {

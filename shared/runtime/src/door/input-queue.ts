@@ -17,11 +17,16 @@ export interface InputQueue {
     readonly tool: string;
     readonly lineage: readonly string[];
   }): boolean;
+  /** Drops what came from the log and is undecided: its positions were not passed, so the next owner takes it. */
+  dropFromLog(): void;
   clear(): void;
 }
 
-const isCommand = (input: Input): boolean =>
+/** What came from the log, with its position; operators' answers never wait behind data (PROTOCOL 4.5). */
+export const isFromLog = (input: Input): boolean =>
   input.kind === "command" || input.kind === "undecodable" || input.kind === "gap";
+
+const isData = (input: Input): boolean => isFromLog(input) && "source" in input && input.source === "commands";
 
 export function createInputQueue(): InputQueue {
   let control: Input[] = [];
@@ -38,7 +43,12 @@ export function createInputQueue(): InputQueue {
     return input;
   };
   return {
-    push: (input) => void (isCommand(input) ? commands : control).push(input),
+    push: (input) => void (isData(input) ? commands : control).push(input),
+    dropFromLog: () => {
+      control = control.filter((input) => !isFromLog(input));
+      commands = [];
+      head = 0;
+    },
     shift: () => control.shift() ?? shiftCommand(),
     get length() {
       return control.length + commands.length - head;

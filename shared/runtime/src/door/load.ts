@@ -10,7 +10,7 @@ import type { Appender, EventLog } from "@busbar/log";
 import { type CallOutcome, initialPartitionState, type PartitionState, replay } from "@busbar/policy";
 import type { Logger } from "@busbar/telemetry";
 import type { CheckpointStore } from "../checkpoint.ts";
-import { createPartitionReader, type PartitionReader, type ReadEvent } from "../partition-reader.ts";
+import { createPartitionReader, type PartitionReader, type ReadEvent, withKnownSchema } from "../partition-reader.ts";
 import { metaWith } from "../meta.ts";
 import type { Clock } from "../ports.ts";
 
@@ -37,6 +37,8 @@ export interface Loaded {
   readonly state: PartitionState;
   readonly appender: Appender;
   readonly claim: { readonly offset: bigint; readonly nonce: string };
+  /** Our clock minus the broker's at the claim, ms. */
+  readonly skewMs: number;
   /** What void records tell of calls: written by a former owner too late to count. */
   readonly evidence: readonly CallOutcome[];
 }
@@ -54,7 +56,7 @@ export async function loadPartition(options: LoadOptions): Promise<Loaded> {
   const reading = await startReading(options);
   await readTo(options, reading, null);
   await awaitRelease(options, reading);
-  const { appender, claim } = await appendClaim(options);
+  const { appender, claim, skewMs } = await appendClaim(options);
   await readTo(options, reading, claim.offset + 1n);
   const found = reading.state.claim;
   if (found === null || found.nonce !== claim.nonce || BigInt(found.offset) !== claim.offset) {
@@ -62,7 +64,7 @@ export async function loadPartition(options: LoadOptions): Promise<Loaded> {
     throw busbarError("BUSBAR_LOG_UNAVAILABLE", { reason: "another owner claimed the partition at the same time" });
   }
   if (reading.voids > 0) options.onVoid(reading.voids);
-  return { state: reading.state, appender, claim, evidence: reading.evidence };
+  return { state: reading.state, appender, claim, skewMs, evidence: reading.evidence };
 }
 
 function freshReading(options: LoadOptions): Reading {
@@ -127,7 +129,8 @@ async function readTo(options: LoadOptions, reading: Reading, to: bigint | null)
   const range = to === null ? { from: reading.next } : { from: reading.next, to };
   for await (const delivery of log.read(topic, partition, range)) {
     if (options.isStopping()) throw busbarError("BUSBAR_LOG_UNAVAILABLE", { reason: "the owner stops" });
-    for (const read of reading.reader.read(delivery)) fold(options, reading, read);
+    for (const read of reading.reader.read(delivery))
+      fold(options, reading, await withKnownSchema(options.codec, read));
     reading.next = delivery.next;
     reading.state.end = delivery.next.toString();
   }
@@ -180,7 +183,7 @@ async function awaitRelease(options: LoadOptions, reading: Reading): Promise<voi
   }
 }
 
-async function appendClaim(options: LoadOptions): Promise<Pick<Loaded, "appender" | "claim">> {
+async function appendClaim(options: LoadOptions): Promise<Pick<Loaded, "appender" | "claim" | "skewMs">> {
   const nonce = randomBytes(9).toString("base64url");
   const appender = await options.log.openAppender(options.topic, options.partition);
   const eventId = `${options.topic}/${options.partition}/claim-${nonce}`;
@@ -188,7 +191,10 @@ async function appendClaim(options: LoadOptions): Promise<Pick<Loaded, "appender
   const value = options.codec.encode("PartitionClaimed", { meta, owner: options.owner, nonce });
   const headers = claimHeaders({ owner: options.owner, nonce });
   const outcome = await appender.append([{ key: `partition-${options.partition}`, value, headers }]);
-  if (outcome.kind === "appended") return { appender, claim: { offset: outcome.baseOffset, nonce } };
+  if (outcome.kind === "appended") {
+    const skewMs = outcome.appendedAtMs === null ? 0 : options.clock.nowMs() - outcome.appendedAtMs;
+    return { appender, claim: { offset: outcome.baseOffset, nonce }, skewMs };
+  }
   await appender.close();
   throw busbarError("BUSBAR_LOG_UNAVAILABLE", { reason: "the claim was not acknowledged" });
 }

@@ -14,7 +14,7 @@ import { beginTurn, decide, type EmittedEvent, type Input, type PartitionState, 
 import { type Lifecycle, Loop, type LoopWork, type TurnResult } from "../loop.ts";
 import { Actions } from "./actions.ts";
 import { Intake } from "./command-intake.ts";
-import { createInputQueue, type InputQueue } from "./input-queue.ts";
+import { createInputQueue, type InputQueue, isFromLog } from "./input-queue.ts";
 import { loadPartition, stateAsJson } from "./load.ts";
 import type { OwnerOptions } from "./owner-options.ts";
 import { inheritedCalls, inputsOfTick, newTicking, type Ticking } from "./ticks.ts";
@@ -133,7 +133,7 @@ export class PartitionOwner implements LoopWork {
       state,
       appender,
       claim,
-      ticking: newTicking(options.clock.nowMs()),
+      ticking: newTicking(options.clock.nowMs(), loaded.skewMs),
       checkpointed: state.events,
       endKnownMs,
     };
@@ -157,12 +157,16 @@ export class PartitionOwner implements LoopWork {
   }
 
   #push(input: Input): void {
-    if (this.#isReleasing && input.kind === "command") return;
+    if (this.#isReleasing && isFromLog(input)) return;
     const { metrics, partition, settings } = this.#options;
     this.#queue.push(input);
     metrics.queue.set({ partition: String(partition) }, this.#queue.length);
-    if (this.#queue.commands > settings.queueHigh) for (const intake of this.#intakes) intake.pause();
+    if (this.#queue.commands > settings.queueHigh) this.#commands()?.pause();
     this.#loop.poke();
+  }
+
+  #commands(): Intake | undefined {
+    return this.#intakes.find((intake) => intake.source === "commands");
   }
 
   #offerDirectives(): void {
@@ -184,8 +188,9 @@ export class PartitionOwner implements LoopWork {
       const input = this.#queue.shift();
       if (input === undefined) break;
       decide(turn, input);
+      if (input.kind === "release") break;
     }
-    if (this.#queue.commands < settings.queueHigh / 2) for (const intake of this.#intakes) intake.resume();
+    if (this.#queue.commands < settings.queueHigh / 2 && !this.#isReleasing) this.#commands()?.resume();
     if (turn.emitted.length === 0) return "done";
     if (!(await this.#append(held, base, turn.emitted))) return "lost";
     this.#actions.afterAck(turn.emitted, queued);
@@ -250,9 +255,17 @@ export class PartitionOwner implements LoopWork {
   #tick(): void {
     const held = this.#held;
     if (held === null || this.#loop.state() !== "active") return;
+    this.#observe(held.state);
     for (const input of inputsOfTick(this.#options, held.state, held.ticking)) this.#push(input);
     this.#actions.askChildren(held.state, held.ticking);
     void this.#checkEnd(held);
+  }
+
+  #observe({ door, openChains }: PartitionState): void {
+    const { metrics } = this.#options;
+    const partition = String(this.partition);
+    for (const state of ["closed", "open", "degraded"]) metrics.door.set({ partition, state }, state === door ? 1 : 0);
+    metrics.openChains.set({ partition }, openChains);
   }
 
   /** An idle owner notices a successor or an intruder without having to write. */
@@ -273,9 +286,11 @@ export class PartitionOwner implements LoopWork {
   async #release(): Promise<void> {
     const { settings, clock } = this.#options;
     this.#isReleasing = true;
+    // Nothing more is admitted: what is undecided is the next owner's.
+    this.#queue.dropFromLog();
     for (const intake of this.#intakes) intake.pause();
     await this.#actions.drain(settings.drainMs);
-    this.#push({ kind: "release", reason: "the partition was given away" });
+    this.#push({ kind: "release", owner: this.#options.owner, reason: "the partition was given away" });
     const endMs = clock.monotonicMs() + settings.drainMs;
     while (this.hasWork() && this.#loop.state() === "active" && clock.monotonicMs() < endMs) {
       await new Promise((resolve) => setTimeout(resolve, 5));

@@ -16,8 +16,8 @@ export interface Ticking {
   nextLifeMs: number;
 }
 
-export function newTicking(loadedMs: number): Ticking {
-  return { loadedMs, reassigning: new Map(), asked: new Map(), skewMs: 0, nextLifeMs: 0 };
+export function newTicking(loadedMs: number, skewMs: number): Ticking {
+  return { loadedMs, reassigning: new Map(), asked: new Map(), skewMs, nextLifeMs: 0 };
 }
 
 export function inputsOfTick(options: OwnerOptions, state: PartitionState, ticking: Ticking): readonly Input[] {

@@ -3,14 +3,16 @@
  * stage 2 what tools did, and beats (PROTOCOL 6.4, 6.7, 7.1). It decides nothing by itself and waits for no door.
  */
 import { HEADER, partitionOf } from "@busbar/events";
+import { toDeadLetter } from "@busbar/events/codec";
 import type { Delivery, Follower, Publication } from "@busbar/log";
 import { disagreement, initialPartitionState, type PartitionState, replay, signalOf } from "@busbar/policy";
 import { metaWith } from "../meta.ts";
-import { createPartitionReader, type PartitionReader, type ReadEvent } from "../partition-reader.ts";
+import { createPartitionReader, type PartitionReader, type ReadEvent, withKnownSchema } from "../partition-reader.ts";
 import { publishAll, type StageOptions } from "./stage-options.ts";
 
 const VERSION = "stage-one-1";
 const CHECKPOINT = "supervisor-events";
+const SCHEMA_RETRY_MS = 500;
 
 interface StageOneState {
   readonly partition: PartitionState;
@@ -59,7 +61,11 @@ export class StageOne {
 
   async #onDelivery(delivery: Delivery): Promise<void> {
     const signals: Publication[] = [];
-    for (const read of this.#reader.read(delivery)) this.#take(read, signals);
+    for (const read of this.#reader.read(delivery)) {
+      const known = await this.#known(read);
+      if (this.#isStopped) return;
+      this.#take(known, signals);
+    }
     await publishAll(this.#options.log, signals, () => this.#isStopped);
     this.#next = delivery.next;
     this.#sinceCheckpoint += delivery.records.length;
@@ -67,9 +73,27 @@ export class StageOne {
     if (this.#sinceCheckpoint >= this.#options.settings.checkpointEvery) await this.#checkpoint();
   }
 
+  /** Without its schema an event cannot be judged: this stage waits, its heartbeats stand still, doors go read-only. */
+  async #known(read: ReadEvent): Promise<ReadEvent> {
+    while (!this.#isStopped) {
+      try {
+        return await withKnownSchema(this.#options.codec, read);
+      } catch (error) {
+        this.#options.logger.error({ err: error, partition: this.#options.partition }, "events wait for a schema");
+        await new Promise((resolve) => setTimeout(resolve, SCHEMA_RETRY_MS));
+      }
+    }
+    return read;
+  }
+
   #take(read: ReadEvent, signals: Publication[]): void {
     const { partition, metrics, logger } = this.#options;
-    if (read.kind === "void") return metrics.voids.inc(1);
+    if (read.kind === "void") {
+      metrics.voids.inc(1);
+      const letter = this.#deadLetter(read);
+      if (letter !== null) signals.push(letter);
+      return;
+    }
     if (read.kind === "undecodable") {
       logger.error(
         { partition, offset: read.offset.toString() },
@@ -93,6 +117,20 @@ export class StageOne {
     if (signal === null) return;
     delete this.#state.probes[callId];
     signals.push(this.#publication(signal));
+  }
+
+  /** A void position whose bytes say nothing is kept with its reason; a void event of ours says what it is by itself. */
+  #deadLetter({ record, reason }: Extract<ReadEvent, { kind: "void" }>): Publication | null {
+    const { codec, topics, partition, clock, metrics } = this.#options;
+    if (record === null) return null;
+    const decoded = codec.decode(record.value, "event");
+    if (decoded.ok) return null;
+    const key = `${record.topic}/${partition}/${record.offset}`;
+    const meta = metaWith({ eventId: key, atMs: clock.nowMs() });
+    const letter = toDeadLetter({ code: decoded.code, reason: `void (${reason}): ${decoded.reason}`, record });
+    metrics.deadLetters.inc({ code: decoded.code });
+    const value = codec.encode("DeadLetter", { meta, ...letter });
+    return { topic: topics.deadLetters, partition, record: { key, value, headers: { [HEADER.type]: "DeadLetter" } } };
   }
 
   #publication(signal: NonNullable<ReturnType<typeof signalOf>>): Publication {
