@@ -1,0 +1,100 @@
+/** What the fault tests judge by must itself go red: each wrong is told, and a clean run has none. */
+import { describe, expect, test } from "vitest";
+import { type BusEvent, partitionOf } from "@busbar/events";
+import { shortHash } from "@busbar/kernel";
+import { metaWith } from "@busbar/runtime";
+import { keyIn } from "./bus.ts";
+import { rollDice } from "./dice.ts";
+import { doubtsOf } from "./doubts.ts";
+import { type Fire, judgeFires } from "./fires.ts";
+import { parseReady } from "./process.ts";
+import { nextDoor, type SeenEvent } from "./watch.ts";
+
+const event = (type: BusEvent["type"], fields: object, atMs = 1000): BusEvent =>
+  ({ type, meta: metaWith({ eventId: "e", atMs, chainId: "c" }), ...fields }) as unknown as BusEvent;
+
+const log = (...events: readonly BusEvent[]): readonly SeenEvent[] =>
+  events.map((one, index) => ({ partition: 0, offset: BigInt(index), event: one }));
+
+const claim = (owner: string): BusEvent => event("PartitionClaimed", { owner, nonce: owner });
+const admitted = (attempt: number, toolClass = "at-most-once"): BusEvent =>
+  event("EffectAdmitted", { callId: "c:1", effectKey: "k", tool: "mail.send", attempt, toolClass, fireBoundMs: 500 });
+const settled = (outcome: string): BusEvent =>
+  event("EffectSettled", { callId: "c:1", effectKey: "k", outcome, admitted: "1" });
+const fire = (attempt: number, more: Partial<Fire> = {}): Fire => ({
+  owner: "g1",
+  tool: "mail.send",
+  key: "k",
+  attempt,
+  callId: "c:1",
+  chainId: "c",
+  atMs: 1400,
+  ...more,
+});
+
+describe("the judgement on fires", () => {
+  test("finds nothing wrong with one fire of one admission by its own owner within its bound", () => {
+    expect(judgeFires([fire(1)], log(claim("g1"), admitted(1), claim("g2")))).toEqual([]);
+  });
+
+  test("tells a fire without an admission, and one that another owner had admitted", () => {
+    expect(judgeFires([fire(1)], log(claim("g1")))).toEqual([
+      "g1 fired mail.send c:1 attempt 1 without a valid admission",
+    ]);
+    expect(judgeFires([fire(1)], log(claim("g1"), claim("g2"), admitted(1)))).toEqual([
+      "g1 fired mail.send c:1 attempt 1, which g2 had admitted",
+    ]);
+  });
+
+  test("tells an admission that was fired twice, and one that was fired after its bound", () => {
+    const events = log(claim("g1"), admitted(1));
+    expect(judgeFires([fire(1), fire(1)], events)).toEqual(["g1 fired mail.send c:1 attempt 1 twice"]);
+    expect(judgeFires([fire(1, { atMs: 1600 })], events)).toEqual([
+      "g1 fired mail.send c:1 attempt 1 100 ms after its fire bound",
+    ]);
+  });
+
+  test("tells an at-most-once effect that was fired again while the first was in doubt, and no other", () => {
+    const again = [fire(1), fire(2)];
+    const wrong = ["g1 fired mail.send c:1 attempt 2 again, the first in doubt"];
+    expect(judgeFires(again, log(claim("g1"), admitted(1), settled("unknown"), admitted(2)))).toEqual(wrong);
+    expect(judgeFires(again, log(claim("g1"), admitted(1), settled("not-done"), admitted(2)))).toEqual([]);
+    expect(judgeFires(again, log(claim("g1"), admitted(1, "exact"), admitted(2, "exact")))).toEqual([]);
+  });
+});
+
+test("a doubt is what was settled as unknown and by nobody since", () => {
+  const watch = (...events: readonly BusEvent[]) => ({ ofType: () => log(...events) as never });
+  expect(doubtsOf(watch(settled("unknown")))).toEqual([{ chainId: "c", callId: "c:1", effectKey: "k" }]);
+  expect(doubtsOf(watch(settled("unknown"), settled("committed")))).toEqual([]);
+});
+
+test("a door is closed by a claim and a release, opened and degraded by its own records", () => {
+  const events = [
+    claim("g1"),
+    event("DoorOpened", {}),
+    event("TaskFailed", {}),
+    event("DoorDegraded", {}),
+    claim("g2"),
+  ];
+  let door: ReturnType<typeof nextDoor> = { owner: "", state: "closed" };
+  const seen = events.map((one) => (door = nextDoor(door, one))).map(({ owner, state }) => `${owner} ${state}`);
+  expect(seen).toEqual(["g1 closed", "g1 open", "g1 open", "g1 degraded", "g2 closed"]);
+});
+
+test("a ready line is told from any other line", () => {
+  expect(parseReady('{"ready":true,"http":"http://127.0.0.1:1"}')?.http).toBe("http://127.0.0.1:1");
+  for (const line of ["", "null", "starting", '{"ready":false}', '{"ready":']) expect(parseReady(line)).toBeNull();
+});
+
+test("keys hash to the partition that was asked for, and the same seed rolls the same numbers", () => {
+  for (let partition = 0; partition < 4; partition += 1) {
+    expect(partitionOf(shortHash("task", keyIn(partition, 4, "x")), 4)).toBe(partition);
+  }
+  const rolls = (seed: number) => {
+    const dice = rollDice(seed);
+    return Array.from({ length: 20 }, () => dice.below(6));
+  };
+  expect(rolls(7)).toEqual(rolls(7));
+  expect(rolls(7)).not.toEqual(rolls(8));
+});
