@@ -4,6 +4,7 @@ export * from "./bus.ts";
 export * from "./bus-state.ts";
 export * from "./jvm-kafka.ts";
 export * from "./jvm-registry.ts";
+export { freePorts } from "./ports.ts";
 export { BROKER_SETTINGS } from "./kafka-settings.ts";
 export * from "./probes.ts";
 export * from "./topics.ts";
