@@ -5,7 +5,8 @@
  * runs inside it, so none can hold up its heartbeats or outlive its assignment). It never restarts itself: after a
  * crash of the library another one takes its place, with a new client.
  * M1 `onLost` comes when the consumer crashed, when no heartbeat succeeded for a session timeout, and when the
- *    broker had taken the member out; what follows is a new `onAssignment`.
+ *    broker had taken the member out; what follows is a new `onAssignment`: after another join, or, where the broker
+ *    had kept the member through its silence (a broker that was restarted), with the next heartbeat that succeeds.
  * M2 A generation is the count of joins of this membership: only equality means anything.
  */
 import { assert, reasonOf } from "@busbar/kernel";
@@ -38,6 +39,8 @@ export class KafkaMembership implements Membership {
   #generation = 0;
   #count = 0;
   #memberId = "";
+  /** Of the latest join. */
+  #assignment: readonly number[] = [];
   /** The broker's generation that heartbeats of the join before carried. */
   #brokerGeneration: { readonly of: number; readonly id: number } | null = null;
   #silence: NodeJS.Timeout | null = null;
@@ -123,22 +126,24 @@ export class KafkaMembership implements Membership {
     // kafkajs joins anew under another id when the broker had taken the member out, without a word.
     if (this.#memberId !== "" && this.#memberId !== memberId) this.#lose("the broker had taken the member out");
     this.#memberId = memberId;
+    this.#assignment = [...new Set(Object.values(assignment).flat())].sort((a, b) => a - b);
+    this.#announce();
+  }
+
+  #announce(): void {
     this.#lost = false;
     this.#generation += 1;
     this.#count = 0;
     this.#backoff.reset();
     this.#watchSilence();
-    const partitions = new Set(Object.values(assignment).flat());
-    this.#options.onAssignment(
-      [...partitions].sort((a, b) => a - b),
-      this.#generation,
-    );
+    this.#options.onAssignment(this.#assignment, this.#generation);
   }
 
   #heartbeat(brokerGeneration: number): void {
     const known = this.#brokerGeneration;
     const ofEarlierJoin = known !== null && known.of < this.#generation && known.id === brokerGeneration;
     if (ofEarlierJoin) return;
+    if (this.#lost) this.#announce();
     this.#brokerGeneration = { of: this.#generation, id: brokerGeneration };
     this.#count += 1;
     this.#watchSilence();
