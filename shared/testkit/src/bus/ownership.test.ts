@@ -1,6 +1,7 @@
 import { chainOfTaskKey } from "@busbar/agent";
 import { afterEach, describe, expect, it } from "vitest";
 import { until } from "../until.ts";
+import { type HeldAppends, withHeldAppends } from "./held-appends.ts";
 import { type Gate, EVENTS, faultyBus, gate, journal, type Journal, waiter } from "./scenes.ts";
 import type { TestBus, TestBusOptions } from "./test-bus.ts";
 
@@ -92,12 +93,41 @@ describe("an append whose answer is lost", () => {
     const { bus: test, faults } = await opened(world, at);
     const task = await test.start("waiter", { n: 7 });
     await until(() => world.entries.length === 1, "the tool runs", 2000);
-    faults.loseAnswer(EVENTS, 0);
+    faults.holdBack(EVENTS, 0);
     inTool.open();
     await expect(test.outcome(task)).resolves.toMatchObject({ state: "completed", output: { n: 7 } });
     expect(claims(test)).toBe(2);
     expect(world.entries.length).toBe(1);
     expect(typesOf(test, task.chainId).filter((type) => type === "EffectCommitted").length).toBe(1);
+  });
+
+  it("what waited in the queue goes with the memory: it is taken from the log again, once [door:unknown-drops-queue]", async () => {
+    const [world, at] = [journal({ toolClass: "exact", fireBoundMs: 10 }), gate()];
+    let held: HeldAppends | null = null;
+    const options = { agents: [waiter(at)], tools: [world.tool], policy: { limits: { settleMarginMs: 1 } } };
+    const made = await faultyBus(options, (log) => (held = withHeldAppends(log)).log);
+    bus = made.bus;
+    const appends = held as HeldAppends | null;
+    const task = await idle(made.bus);
+    made.faults.loseAnswer(EVENTS, 0);
+    appends?.hold(EVENTS, 0);
+    at.open();
+    await made.bus.waitFor("EffectAdmitted");
+    const { end } = await made.bus.log.offsets("test.commands", 0);
+    const second = made.bus.start("waiter", { n: 8 });
+    await until(
+      async () => (await made.bus.log.offsets("test.commands", 0)).end > end,
+      "the command is on the log",
+      1000,
+    );
+    appends?.release();
+    await expect(made.bus.outcome(await second)).resolves.toMatchObject({ state: "completed" });
+    await expect(made.bus.outcome(task)).resolves.toMatchObject({ state: "completed" });
+    // A client that waits too long sends again; that is another command. One command has one answer.
+    const submissions = ["TaskSubmitted", "TaskAlreadyKnown"];
+    const answered = made.bus.events().filter(({ type }) => submissions.includes(type));
+    const commands = answered.map(({ meta }) => meta.causationId);
+    expect(commands.toSorted()).toEqual([...new Set(commands)].toSorted());
   });
 
   it("of a publication to an inbox is sent again, and the agent takes it once [agents:inbox-deduped]", async () => {
