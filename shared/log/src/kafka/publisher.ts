@@ -28,6 +28,7 @@ export class Publisher {
   #producer: DisposableProducer | null = null;
   #waiting: Waiting[] = [];
   #sending: Promise<void> | null = null;
+  #isClosed = false;
 
   constructor(ports: PublisherPorts) {
     this.#ports = ports;
@@ -35,6 +36,7 @@ export class Publisher {
 
   /** The publication was checked: it fits, and its partition exists. */
   publish(publication: Publication): Promise<AppendOutcome> {
+    if (this.#isClosed) return Promise.resolve({ kind: "unknown", cause: new Error("the log is closed") });
     return new Promise((settle) => {
       this.#waiting.push({ publication, bytes: recordBytes(publication.record), settle });
       this.#sending ??= this.#drain();
@@ -42,6 +44,7 @@ export class Publisher {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#sending;
     this.#producer?.kill();
   }

@@ -118,7 +118,7 @@ export function nameEffect(chain: ChainState, name: string, tool: ToolPolicy, ar
   if (tool.effect === "read") return { key: "", entry: undefined, subject: "" };
   const identity = identityOf(tool, args);
   for (let generation = 0; ; generation += 1) {
-    const key = shortHash("effect", chain.chainId, name, identity, String(Math.max(1, repeat)), String(generation));
+    const key = shortHash("effect", chain.chainId, name, identity, String(Math.max(0, repeat)), String(generation));
     const entry = chain.ledger[key];
     const changes = chain.subjectChanges[subject] ?? 0;
     const isOver = entry?.status === "committed" && subject !== "" && changes > entry.generation;
