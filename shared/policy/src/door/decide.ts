@@ -5,6 +5,7 @@ import { decideCommand, decideUndecodable, reassign } from "./commands.ts";
 import { decideDirectives } from "./directives.ts";
 import type { Input } from "./inputs.ts";
 import { decideOutcome } from "./outcomes.ts";
+import { RELEASED } from "../replay/replay.ts";
 import { decideTick } from "./timers.ts";
 import { emit, type Turn } from "./turn.ts";
 
@@ -56,6 +57,8 @@ function decideGap(turn: Turn, input: Extract<Input, { kind: "gap" }>): void {
 function decideOpen(turn: Turn, opening: Extract<Input, { kind: "open" }>["opening"]): void {
   const { state } = turn;
   if (state.door === "open" || state.claim === null || state.policy === null) return;
+  // A loser that still ticks must not open what it has given away.
+  if (state.doorReason === RELEASED) return;
   if (BigInt(state.through) < BigInt(opening.directivesEnd)) return;
   if (BigInt(opening.eventsThrough) <= BigInt(state.claim.offset)) return;
   emit(turn, "DoorOpened", {}, { ...opening, through: state.through });

@@ -117,6 +117,18 @@ describe("the door", () => {
   });
 });
 
+describe("a released partition", () => {
+  it("is not opened again in this epoch, by whatever heartbeat; a new claim's owner opens it [ownership:release-then-claim]", () => {
+    const scene = createScene();
+    scene.door.turn({ kind: "release", reason: "given away" });
+    expect(scene.door.turn(opening(scene))).toEqual([]);
+    scene.door.restore();
+    expect(scene.door.turn(opening(scene))).toEqual([]);
+    scene.door.claim();
+    expect(types(scene.door.turn(opening(scene)))).toEqual(["DoorOpened"]);
+  });
+});
+
 describe("a freeze", () => {
   const freeze = (more: object = {}) =>
     [

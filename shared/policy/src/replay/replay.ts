@@ -70,6 +70,9 @@ function shiftDeadlines(state: PartitionState, silenceMs: number): void {
   }
 }
 
+/** Why the door is closed after a release; this epoch never opens it again. */
+export const RELEASED = "the owner released the partition";
+
 function replayOwnership(state: PartitionState, event: BusEvent, offset: bigint, before: number): void {
   switch (event.type) {
     case "PartitionClaimed":
@@ -80,7 +83,7 @@ function replayOwnership(state: PartitionState, event: BusEvent, offset: bigint,
       return;
     case "PartitionReleased":
       state.door = "closed";
-      state.doorReason = "the owner released the partition";
+      state.doorReason = RELEASED;
       return;
     case "DoorOpened":
       state.door = "open";
