@@ -236,9 +236,6 @@ class AgentRunner {
       onRecord: (record, content) => this.#onRecord(record, content),
       fetchContent: (record) => this.#fetchContent(record),
       onCommitted: () => {
-        for (const host of this.#hosts.values()) {
-          if (host.partition === partition && host.phase === "waiting") this.#startable.add(host);
-        }
         this.#startWaiting();
       },
       commit: async (position) => {
@@ -259,16 +256,19 @@ class AgentRunner {
     start();
   }
 
-  /** True when a chain became ready to start. */
-  #onRecord(record: StoredRecord, content?: string): boolean {
+  /** When a chain became ready by it: what lets it start. */
+  #onRecord(record: StoredRecord, content?: string): (() => void) | null {
     const inbox = this.#readRecord(record, content);
-    if (inbox === null) return false;
+    if (inbox === null) return null;
     const { chainId } = inbox.event.meta;
     const host = this.#hosts.get(chainId) ?? this.#newHost(record.partition, inbox);
     if (host !== null) {
-      const step = host.accept(inbox);
-      if (step === "ready") this.#requests.answered(chainId);
-      return step === "ready";
+      if (host.accept(inbox) !== "ready") return null;
+      this.#requests.answered(chainId);
+      const { incarnation } = host;
+      return () => {
+        if (host.phase === "waiting" && host.incarnation === incarnation) this.#startable.add(host);
+      };
     }
     if (inbox.event.type === "CommandRejected" && inbox.event.commandType === "RequestJournal")
       this.#requests.answered(chainId);
@@ -281,7 +281,7 @@ class AgentRunner {
         inbox.event.meta.incarnation,
         "an outcome came for a chain that does not run here",
       );
-    return false;
+    return null;
   }
 
   /** Not one that ended here in this incarnation. */

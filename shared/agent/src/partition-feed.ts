@@ -4,6 +4,7 @@
  * F1 A chain is started only after the position behind its assignment is committed: so an assignment is taken by one
  *    process, and one that died before it started is taken by the next (PROTOCOL 8.2).
  * F2 Commits never overlap; what comes meanwhile goes with the next one. Without an assignment they wait for a tick.
+ *    A chain waits for the first commit behind its assignment and for no later one, however much comes in.
  */
 import { HEADER } from "@busbar/events";
 import { assert, reasonOf } from "@busbar/kernel";
@@ -16,11 +17,11 @@ export interface FeedOptions {
   readonly group: string;
   readonly topic: string;
   readonly partition: number;
-  /** Handles one record; true when a chain became ready to start by it. `content` is what its claim check stands for. */
-  onRecord(record: StoredRecord, content?: string): boolean;
+  /** Handles one record. When a chain became ready by it: what to call once the position behind it is committed. */
+  onRecord(record: StoredRecord, content?: string): (() => void) | null;
   /** Fetches the content that a record only refers to. */
   fetchContent(record: StoredRecord): Promise<string>;
-  /** The position behind all ready chains is committed: they may start. */
+  /** After a commit, and after what it let start was called. */
   onCommitted(): void;
   commit(position: bigint): Promise<void>;
   /** Whether the partition's log is within reach, as far as this follower sees. */
@@ -33,6 +34,8 @@ export class PartitionFeed {
   #next: bigint | null = null;
   #committed: bigint | null = null;
   #isCommitting = false;
+  /** Chains that wait for a commit, in the order of their records. */
+  readonly #ready: { readonly offset: bigint; readonly start: () => void }[] = [];
   #isStopped = false;
 
   constructor(options: FeedOptions) {
@@ -98,11 +101,13 @@ export class PartitionFeed {
     for (const { offset, reason } of unreadable) {
       logger.warn({ topic, partition, offset: String(offset), reason }, "an inbox position cannot be read");
     }
-    let isReady = false;
-    for (const record of records) isReady = this.#options.onRecord(record, contents.get(record.offset)) || isReady;
+    for (const record of records) {
+      const start = this.#options.onRecord(record, contents.get(record.offset));
+      if (start !== null) this.#ready.push({ offset: record.offset, start });
+    }
     this.#next = next;
     this.#options.onReach(true);
-    if (isReady) void this.#commit();
+    if (this.#ready.length > 0) void this.#commit();
   }
 
   #onProblem(problem: FollowProblem): void {
@@ -115,6 +120,13 @@ export class PartitionFeed {
     void this.#follower?.stop().then(() => this.start());
   }
 
+  #startBefore(position: bigint): void {
+    if (this.#isStopped) return;
+    const later = this.#ready.findIndex(({ offset }) => offset >= position);
+    for (const { start } of this.#ready.splice(0, later < 0 ? this.#ready.length : later)) start();
+    this.#options.onCommitted();
+  }
+
   async #commit(): Promise<void> {
     if (this.#isCommitting || this.#isStopped) return;
     this.#isCommitting = true;
@@ -124,8 +136,8 @@ export class PartitionFeed {
         assert(this.#committed === null || position > this.#committed, "PartitionFeed: positions ascend");
         await this.#options.commit(position);
         this.#committed = position;
+        this.#startBefore(position);
       }
-      if (!this.#isStopped) this.#options.onCommitted();
     } catch (error) {
       // The next tick tries again; until then the chains behind it wait.
       const { logger, topic, partition } = this.#options;
