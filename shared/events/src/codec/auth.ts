@@ -6,6 +6,7 @@ import {
   createHmac,
   createPrivateKey,
   createPublicKey,
+  createSecretKey,
   type KeyObject,
   sign,
   timingSafeEqual,
@@ -23,11 +24,22 @@ export interface CommandPosition {
   readonly value: Uint8Array;
 }
 
+/** Made once for each key: handing raw bytes to createHmac costs ten times the HMAC itself. */
+const secrets = new WeakMap<Uint8Array, KeyObject>();
+
+function secretOf(key: Uint8Array): KeyObject {
+  const known = secrets.get(key);
+  if (known !== undefined) return known;
+  const made = createSecretKey(key);
+  secrets.set(key, made);
+  return made;
+}
+
 /** HMAC-SHA256, hex, over topic, partition, chain, incarnation, sequence and the digest of the value. */
 export function signCommand(key: Uint8Array, position: CommandPosition): string {
   const { topic, partition, chainId, incarnation, sequence, value } = position;
   const text = canonicalJson([topic, partition, chainId, incarnation, sequence, sha256OfBytes(value)]);
-  return createHmac("sha256", key).update(text).digest("hex");
+  return createHmac("sha256", secretOf(key)).update(text).digest("hex");
 }
 
 export function verifyCommand(key: Uint8Array, position: CommandPosition, auth: string): boolean {
