@@ -135,6 +135,9 @@ export class Loop {
 
   async #turns(): Promise<void> {
     while (!this.#isStopping && this.#lifecycle === "active") {
+      // What the same turn of the event loop brings (a delivery's records, outcomes of one append) is decided together.
+      await new Promise((resolve) => setImmediate(resolve));
+      if (this.#isStopping) return;
       if (this.#lostBy === null && !this.#work.hasWork()) return;
       const result = this.#lostBy === null ? await this.#safeTurn() : "lost";
       if (result === "done") continue;

@@ -60,8 +60,8 @@ export class KafkaAppender implements Appender {
   }
 
   async #drain(): Promise<void> {
-    // Gathers what the same turn of the event loop appends.
-    await new Promise((resolve) => setImmediate(resolve));
+    // Gathers what is appended in one go; a caller that wants more of it together gathers before it appends.
+    await Promise.resolve();
     while (this.#waiting.length > 0) await this.#send(this.#takeBatch());
     this.#sending = null;
   }
