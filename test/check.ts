@@ -34,7 +34,10 @@ const STEPS: readonly Step[] = [
 async function run(step: Step): Promise<Outcome> {
   const [program, ...args] = step.command;
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [join(ROOT, "node_modules", program), ...args], { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [join(ROOT, "node_modules", program), ...args], {
+    cwd: ROOT,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let output = "";
   const keep = (chunk: Buffer): void => void (output += chunk.toString());
   child.stdout.on("data", keep);
@@ -71,6 +74,7 @@ const chosen = STEPS.filter((step) => names.length === 0 || names.includes(step.
 const startedAt = performance.now();
 const outcomes = await runAll(chosen);
 const failed = outcomes.filter((outcome) => !outcome.ok);
-const verdict = failed.length === 0 ? "check passed" : `check failed: ${failed.map((outcome) => outcome.name).join(", ")}`;
+const verdict =
+  failed.length === 0 ? "check passed" : `check failed: ${failed.map((outcome) => outcome.name).join(", ")}`;
 process.stdout.write(`${verdict} (${((performance.now() - startedAt) / 1000).toFixed(1)} s)\n`);
 process.exitCode = failed.length === 0 && outcomes.length > 0 ? 0 : 1;

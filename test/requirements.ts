@@ -6,52 +6,70 @@
 
 const PROMISES = {
   append: {
-    "append:answers-appended-or-unknown": "append answers appended or unknown: it never throws and never succeeds by half",
-    "append:size-checked-first": "a record is encoded and size-checked before its decision takes effect; what is too large is refused to its author",
+    "append:answers-appended-or-unknown":
+      "append answers appended or unknown: it never throws and never succeeds by half",
+    "append:size-checked-first":
+      "a record is encoded and size-checked before its decision takes effect; what is too large is refused to its author",
     "append:command-in-one-append": "the records of one command never straddle two appends",
     "append:offset-mismatch-is-unknown": "a base offset other than the one written for, or -1, is unknown",
-    "append:unknown-drops-producer": "a rejected or unanswered send throws its producer away; the next append goes through a new one",
-    "append:every-partition-answers": "a send that does not bring exactly one answer for the partition it named is unknown",
+    "append:unknown-drops-producer":
+      "a rejected or unanswered send throws its producer away; the next append goes through a new one",
+    "append:every-partition-answers":
+      "a send that does not bring exactly one answer for the partition it named is unknown",
     "append:never-sent-twice": "the log port never sends the same records a second time",
-    "append:one-in-flight": "one idempotent producer per owned partition, acks of all, explicit partition, one request in flight",
-    "append:reads-past-open-transaction": "an open transaction of anyone does not hide the end of the log from a reader",
+    "append:one-in-flight":
+      "one idempotent producer per owned partition, acks of all, explicit partition, one request in flight",
+    "append:reads-past-open-transaction":
+      "an open transaction of anyone does not hide the end of the log from a reader",
     "append:hole-is-void": "a hole in the offsets is one void position",
     "append:broker-time": "records of the events topic carry the broker's append time, returned with the answer",
   },
   placement: {
-    "placement:headers-stamped": "each record the owner appends carries type, at and epoch; a claim carries owner and nonce and no at",
+    "placement:headers-stamped":
+      "each record the owner appends carries type, at and epoch; a claim carries owner and nonce and no at",
     "placement:claims-always-count": "a claim record counts wherever it lies",
     "placement:void-before-first-claim": "before the first claim every record is void",
     "placement:void-at-mismatch": "a record at another offset than the one it was written for is void",
-    "placement:void-epoch-mismatch": "a record whose epoch is not the latest claim before it, offset and nonce both, is void",
+    "placement:void-epoch-mismatch":
+      "a record whose epoch is not the latest claim before it, offset and nonce both, is void",
     "placement:offset-zero": "offset 0 is an offset",
-    "placement:headers-alone": "validity is decided from offset and headers alone, so undecodable bytes are judged alike",
+    "placement:headers-alone":
+      "validity is decided from offset and headers alone, so undecodable bytes are judged alike",
     "placement:readers-agree": "every reader of the same records finds the same ones valid, wherever it starts",
-    "placement:start-in-mid-log": "a reader that starts in mid-log takes offset and claim from a checkpoint or heartbeat at or before its start",
+    "placement:start-in-mid-log":
+      "a reader that starts in mid-log takes offset and claim from a checkpoint or heartbeat at or before its start",
     "placement:void-counted": "void records are counted and shown",
     "placement:sequence-counts-valid": "the stream sequence of a chain counts valid records only",
     "placement:event-id": "an event id is topic, partition and offset",
     "placement:void-is-never-state": "a void record never changes state",
-    "placement:contradiction-halts": "evidence against an earlier settlement is recorded as EffectContradicted and halts the chain",
-    "placement:digest-chain": "each record carries the digest of its raw bytes and of the previous valid record of its partition",
+    "placement:contradiction-halts":
+      "evidence against an earlier settlement is recorded as EffectContradicted and halts the chain",
+    "placement:digest-chain":
+      "each record carries the digest of its raw bytes and of the previous valid record of its partition",
   },
   log: {
-    "log:same-contract": "the Kafka and the embedded log pass the same contract suite, which prints what an adapter does not offer",
+    "log:same-contract":
+      "the Kafka and the embedded log pass the same contract suite, which prints what an adapter does not offer",
     "log:order": "the records of one partition are read in the order of their offsets",
     "log:read-range": "a range [from, to) is read exactly, and the read ends",
-    "log:end-past-control-records": "a read to the end finishes where control records or empty batches take the last offsets",
+    "log:end-past-control-records":
+      "a read to the end finishes where control records or empty batches take the last offsets",
     "log:groups-co-partitioned": "a group member owns the same partition numbers of all co-partitioned topics",
     "log:assignment-sticky": "a rebalance leaves a partition with the member that holds its highest epoch",
     "log:seek-drops-old-batch": "after a seek, records of an older fetch are not delivered as the next ones",
-    "log:overlapping-sends": "overlapping idempotent sends lose records after a lost answer; the port never overlaps them",
+    "log:overlapping-sends":
+      "overlapping idempotent sends lose records after a lost answer; the port never overlaps them",
     "log:partition-by-us": "the partition is computed from the chain by us and stays the same at each retry",
-    "log:poison-is-data": "a record of 3 bytes, null, of an unknown id or too large is handed on as data, never as an exception",
-    "log:compressed-batch": "a batch in a codec that cannot be read stops no consumer: its range is reported and passed",
+    "log:poison-is-data":
+      "a record of 3 bytes, null, of an unknown id or too large is handed on as data, never as an exception",
+    "log:compressed-batch":
+      "a batch in a codec that cannot be read stops no consumer: its range is reported and passed",
     "log:no-topic-by-typo": "a topic that does not exist is an error and is not created",
     "log:truncated-fails-closed": "a position past the end of the log fails the partition closed",
     "log:gap-fails-closed": "a low watermark above our position fails the partition closed",
     "log:settings-checked": "topic and broker settings that durability rests on are checked at start",
-    "log:embedded-blind-append": "the embedded log appends blindly and returns the offset; it has no compare-and-set of its own",
+    "log:embedded-blind-append":
+      "the embedded log appends blindly and returns the offset; it has no compare-and-set of its own",
     "log:faults-in-both": "unknown answers, late records and a second claimant are injected into both adapters",
   },
   ownership: {
@@ -62,28 +80,35 @@ const PROMISES = {
     "ownership:idle-owner-notices": "an idle owner notices a takeover by comparing its end offset",
     "ownership:any-start-order": "gateways, supervisors and agents start in any order",
     "ownership:rebalance-keeps-epoch": "a rebalance that gives a partition back to its owner changes nothing",
-    "ownership:release-then-claim": "a loser drains within a bound and releases; its successor claims after the release or after the bound",
+    "ownership:release-then-claim":
+      "a loser drains within a bound and releases; its successor claims after the release or after the bound",
     "ownership:handler-only-enqueues": "the consumer's handler only enqueues and never waits for a durable step",
     "ownership:checkpoint-acknowledged": "a checkpoint is taken from acknowledged state only",
     "ownership:checkpoint-newest-wins": "checkpoints are compared by offset; an older one never wins",
-    "ownership:checkpoint-mismatch-reloads": "a checkpoint whose digest does not match the log is thrown away and the partition reloaded",
+    "ownership:checkpoint-mismatch-reloads":
+      "a checkpoint whose digest does not match the log is thrown away and the partition reloaded",
     "ownership:restore-equals-replay": "restoring at any prefix and going on gives the state of an unbroken replay",
     "ownership:state-bounded": "finished chains leave memory; state stays bounded over many events",
-    "ownership:zombie-fires-nothing": "an owner that was suspended and replaced fires no effect that its successor has not seen",
+    "ownership:zombie-fires-nothing":
+      "an owner that was suspended and replaced fires no effect that its successor has not seen",
   },
   door: {
-    "door:position-rides-on-records": "the owner's input positions travel on the records they caused, in the same append",
+    "door:position-rides-on-records":
+      "the owner's input positions travel on the records they caused, in the same append",
     "door:next-offset-only": "the input handler accepts only the next offset and seeks again for anything else",
-    "door:jump-is-log-gap": "a jump is taken only when a fetch at the next offset returned it, and is recorded as LogGap",
+    "door:jump-is-log-gap":
+      "a jump is taken only when a fetch at the next offset returned it, and is recorded as LogGap",
     "door:each-command-an-event": "each command yields at least one event",
-    "door:undecodable-rejected": "an undecodable command yields CommandRejected and a dead letter, and the next good one is decided",
+    "door:undecodable-rejected":
+      "an undecodable command yields CommandRejected and a dead letter, and the next good one is decided",
     "door:misplaced-chain-refused": "a command whose chain does not hash to its partition is refused",
     "door:unopened-chain-refused": "a command of a chain that no admitted task opened is refused",
     "door:assignment-checked": "a command of an agent or incarnation that the chain is not assigned to is refused",
     "door:authentication-checked": "a command whose authentication code does not match is refused",
     "door:sequence-next": "a command is accepted iff its sequence is the last one plus one",
     "door:older-answered-again": "an older command is answered again from the record",
-    "door:gap-deferred": "a gap in the sequence is deferred with the expected number, and the SDK sends the same bytes again",
+    "door:gap-deferred":
+      "a gap in the sequence is deferred with the expected number, and the SDK sends the same bytes again",
     "door:orders-signed": "an order of an operator or supervisor without a valid signature has no effect",
     "door:submit-idempotent": "a repeated SubmitTask is answered TaskAlreadyKnown with the chain's state",
     "door:queued-decisions-are-seen": "a decision sees the decisions queued before it, sent or not",
@@ -92,16 +117,19 @@ const PROMISES = {
     "door:unknown-drops-queue": "on an unknown append the queue and the memory of the partition go together",
     "door:overflow-deferred": "overflow is deferred with a delay, pauses no partition, and counts as no error",
     "door:outcome-room-reserved": "room for an outcome is reserved at its admission",
-    "door:subtask-after-acknowledgement": "a sub-task is forwarded only after its admission is acknowledged, once, under an id from parent and step",
+    "door:subtask-after-acknowledgement":
+      "a sub-task is forwarded only after its admission is acknowledged, once, under an id from parent and step",
     "door:halt-reaches-subtasks": "a halt of a chain reaches its sub-tasks in other partitions",
-    "door:deadline-and-budget-inherited": "a sub-task inherits the deadline; its budget is carved out and the rest returns",
+    "door:deadline-and-budget-inherited":
+      "a sub-task inherits the deadline; its budget is carved out and the rest returns",
     "door:arguments-checked": "arguments that the tool's schema does not allow are refused before anything runs",
     "door:tool-allowed": "a tool that the agent may not call is refused",
   },
   effects: {
     "effects:intent-before-effect": "an effect starts only after its admission is acknowledged",
     "effects:rerun-gets-recorded-answer": "a re-run handler gets the recorded answer of a call",
-    "effects:same-key-already-done": "a second call with the same effect key is answered EffectAlreadyDone with the original's offset",
+    "effects:same-key-already-done":
+      "a second call with the same effect key is answered EffectAlreadyDone with the original's offset",
     "effects:repeat-declared": "a call that declares repeat n runs again",
     "effects:mutation-between": "the same call runs again when another mutation of its subject lies between",
     "effects:failed-is-next-attempt": "a call after EffectFailed is attempt plus one of the same key",
@@ -113,19 +141,24 @@ const PROMISES = {
     "effects:fire-step-sees-fence": "the fire step refuses when a covering fence is queued or applied",
     "effects:fire-step-sees-epoch": "the fire step refuses when the epoch is known to be superseded",
     "effects:only-its-process-abandons": "only the process that queued an admission may abandon it",
-    "effects:outcome-survives-reload": "the outcome of a running call is appended again in the new epoch while its admission is open",
+    "effects:outcome-survives-reload":
+      "the outcome of a running call is appended again in the new epoch while its admission is open",
     "effects:one-call-one-error": "the attempts of one call are one call; its final outcome counts",
     "effects:deferral-is-no-error": "throttling and deferral are no errors",
     "effects:verified-success-resets": "only a verified success resets a count of errors",
-    "effects:inherited-waits": "an inherited open admission is in doubt and settles only after bound, time-out and margin",
+    "effects:inherited-waits":
+      "an inherited open admission is in doubt and settles only after bound, time-out and margin",
     "effects:exact-fires-again": "a tool of class exact may be fired again with the same key",
     "effects:at-most-once": "a tool of class at-most-once is never fired again by the bus",
-    "effects:read-back-settles": "a read-back that shows the effect settles it as committed; one that shows nothing is no proof",
+    "effects:read-back-settles":
+      "a read-back that shows the effect settles it as committed; one that shows nothing is no proof",
     "effects:person-settles": "an effect in doubt that nothing settles is settled by a person, by a signed order",
     "effects:timeout-in-doubt": "a time-out of a mutating call leaves it in doubt, never failed",
-    "effects:invalid-result-not-retried": "a malformed result of a mutation is EffectCommittedInvalid and is never retried",
+    "effects:invalid-result-not-retried":
+      "a malformed result of a mutation is EffectCommittedInvalid and is never retried",
     "effects:not-started-retryable": "an error known to lie before the effect may be retried",
-    "effects:large-values-by-reference": "arguments and results above the limit go by reference; an oversize result is an outcome, never a lost one",
+    "effects:large-values-by-reference":
+      "arguments and results above the limit go by reference; an oversize result is an outcome, never a lost one",
   },
   halt: {
     "halt:trips-commute": "trips commute and are idempotent by rule and cause",
@@ -138,15 +171,19 @@ const PROMISES = {
     "halt:names-in-flight": "the acknowledgement names in flight only calls that were started and inherited open ones",
     "halt:door-is-a-function": "the door's decisions are a function of its partition alone: replay gives the same ones",
     "halt:through-never-decreases": "the position of applied directives never decreases",
-    "halt:door-waits-for-supervisor": "a door opens only under a fresh supervisor heartbeat beyond its claim, with its directives applied",
-    "halt:stale-supervisor-degrades": "without a fresh supervisor heartbeat the door goes read-only, recorded before it takes effect",
+    "halt:door-waits-for-supervisor":
+      "a door opens only under a fresh supervisor heartbeat beyond its claim, with its directives applied",
+    "halt:stale-supervisor-degrades":
+      "without a fresh supervisor heartbeat the door goes read-only, recorded before it takes effect",
     "halt:acknowledged-by-every-owner": "a halt is done when every owner has acknowledged it",
     "halt:unproven-is-named": "an owner that does not answer in time is named UNPROVEN with its partition, exit code 4",
     "halt:between-counted": "effects admitted between order and acknowledgement are counted and shown",
     "halt:no-effect-after-log": "the raw log holds no valid admission of the scope between acknowledgement and resume",
-    "halt:no-effect-after-journal": "the tool's own journal holds no effect that began after the acknowledgement and is not named in it",
+    "halt:no-effect-after-journal":
+      "the tool's own journal holds no effect that began after the acknowledgement and is not named in it",
     "halt:covers-descendants": "a halt of a chain covers its descendants by lineage",
-    "halt:supervisor-agrees": "the supervisor runs the door's function over the log and reports a disagreement as a defect",
+    "halt:supervisor-agrees":
+      "the supervisor runs the door's function over the log and reports a disagreement as a defect",
   },
   rules: {
     "rules:two-errors": "two errors in a row halt the chain",
@@ -159,20 +196,26 @@ const PROMISES = {
     "rules:deterministic": "the same records give the same state and decisions",
     "rules:duplicates-change-nothing": "a repeated record changes nothing",
     "rules:unknown-event": "an event of an unknown type leaves the state as it is",
-    "rules:machines-decide": "the chain and agent machines decide legality; taking out a state or transition turns named tests red",
+    "rules:machines-decide":
+      "the chain and agent machines decide legality; taking out a state or transition turns named tests red",
   },
   supervisor: {
-    "supervisor:breaker-across-chains": "failures of one tool in chains of two partitions open its breaker; a third chain is refused",
+    "supervisor:breaker-across-chains":
+      "failures of one tool in chains of two partitions open its breaker; a third chain is refused",
     "supervisor:needed": "without the supervisor the same calls go through until the door goes read-only",
     "supervisor:breaker-isolated": "a breaker held open by a person stays open until that person's release",
-    "supervisor:half-open-by-grants": "half-open probes are grants; the door spends only recorded grants; no grant, no probe",
-    "supervisor:signal-id": "a signal is known by source partition, offset, rule and index; what is not higher is dropped",
+    "supervisor:half-open-by-grants":
+      "half-open probes are grants; the door spends only recorded grants; no grant, no probe",
+    "supervisor:signal-id":
+      "a signal is known by source partition, offset, rule and index; what is not higher is dropped",
     "supervisor:checkpoint-after-outputs": "a checkpoint is written after its outputs are acknowledged",
-    "supervisor:restart-same-orders": "a restart between checkpoint and output issues the same orders, which take effect once",
+    "supervisor:restart-same-orders":
+      "a restart between checkpoint and output issues the same orders, which take effect once",
     "supervisor:signals-are-input": "signals are input of a replay and are never made again",
   },
   agents: {
-    "agents:inbox-after-acknowledgement": "a record enters an inbox after its event is acknowledged, with the event's id",
+    "agents:inbox-after-acknowledgement":
+      "a record enters an inbox after its event is acknowledged, with the event's id",
     "agents:inbox-deduped": "a repeated inbox record changes nothing",
     "agents:reads-inbox-and-directives": "an agent process reads its inbox and the directives and nothing else",
     "agents:assignment-is-a-fact": "an agent runs a chain only under a recorded assignment followed by its journal",
@@ -181,7 +224,8 @@ const PROMISES = {
     "agents:resume-after-kill": "a chain whose process is killed resumes in another one, each side effect done once",
     "agents:results-in-log-order": "results reach a handler in log order, one per turn, live and replayed alike",
     "agents:parallel-calls-same-steps": "parallel calls get the same step numbers on replay",
-    "agents:divergence-recorded": "a re-run that differs from the record yields Diverged with its position and runs nothing",
+    "agents:divergence-recorded":
+      "a re-run that differs from the record yields Diverged with its position and runs nothing",
     "agents:machine-agent": "an agent written as an XState machine runs and resumes like a handler",
     "agents:subtask": "an agent hands a sub-task to another agent and gets its result",
     "agents:resend-same-bytes": "a command that was deferred or not answered is sent again with the same bytes",
@@ -205,7 +249,8 @@ const PROMISES = {
     "schemas:offline-start": "every schema is at hand without a registry, under a built-in id that follows its layout",
     "schemas:family-checked": "a record of another family than the topic's is invalid",
     "schemas:unknown-value": "a value outside a vocabulary is read as unknown, never as another one",
-    "schemas:poison-dead-lettered": "a bad record becomes a dead letter with bytes and reason, and the next good record is processed",
+    "schemas:poison-dead-lettered":
+      "a bad record becomes a dead letter with bytes and reason, and the next good record is processed",
     "schemas:partition-frozen": "the partition of a chain id never changes between versions",
   },
   errors: {
@@ -215,7 +260,8 @@ const PROMISES = {
   },
   infra: {
     "infra:topics-idempotent": "applying the topics twice changes nothing; a topic with other settings is named",
-    "infra:broker-choice": "the broker is the given one, else Docker, else a local JVM, else embedded, and the choice is printed",
+    "infra:broker-choice":
+      "the broker is the given one, else Docker, else a local JVM, else embedded, and the choice is printed",
     "infra:clean-stop": "a stop leaves no process, port or temporary folder",
     "infra:clear-failures": "a port in use, a missing Java and a broken download end with the next step to take",
     "infra:registry-restart": "schema ids survive a restart of the registry",
@@ -241,20 +287,23 @@ const PROMISES = {
     "demo:leaves-nothing": "the end, a failure and an interrupt leave no process, port or temporary folder",
   },
   play: {
-    "play:recorded-runs": "recorded runs go through the real bus and a report says per rule what it stopped against the labels",
+    "play:recorded-runs":
+      "recorded runs go through the real bus and a report says per rule what it stopped against the labels",
     "play:first-stop": "a run is judged up to its first stop",
     "play:bad-line": "a bad line is reported with its number and skipped",
     "play:json": "-o json ends with one object: runs, skipped, calls, stopped, byRule",
     "play:messages-format": "plain OpenAI messages are accepted",
   },
   chaos: {
-    "chaos:hostile-agent-halted": "50 halts of a hostile agent: no effect after an acknowledgement that did not name it",
+    "chaos:hostile-agent-halted":
+      "50 halts of a hostile agent: no effect after an acknowledgement that did not name it",
     "chaos:agents-killed": "20 killed agents: nothing lost, nothing done twice",
     "chaos:gateways-killed": "10 killed gateways: nothing lost, nothing fired twice, the rest named in doubt",
     "chaos:zombie-gateways": "10 suspended and replaced gateways fire nothing when they wake",
   },
   toolchain: {
-    "toolchain:install-when-stale": "a command installs the packages when they are missing or older than the lockfile, once",
+    "toolchain:install-when-stale":
+      "a command installs the packages when they are missing or older than the lockfile, once",
     "toolchain:own-node": "a command runs on the repository's Node, whatever Node started it",
     "toolchain:signals-and-codes": "signals reach the child once and its exit code or signal is returned",
     "toolchain:layers": "an import against the layers fails the check, and each package has a layer",

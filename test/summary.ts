@@ -32,9 +32,14 @@ export function resultOf(name: string, files: readonly FileReport[]): LevelResul
   const tests = files.flatMap((file) => file.assertionResults);
   const count = (status: string): number => tests.filter((test) => test.status === status).length;
   const passed = count("passed");
-  const unloaded = files.filter((file) => file.status === "failed" && !file.assertionResults.some((test) => test.status === "failed")).length;
+  const unloaded = files.filter(
+    (file) => file.status === "failed" && !file.assertionResults.some((test) => test.status === "failed"),
+  ).length;
   const failed = count("failed") + unloaded;
-  const seconds = files.length === 0 ? 0 : (Math.max(...files.map((file) => file.endTime)) - Math.min(...files.map((file) => file.startTime))) / 1000;
+  const seconds =
+    files.length === 0
+      ? 0
+      : (Math.max(...files.map((file) => file.endTime)) - Math.min(...files.map((file) => file.startTime))) / 1000;
   const counted = { name, passed, skipped: tests.length - passed - count("failed"), seconds };
   if (passed + failed > 0) return { ...counted, failed };
   return { ...counted, failed: 1, note: "no test ran" };

@@ -34,7 +34,9 @@ export function siblingsOf(folder: string): readonly string[] {
 /** The projects of a package that others refer to: its folder, or its parts other than tests. */
 function projectsOf(folder: string, isPureReader: boolean): readonly string[] {
   if (!existsSync(join(ROOT, folder, "tsconfig.src.json"))) return [folder];
-  const parts = readdirSync(join(ROOT, folder)).filter((name) => /^tsconfig\.\w+\.json$/u.test(name) && name !== "tsconfig.test.json");
+  const parts = readdirSync(join(ROOT, folder)).filter(
+    (name) => /^tsconfig\.\w+\.json$/u.test(name) && name !== "tsconfig.test.json",
+  );
   const wanted = isPureReader ? parts.filter((name) => name === "tsconfig.src.json") : parts.toSorted().toReversed();
   return wanted.map((name) => `${folder}/${name}`);
 }
@@ -52,14 +54,17 @@ export function freshConfig(folder: string, name: string): string | undefined {
 
 /** The tsconfigs whose references are not what the package declares, with the text they should have. */
 export function staleConfigs(): readonly { readonly path: string; readonly text: string }[] {
-  const folders = Object.values(LAYERS).map(({ folder }) => folder).filter((folder) => existsSync(join(ROOT, folder, "package.json")));
+  const folders = Object.values(LAYERS)
+    .map(({ folder }) => folder)
+    .filter((folder) => existsSync(join(ROOT, folder, "package.json")));
   return folders.flatMap((folder) =>
     readdirSync(join(ROOT, folder))
       .filter((name) => /^tsconfig.*\.json$/u.test(name))
       .flatMap((name) => {
         const path = join(folder, name);
         const text = freshConfig(folder, name);
-        const isFresh = text === undefined || JSON.stringify(readJson(join(ROOT, path))) === JSON.stringify(JSON.parse(text));
+        const isFresh =
+          text === undefined || JSON.stringify(readJson(join(ROOT, path))) === JSON.stringify(JSON.parse(text));
         return isFresh ? [] : [{ path, text }];
       }),
   );

@@ -30,7 +30,13 @@ await runService(logger, async () => {
   });
   await gateway.start();
   const pages = { "/doors": () => gateway.doors() };
-  const http = await startHealthServer({ port: config.httpPort, host: config.httpHost, metrics, pages, isReady: () => gateway.isReady() });
+  const http = await startHealthServer({
+    port: config.httpPort,
+    host: config.httpHost,
+    metrics,
+    pages,
+    isReady: () => gateway.isReady(),
+  });
   announceReady({ service: "gateway", http: http.url, owner });
   return {
     stop: async () => {

@@ -9,9 +9,21 @@ const logger = createLogger({ service: "supervisor", level: process.env["BUSBAR_
 await runService(logger, async () => {
   const name = process.env["BUSBAR_OWNER"] ?? `${hostname()}-${process.pid}`;
   const onNotice = (text: string): void => logger.warn({}, text);
-  const { log, codec, prefix, keys, close } = await connect({ env: process.env, clientId: `supervisor-${name}`, onNotice });
+  const { log, codec, prefix, keys, close } = await connect({
+    env: process.env,
+    clientId: `supervisor-${name}`,
+    onNotice,
+  });
   const metrics = createMetrics();
-  const supervisor = new Supervisor({ log, codec, prefix, name, logger, metrics, keyring: openKeyring(keys, "supervisor") });
+  const supervisor = new Supervisor({
+    log,
+    codec,
+    prefix,
+    name,
+    logger,
+    metrics,
+    keyring: openKeyring(keys, "supervisor"),
+  });
   await supervisor.start();
   const port = Number(process.env["BUSBAR_HTTP_PORT"] ?? "0");
   const host = process.env["BUSBAR_HTTP_HOST"] ?? "127.0.0.1";

@@ -9,7 +9,12 @@ import type { EventLog } from "./event-log.ts";
 const FIRST_WINDOW = 256n;
 
 /** The latest claim at an offset below `before`; null where there is none. */
-export async function locateClaim(log: EventLog, topic: string, partition: number, before: bigint): Promise<Claim | null> {
+export async function locateClaim(
+  log: EventLog,
+  topic: string,
+  partition: number,
+  before: bigint,
+): Promise<Claim | null> {
   const { low } = await log.offsets(topic, partition);
   let to = before;
   let window = FIRST_WINDOW;
@@ -23,7 +28,13 @@ export async function locateClaim(log: EventLog, topic: string, partition: numbe
   return null;
 }
 
-async function lastClaim(log: EventLog, topic: string, partition: number, from: bigint, to: bigint): Promise<Claim | null> {
+async function lastClaim(
+  log: EventLog,
+  topic: string,
+  partition: number,
+  from: bigint,
+  to: bigint,
+): Promise<Claim | null> {
   let placement = initialPlacement({ offset: from, claim: null });
   for await (const { records } of log.read(topic, partition, { from, to })) {
     for (const record of records) placement = place(placement, record).state;

@@ -33,7 +33,10 @@ export async function runService(logger: Logger, start: () => Promise<{ stop(): 
     clearTimeout(bound);
     process.exit(0);
   } catch (error) {
-    logger.error({ err: error, ...(isBusbarError(error) ? { code: error.code, next: error.next } : {}) }, reasonOf(error));
+    logger.error(
+      { err: error, ...(isBusbarError(error) ? { code: error.code, next: error.next } : {}) },
+      reasonOf(error),
+    );
     process.exit(isBusbarError(error) ? error.row.exitCode : 1);
   }
 }

@@ -112,7 +112,10 @@ describe("the door", () => {
   it("is closed by a release [ownership:release-then-claim]", () => {
     const scene = createScene();
     const chain = scene.submit("t");
-    const events = scene.door.turn({ kind: "release", reason: "given away" }, scene.call(chain, 1, "db.read"));
+    const events = scene.door.turn(
+      { kind: "release", owner: "gateway-1", reason: "given away" },
+      scene.call(chain, 1, "db.read"),
+    );
     expect(types(events)).toEqual(["PartitionReleased", "CommandDeferred"]);
   });
 });
@@ -120,7 +123,7 @@ describe("the door", () => {
 describe("a released partition", () => {
   it("is not opened again in this epoch, by whatever heartbeat; a new claim's owner opens it [ownership:release-then-claim]", () => {
     const scene = createScene();
-    scene.door.turn({ kind: "release", reason: "given away" });
+    scene.door.turn({ kind: "release", owner: "gateway-1", reason: "given away" });
     expect(scene.door.turn(opening(scene))).toEqual([]);
     scene.door.restore();
     expect(scene.door.turn(opening(scene))).toEqual([]);

@@ -18,7 +18,7 @@ import { createPartitionReader } from "../partition-reader.ts";
 import { atPath, createExecutor, type Executor } from "./executor.ts";
 import type { InputQueue } from "./input-queue.ts";
 import type { OwnerOptions } from "./owner-options.ts";
-import { type AckedEvent, childTask, createProjector, type Projector, type ProjectorOptions } from "./projector.ts";
+import { type AckedEvent, childTask, Projector, type ProjectorOptions } from "./projector.ts";
 import type { Ticking } from "./ticks.ts";
 
 export interface ActionsOptions extends OwnerOptions {
@@ -53,7 +53,7 @@ export class Actions {
       hasChildren: (chainId) => Object.keys(options.state()?.chains[chainId]?.children ?? {}).length > 0,
       parentOf: (chainId) => parentOf(options.state(), chainId),
     };
-    this.#projector = createProjector(this.#projection);
+    this.#projector = new Projector(this.#projection);
     this.#executor = createExecutor({
       toolbox: options.toolbox,
       clock: options.clock,

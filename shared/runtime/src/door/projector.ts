@@ -65,18 +65,6 @@ export interface ProjectorOptions {
   parentOf(chainId: string): { readonly chainId: string; readonly callId: string; readonly tokensUsed: number } | null;
 }
 
-export interface Projector {
-  enqueue(events: readonly AckedEvent[]): void;
-  /** Answers a repeated command again, from the record. */
-  answerAgain(offset: bigint): void;
-  /** Events projected, exclusive. */
-  through(): bigint;
-  backlog(): number;
-  /** Starts over from an offset (after a load). */
-  reset(through: bigint): void;
-  stop(): Promise<void>;
-}
-
 type Task =
   | { readonly kind: "event"; readonly acked: AckedEvent }
   | { readonly kind: "again"; readonly offset: bigint };
@@ -85,73 +73,94 @@ const RETRY_MS = 50;
 /** Tasks that are published together. */
 const BATCH = 256;
 
-export function createProjector(options: ProjectorOptions): Projector {
-  const own = { queue: [] as Task[], through: 0n, running: null as Promise<void> | null, stopped: false, run: 0 };
+export class Projector {
+  readonly #options: ProjectorOptions;
+  #queue: Task[] = [];
+  #through = 0n;
+  #running: Promise<void> | null = null;
+  #isStopped = false;
+  /** Work of an older run ends without a trace: after a load the queue is another one. */
+  #run = 0;
 
-  const publish = async (publications: readonly Publication[]): Promise<void> => {
-    let rest = publications;
-    while (rest.length > 0 && !own.stopped) {
-      const outcomes = await options.log.publish(rest);
-      // Unknown: sent again, since every receiver drops what it has seen. Refused cannot get better.
-      const again = rest.filter((_, index) => outcomes[index]?.kind === "unknown");
-      const refused = outcomes.filter((outcome) => outcome.kind === "refused").length;
-      if (refused > 0)
-        options.logger.error({ partition: options.partition }, `${refused} projected record(s) refused by the log`);
-      rest = again;
-      if (rest.length > 0) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-    }
-  };
+  constructor(options: ProjectorOptions) {
+    this.#options = options;
+  }
 
-  const work = async (run: number): Promise<void> => {
-    while (own.queue.length > 0 && !own.stopped && own.run === run) {
-      // It stays in the queue until it is published: what fails on the way is tried again whole.
-      const batch = own.queue.slice(0, BATCH);
-      const publications: Publication[] = [];
-      for (const [index, task] of batch.entries()) {
-        const made = publicationsOf(options, task, batch[index - 1]);
-        publications.push(...(made instanceof Promise ? await made : made));
-      }
-      await publish(publications);
-      if (own.run !== run) return;
-      own.queue.splice(0, batch.length);
-      const last = batch.findLast((task) => task.kind === "event");
-      if (last?.kind === "event" && own.run === run && !own.stopped) own.through = last.acked.offset + 1n;
-    }
-  };
-  const kick = (): void => {
-    if (own.running !== null || own.stopped) return;
-    own.running = work(own.run)
+  enqueue(events: readonly AckedEvent[]): void {
+    for (const acked of events) this.#queue.push({ kind: "event", acked });
+    this.#kick();
+  }
+
+  /** Answers a repeated command again, from the record. */
+  answerAgain(offset: bigint): void {
+    this.#queue.push({ kind: "again", offset });
+    this.#kick();
+  }
+
+  /** Events projected, exclusive. */
+  through(): bigint {
+    return this.#through;
+  }
+
+  /** Starts over from an offset (after a load). */
+  reset(through: bigint): void {
+    this.#run += 1;
+    this.#queue = [];
+    this.#through = through;
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#running;
+  }
+
+  #isCurrent(run: number): boolean {
+    return this.#run === run && !this.#isStopped;
+  }
+
+  #kick(): void {
+    if (this.#running !== null || this.#isStopped) return;
+    this.#running = this.#work(this.#run)
       .catch((error: unknown) => {
-        options.logger.error({ err: error, partition: options.partition }, "projection failed: it is tried again");
+        const { logger, partition } = this.#options;
+        logger.error({ err: error, partition }, "projection failed: it is tried again");
         return new Promise<void>((resolve) => setTimeout(resolve, RETRY_MS));
       })
       .finally(() => {
-        own.running = null;
-        if (own.queue.length > 0) kick();
+        this.#running = null;
+        if (this.#queue.length > 0) this.#kick();
       });
-  };
+  }
 
-  return {
-    enqueue: (events) => {
-      own.queue.push(...events.map((acked) => ({ kind: "event" as const, acked })));
-      kick();
-    },
-    answerAgain: (offset) => {
-      own.queue.push({ kind: "again", offset });
-      kick();
-    },
-    through: () => own.through,
-    backlog: () => own.queue.length,
-    reset: (through) => {
-      own.run += 1;
-      own.queue = [];
-      own.through = through;
-    },
-    stop: async () => {
-      own.stopped = true;
-      await own.running;
-    },
-  };
+  async #work(run: number): Promise<void> {
+    while (this.#queue.length > 0 && this.#isCurrent(run)) {
+      // It stays in the queue until it is published: what fails on the way is tried again whole.
+      const batch = this.#queue.slice(0, BATCH);
+      const publications: Publication[] = [];
+      for (const [index, task] of batch.entries()) {
+        const made = publicationsOf(this.#options, task, batch[index - 1]);
+        publications.push(...(made instanceof Promise ? await made : made));
+      }
+      await this.#publish(publications);
+      if (!this.#isCurrent(run)) return;
+      this.#queue.splice(0, batch.length);
+      const last = batch.findLast((task) => task.kind === "event");
+      if (last?.kind === "event") this.#through = last.acked.offset + 1n;
+    }
+  }
+
+  async #publish(publications: readonly Publication[]): Promise<void> {
+    const { log, logger, partition } = this.#options;
+    let rest = publications;
+    while (rest.length > 0 && !this.#isStopped) {
+      const outcomes = await log.publish(rest);
+      const refused = outcomes.filter((outcome) => outcome.kind === "refused").length;
+      if (refused > 0) logger.error({ partition }, `${refused} projected record(s) refused by the log`);
+      // Unknown: sent again, since every receiver drops what it has seen. Refused cannot get better.
+      rest = rest.filter((_, index) => outcomes[index]?.kind === "unknown");
+      if (rest.length > 0) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
 }
 
 type Publications = readonly Publication[] | Promise<readonly Publication[]>;
