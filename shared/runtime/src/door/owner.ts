@@ -113,6 +113,8 @@ export class PartitionOwner implements LoopWork {
 
   async load(): Promise<void> {
     const { options, settings } = { options: this.#options, settings: this.#options.settings };
+    // Before the queue: what an intake still hands over while we load would be decided twice.
+    await Promise.all(this.#intakes.map((intake) => intake.stop()));
     this.#queue.clear();
     await this.#held?.appender.close();
     this.#held = null;
