@@ -8,6 +8,7 @@ import { type Bus, withBus } from "../harness/bus.ts";
 import { type Crowd, crowdOf } from "../harness/crowd.ts";
 import { type Dice, rollDice } from "../harness/dice.ts";
 import { judgeFires } from "../harness/fires.ts";
+import type { SeenEvent } from "../harness/watch.ts";
 
 const HALTS = 50;
 /** Hostile chains at work in each partition. */
@@ -15,6 +16,8 @@ const CHAINS = 2;
 /** Turns of one chain, four effects each: more than a few halts, less than a journal without an end. */
 const TURNS = 12;
 
+/** How the door answers what an agent asks for. */
+const ANSWERS = ["EffectRefused", "EffectAdmitted", "CommandRejected"] as const;
 const SCOPES = ["fleet", "agent:looper", "chain"] as const;
 
 /** One halt: ordered while the agent works, acknowledged by every partition, defied, and lifted again. */
@@ -27,18 +30,18 @@ async function haltOnce(bus: Bus, crowd: Crowd, dice: Dice): Promise<string> {
   const further = dice.below(8);
   await watch.until(() => watch.ofType("EffectAdmitted").length >= admitted + further, `${further} admissions more`);
   const fence = await bus.orders.halt(scope);
-  const hasAcknowledged = (partition: number): boolean =>
-    watch.ofType("HaltAcknowledged").some((seen) => seen.partition === partition && BigInt(seen.event.through) > fence);
+  const acknowledgement = (partition: number) =>
+    watch.ofType("HaltAcknowledged").find((seen) => seen.partition === partition && BigInt(seen.event.through) > fence);
+  const hasAcknowledged = (partition: number): boolean => acknowledgement(partition) !== undefined;
+  const acknowledgedAt = (partition: number): bigint => acknowledgement(partition)?.offset ?? -1n;
   const all = [...Array(bus.partitions).keys()];
   await watch.until(() => all.every(hasAcknowledged), `every partition acknowledges the halt of ${scope}`);
-  // An answer of either kind: should the door let the agent through, the checker is to find it, not a time-out here.
-  const answers = (): number =>
-    [...watch.ofType("EffectRefused"), ...watch.ofType("EffectAdmitted")].filter(
-      ({ event }) => kind !== "chain" || event.meta.chainId === victim,
-    ).length;
-  const before = answers();
+  // An answer of any kind behind the acknowledgement: should the door let the agent through, the checker is to find it.
+  const isDefiance = ({ partition, offset, event }: SeenEvent): boolean =>
+    offset > acknowledgedAt(partition) && (kind !== "chain" || event.meta.chainId === victim);
+  const isDefied = (): boolean => ANSWERS.some((type) => watch.ofType(type).some(isDefiance));
   const isOver = (): boolean => kind === "chain" && !crowd.open().includes(victim);
-  await watch.until(() => answers() > before || isOver(), `the agent defies the halt of ${scope}`);
+  await watch.until(() => isDefied() || isOver(), `the agent defies the halt of ${scope}`);
   await bus.orders.resume(scope, fence.toString());
   return scope;
 }
