@@ -1,0 +1,86 @@
+import { builtinSchemaIds, createCodec } from "@busbar/events/codec";
+import type { Delivery, EventLog, FollowOptions, StoredRecord } from "@busbar/log";
+import type { Input } from "@busbar/policy";
+import { SILENT_LOGGER } from "@busbar/telemetry";
+import { describe, expect, it } from "vitest";
+import { metaWith } from "../meta.ts";
+import { Intake } from "./command-intake.ts";
+
+const TOPIC = "t.commands";
+const codec = createCodec({ ids: builtinSchemaIds() });
+const meta = metaWith({ eventId: "c", atMs: 1, chainId: "c1" });
+const submission = { taskKey: "k", agent: "a", input: "{}", parentChainId: "", parentCallId: "" };
+const limits = { deadlineAtMs: 0, maxSteps: 0, budgetTokens: 0 };
+const value = codec.encode("SubmitTask", { meta, ...submission, ...limits });
+
+const record = (offset: bigint): StoredRecord => ({
+  topic: TOPIC,
+  partition: 0,
+  offset,
+  timestampMs: 1,
+  key: "c1",
+  value,
+  headers: { type: "SubmitTask", principal: "client:test" },
+});
+const delivery = (...offsets: readonly bigint[]): Delivery => {
+  const next = (offsets.at(-1) ?? -1n) + 1n;
+  return { records: offsets.map(record), unreadable: [], next, end: next };
+};
+
+/** An intake whose follower the test speaks for: what is delivered, and from where it asked. */
+async function intakeFrom(from: bigint) {
+  const runs: FollowOptions[] = [];
+  const inputs: string[] = [];
+  const push = (input: Input): void => {
+    if (input.kind === "command") inputs.push(`command ${input.offset}`);
+    else if (input.kind === "gap") inputs.push(`gap ${input.expected} to ${input.found}`);
+    else inputs.push(input.kind);
+  };
+  const follower = { position: () => 0n, seek: () => undefined, pause: () => undefined, resume: () => undefined };
+  const log = {
+    follow: (options: FollowOptions) => {
+      runs.push(options);
+      return { ...follower, stop: () => Promise.resolve() };
+    },
+  } as unknown as EventLog;
+  const keyring = { commandKey: () => null, isOrderSigned: () => false, signOrder: () => "" };
+  const clock = { nowMs: () => 1, monotonicMs: () => 1 };
+  const ports = { log, codec, keyring, clock, logger: SILENT_LOGGER, push, onDeadLetter: () => undefined };
+  const intake = new Intake({ ...ports, source: "commands", topic: TOPIC, deadLetters: "t.dead", partition: 0 });
+  await intake.restart(from);
+  const deliver = async (run: number, given: Delivery): Promise<void> => runs[run]?.onDelivery(given);
+  return { intake, runs, inputs, deliver };
+}
+
+describe("positions of commands", () => {
+  it("each is taken once, in order: what comes again is dropped [door:next-offset-only]", async () => {
+    const { inputs, deliver } = await intakeFrom(5n);
+    await deliver(0, delivery(3n, 4n, 5n, 6n));
+    await deliver(0, delivery(5n, 6n, 7n));
+    expect(inputs).toEqual(["command 5", "command 6", "command 7"]);
+  });
+
+  it("a jump is a gap on the log before anything behind it is taken [door:next-offset-only]", async () => {
+    const { inputs, deliver } = await intakeFrom(5n);
+    await deliver(0, delivery(5n, 8n, 9n));
+    expect(inputs).toEqual(["command 5", "gap 6 to 8", "command 8", "command 9"]);
+  });
+
+  it("what retention took is a gap, and the log is asked again from what is kept [door:next-offset-only]", async () => {
+    const { inputs, runs, deliver } = await intakeFrom(5n);
+    runs[0]?.onProblem({ kind: "gap", position: 5n, low: 9n });
+    await expect.poll(() => runs.length).toBe(2);
+    await deliver(1, delivery(9n));
+    expect(runs.map(({ from }) => from)).toEqual([5n, 9n]);
+    expect(inputs).toEqual(["gap 5 to 9", "command 9"]);
+  });
+
+  it("a follower that was replaced hands over nothing more [door:next-offset-only]", async () => {
+    const { intake, inputs, deliver } = await intakeFrom(5n);
+    await intake.restart(2n);
+    await deliver(0, delivery(2n, 5n));
+    expect(inputs).toEqual([]);
+    await deliver(1, delivery(2n));
+    expect(inputs).toEqual(["command 2"]);
+  });
+});

@@ -1,0 +1,53 @@
+import type { PartitionState } from "@busbar/policy";
+import { describe, expect, it } from "vitest";
+import { DEFAULT_OWNER_SETTINGS, type OwnerOptions } from "./owner-options.ts";
+import { inputsOfTick, newTicking } from "./ticks.ts";
+
+const NOW_MS = 100_000;
+const { clockBoundMs } = DEFAULT_OWNER_SETTINGS;
+
+/** The owner of a partition that nothing keeps from opening: a fresh heartbeat knows its claim and its directives. */
+const options = {
+  partition: 0,
+  settings: DEFAULT_OWNER_SETTINGS,
+  clock: { nowMs: () => NOW_MS, monotonicMs: () => NOW_MS },
+  life: {
+    supervisor: () => ({
+      beat: { supervisor: "s", eventsThrough: "6", directivesEnd: "1" },
+      atMs: NOW_MS - 10,
+    }),
+  },
+  directives: { end: () => 1n },
+  isMember: () => true,
+} as unknown as OwnerOptions;
+
+const stateOf = (door: PartitionState["door"]): PartitionState =>
+  ({ door, claim: { offset: "5", nonce: "n" }, policy: {}, through: "1", chains: {} }) as unknown as PartitionState;
+
+const kinds = (door: PartitionState["door"], skewMs: number): readonly string[] =>
+  inputsOfTick(options, stateOf(door), newTicking(NOW_MS, skewMs)).map(({ kind }) => kind);
+
+describe("the owner's clock against the broker's append time", () => {
+  it("within the bound, either way, the door opens and stays open [time:clock-checked]", () => {
+    for (const skewMs of [-clockBoundMs, 0, clockBoundMs]) {
+      expect(kinds("closed", skewMs)).toEqual(["open"]);
+      expect(kinds("degraded", skewMs)).toEqual(["open"]);
+      expect(kinds("open", skewMs)).toEqual([]);
+    }
+  });
+
+  it("beyond it a closed door stays closed and a degraded one degraded [time:clock-checked]", () => {
+    for (const skewMs of [-clockBoundMs - 1, clockBoundMs + 1]) {
+      expect(kinds("closed", skewMs)).toEqual([]);
+      expect(kinds("degraded", skewMs)).toEqual([]);
+    }
+  });
+
+  it("beyond it an open door is degraded, with the difference as its reason [time:clock-checked]", () => {
+    for (const skewMs of [-clockBoundMs - 1, clockBoundMs + 1]) {
+      expect(inputsOfTick(options, stateOf("open"), newTicking(NOW_MS, skewMs))).toEqual([
+        { kind: "degrade", reason: `our clock is ${skewMs} ms from the broker's` },
+      ]);
+    }
+  });
+});
