@@ -5,3 +5,6 @@ export * from "./until.ts";
 export { createTestBus, type TestBus, type TestBusOptions, type TestPolicy } from "./bus/test-bus.ts";
 export { type HeldAppends, withHeldAppends } from "./bus/held-appends.ts";
 export * from "./recorded-model.ts";
+export * from "./specify/door-scene.ts";
+export * from "./specify/specify-door.ts";
+export * from "./specify/specify-rule.ts";
