@@ -81,7 +81,7 @@ export async function createDirectiveFeed(options: FeedOptions): Promise<Directi
     from: 0n,
     // A promise would hold up the next fetch, so there is one only where a schema has to be asked for.
     onDelivery: ({ records, next }) => {
-      const unknown = records.filter((record) => isOfUnknownSchema(options.codec, record));
+      const unknown = records.filter((record) => isSigned(options, record) && isOfUnknownSchema(options.codec, record));
       if (unknown.length === 0) return take(records, next);
       return Promise.all(unknown.map((record) => learnSchema(options, record, () => isStopped))).then(() =>
         take(records, next),
@@ -110,18 +110,27 @@ export async function createDirectiveFeed(options: FeedOptions): Promise<Directi
  */
 function verified(options: FeedOptions, record: StoredRecord, seen: Set<string>): BusDirective | null {
   const decoded = options.codec.decode(record.value, "directive");
-  const principal = record.headers[HEADER.principal] ?? "";
+  const principal = principalOf(record);
   const sig = record.headers[HEADER.sig] ?? "";
   const ignore = (why: string): null => {
     options.logger.warn({ offset: record.offset.toString(), principal }, `directive that ${why}: ignored`);
     return null;
   };
   if (!decoded.ok || record.value === null) return ignore("cannot be read");
-  const isSigned = options.keyring.isOrderSigned({ topic: options.topic, principal, value: record.value }, sig);
-  if (!isSigned || !mayOrder(principal, decoded.message)) return ignore("is not signed by one who may order");
+  const isAllowed = isSigned(options, record) && mayOrder(principal, decoded.message);
+  if (!isAllowed) return ignore("is not signed by one who may order");
   if (seen.has(sig)) return ignore("is a copy of an earlier one");
   seen.add(sig);
   return decoded.message;
+}
+
+const principalOf = (record: StoredRecord): string => record.headers[HEADER.principal] ?? "";
+
+/** A signature covers the raw bytes, so it can be checked before anybody can read them. */
+function isSigned({ keyring, topic }: FeedOptions, record: StoredRecord): boolean {
+  if (record.value === null) return false;
+  const order = { topic, principal: principalOf(record), value: record.value };
+  return keyring.isOrderSigned(order, record.headers[HEADER.sig] ?? "");
 }
 
 function isOfUnknownSchema(codec: Codec, record: StoredRecord): boolean {
@@ -131,7 +140,10 @@ function isOfUnknownSchema(codec: Codec, record: StoredRecord): boolean {
 
 const SCHEMA_RETRY_MS = 500;
 
-/** Asks for the schema of a directive until there is an answer: a halt must not be missed for want of a registry. */
+/**
+ * Asks for the schema of a signed directive until there is an answer: a halt must not be missed for want of a registry.
+ * Nobody waits for what is not signed, or one bad record would hold up every halt behind it.
+ */
 async function learnSchema(options: FeedOptions, record: StoredRecord, isStopped: () => boolean): Promise<void> {
   const id = frameSchemaId(record.value);
   while (id !== null && !isStopped()) {
