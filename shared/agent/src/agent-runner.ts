@@ -16,6 +16,7 @@ import { AgentCommands } from "./agent-commands.ts";
 import { readClaimChecked, withContent } from "./claim-check.ts";
 import { ChainHost, type HostPhase } from "./chain-host.ts";
 import type { InboxRecord } from "./chain-inbox.ts";
+import { type CommitGatherer, createCommitGatherer } from "./commit-gatherer.ts";
 import type { AgentDefinition } from "./define-agent.ts";
 import { DirectiveWatch, type Fence, type OrderCheck } from "./directive-watch.ts";
 import { createHeartbeat } from "./heartbeat.ts";
@@ -99,6 +100,7 @@ class AgentRunner {
   readonly #commands: AgentCommands;
   readonly #directives: DirectiveWatch;
   readonly #requests: JournalRequests;
+  readonly #commits: CommitGatherer;
   readonly #heartbeat: { stop(): Promise<void> };
   #machine: AgentSnapshot = initialAgent();
   #membership: Membership | null = null;
@@ -112,6 +114,7 @@ class AgentRunner {
     this.#inboxTopic = `${this.#prefix}.inbox.${options.agent.name}`;
     this.#group = `${this.#prefix}.agent.${options.agent.name}`;
     this.#commands = new AgentCommands({ ...options, prefix: this.#prefix, timers: this.#timers });
+    this.#commits = createCommitGatherer(async (positions) => this.#membership?.commit(this.#inboxTopic, positions));
     this.#requests = new JournalRequests({
       timers: this.#timers,
       pauseMs: options.answerTimeoutMs ?? 3000,
@@ -238,12 +241,8 @@ class AgentRunner {
       onCommitted: () => {
         this.#startWaiting();
       },
-      commit: async (position) => {
-        await this.#membership?.commit(this.#inboxTopic, new Map([[partition, position]]));
-      },
-      onReach: (isReachable) => {
-        this.#onReach(isReachable);
-      },
+      commit: (position) => this.#commits.commit(partition, position),
+      onReach: (isReachable) => this.#onReach(isReachable),
     });
     this.#feeds.set(partition, feed);
     const start = (): void => {
