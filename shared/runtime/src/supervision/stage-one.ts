@@ -71,6 +71,7 @@ export class StageOne {
     this.#sinceCheckpoint += delivery.records.length;
     // After its outputs are acknowledged, never before.
     if (this.#sinceCheckpoint >= this.#options.settings.checkpointEvery) await this.#checkpoint();
+    await this.#options.pace();
   }
 
   /** Without its schema an event cannot be judged: this stage waits, its heartbeats stand still, doors go read-only. */

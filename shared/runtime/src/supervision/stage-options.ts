@@ -9,12 +9,19 @@ import type { TopicNames } from "../topic-names.ts";
 
 export interface SupervisorSettings {
   readonly heartbeatMs: number;
+  /** Shortest time between two deliveries to a stage, ms: what a breaker may come later, and what few records share. */
+  readonly paceMs: number;
   readonly tickMs: number;
   /** Records between two checkpoints of a stage. */
   readonly checkpointEvery: number;
 }
 
-export const DEFAULT_SUPERVISOR_SETTINGS: SupervisorSettings = { heartbeatMs: 200, tickMs: 200, checkpointEvery: 5000 };
+export const DEFAULT_SUPERVISOR_SETTINGS: SupervisorSettings = {
+  heartbeatMs: 200,
+  paceMs: 20,
+  tickMs: 200,
+  checkpointEvery: 5000,
+};
 
 export interface StageOptions {
   readonly log: EventLog;
@@ -32,6 +39,22 @@ export interface StageOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly settings: SupervisorSettings;
+  /** Awaited at the end of each delivery; all stages that wait go on together, so that one fetch serves them. */
+  readonly pace: () => Promise<void>;
+}
+
+/** A pause that everybody who asks during it shares. */
+export function createPace(paceMs: number): () => Promise<void> {
+  let pause: Promise<void> | null = null;
+  return () => {
+    pause ??= new Promise((resolve) => {
+      setTimeout(() => {
+        pause = null;
+        resolve();
+      }, paceMs);
+    });
+    return pause;
+  };
 }
 
 const RETRY_MS = 50;

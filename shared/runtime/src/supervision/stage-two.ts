@@ -75,6 +75,7 @@ export class StageTwo {
     this.#next = delivery.next;
     this.#sinceCheckpoint += delivery.records.length;
     if (this.#sinceCheckpoint >= this.#options.settings.checkpointEvery) await this.#checkpoint();
+    await this.#options.pace();
   }
 
   #take(signal: MessageOf<"ToolOutcome">): void {

@@ -11,7 +11,12 @@ import { createDirectiveFeed, type DirectiveFeed } from "../feeds.ts";
 import { metaWith } from "../meta.ts";
 import { type Clock, type Keyring, SYSTEM_CLOCK } from "../ports.ts";
 import { topicNames, type TopicNames } from "../topic-names.ts";
-import { DEFAULT_SUPERVISOR_SETTINGS, type StageOptions, type SupervisorSettings } from "./stage-options.ts";
+import {
+  createPace,
+  DEFAULT_SUPERVISOR_SETTINGS,
+  type StageOptions,
+  type SupervisorSettings,
+} from "./stage-options.ts";
 import { StageOne } from "./stage-one.ts";
 import { StageTwo } from "./stage-two.ts";
 
@@ -38,6 +43,7 @@ interface Stages {
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #settings: SupervisorSettings;
+  readonly #pace: () => Promise<void>;
   readonly #topics: TopicNames;
   readonly #clock: Clock;
   readonly #stages = new Map<number, Stages>();
@@ -50,6 +56,7 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#settings = { ...DEFAULT_SUPERVISOR_SETTINGS, ...options.settings };
+    this.#pace = createPace(this.#settings.paceMs);
     this.#topics = topicNames(options.prefix);
     this.#clock = options.clock ?? SYSTEM_CLOCK;
   }
@@ -107,6 +114,7 @@ export class Supervisor {
       clock: this.#clock,
       checkpoints: createCheckpointStore(log, this.#topics.checkpoints),
       settings: this.#settings,
+      pace: this.#pace,
     };
     const one = new StageOne(options);
     const two = new StageTwo(options, () => one.policy()?.breaker);
