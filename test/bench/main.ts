@@ -1,0 +1,213 @@
+/**
+ * `npm run bench`: how fast a chain is, and how much of that is the log. A real Kafka is started for it; client, agent,
+ * gateway and supervisor are processes of their own. Beside each figure of the bus stands the raw floor of the same run.
+ *
+ *   npm run bench               3 repeats, both settings, about 4 minutes
+ *   npm run bench -- --quick    one short window each, for a look whether it works; its figures say little
+ *   npm run bench -- --write    also writes docs/benchmarks.md, between its markers
+ *
+ * Repeats are interleaved: each goes through every setting before the next begins, so that a busy quarter of an hour
+ * touches all rows. It is no test: it passes and fails on results of chains only, never on a time.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { type Durability, type JvmKafka, startJvmKafka } from "@busbar/infra";
+import { startService } from "../harness/process.ts";
+import { type BenchBus, startBenchBus } from "./bus.ts";
+import type { Window } from "./load.ts";
+import { describeMachine, loadNow } from "./machine.ts";
+import { cpuMsOf, runProgram } from "./programs.ts";
+import { cpuFigures, type CpuPerChain, figures, type Row, type Sample, type Setting } from "./report.ts";
+
+const HERE = import.meta.dirname;
+const CLIENT = join(HERE, "client-main.ts");
+const FLOOR = join(HERE, "floor-main.ts");
+const PAGE = resolve(HERE, "../../docs/benchmarks.md");
+const MARKERS = ["<!-- bench:begin -->", "<!-- bench:end -->"] as const;
+
+interface Plan {
+  readonly repeats: number;
+  readonly settings: readonly (readonly [Setting, Durability])[];
+  readonly concurrencies: readonly number[];
+  /** Before the first window of a fresh bus, ms. */
+  readonly firstMs: number;
+  readonly warmUpMs: number;
+  readonly measuredMs: number;
+  readonly floorMs: number;
+}
+
+const SETTINGS: Plan["settings"] = [
+  ["page cache", "page-cache"],
+  ["flush.messages=1", "disk"],
+];
+const FULL: Plan = {
+  repeats: 3,
+  settings: SETTINGS,
+  concurrencies: [1, 16, 128],
+  firstMs: 3000,
+  warmUpMs: 1000,
+  measuredMs: 5000,
+  floorMs: 2000,
+};
+const QUICK: Plan = {
+  ...FULL,
+  repeats: 1,
+  settings: SETTINGS.slice(0, 1),
+  firstMs: 300,
+  warmUpMs: 200,
+  measuredMs: 1000,
+  floorMs: 500,
+};
+
+const NOT_MEASURED = [
+  "Not measured: replication, several brokers, brokers over a network, the schema registry on the path (built-in ids are",
+  "used), large payloads, models, sub-tasks, runs longer than a window, agents and gateways of more than one process.",
+];
+
+const say = (line: string): void => void process.stderr.write(`bench: ${line}\n`);
+
+/** Where a measurement stands: what every window of it needs. */
+interface Stand {
+  readonly plan: Plan;
+  readonly bus: BenchBus;
+  readonly broker: JvmKafka;
+  readonly setting: Setting;
+  readonly repeat: number;
+  readonly samples: Sample[];
+}
+
+const line = ({ perSecond, p50, p99 }: Window): string =>
+  `${perSecond.toFixed(0)}/s, p50 ${p50.toFixed(2)}, p99 ${p99.toFixed(2)} ms`;
+
+async function measureChains(
+  stand: Stand,
+  concurrency: number,
+  ms: { readonly warmUpMs: number; readonly measuredMs: number },
+): Promise<Sample> {
+  const { bus, broker, setting, repeat } = stand;
+  const before: Map<string, number>[] = [];
+  const onEdge = (client: number): void => {
+    const pids = new Map([
+      ["client", client],
+      ...bus.processes.map(({ name, pid }) => [name, pid] as const),
+      ["broker", broker.pid],
+    ]);
+    before.push(new Map([...pids].flatMap(([name, pid]) => [[name, cpuMsOf(pid) ?? Number.NaN] as const])));
+  };
+  const args = [concurrency, ms.warmUpMs, ms.measuredMs, `${setting}/${repeat}/${concurrency}/${ms.measuredMs}`].map(
+    String,
+  );
+  const window = await runProgram<Window>({ main: CLIENT, args, env: bus.env, onEdge });
+  return { ...window, what: "chain", setting, concurrency, ...cpuOf(before, window.count) };
+}
+
+function cpuOf([start, end]: readonly ReadonlyMap<string, number>[], count: number): { readonly cpu?: CpuPerChain } {
+  if (start === undefined || end === undefined || count === 0) return {};
+  const perChain = [...end].map(([name, used]) => [name, (used - (start.get(name) ?? used)) / count] as const);
+  return perChain.some(([, ms]) => Number.isNaN(ms)) ? {} : { cpu: Object.fromEntries(perChain) };
+}
+
+async function measureFloor(stand: Stand, what: Row, mode: string, concurrency: number): Promise<void> {
+  const { bus, plan, setting, samples } = stand;
+  const args = [mode, concurrency, plan.warmUpMs, plan.floorMs, bus.prefix].map(String);
+  const window = await runProgram<Window>({ main: FLOOR, args, env: bus.env });
+  say(`${setting}, repeat ${stand.repeat}: floor ${mode} c=${concurrency}: ${line(window)}`);
+  samples.push({ ...window, what, setting, concurrency });
+}
+
+async function measureRoundTrips(stand: Stand): Promise<void> {
+  const { BUSBAR_BROKERS = "" } = stand.bus.env;
+  const echo = await startService({
+    name: "echo",
+    main: FLOOR,
+    env: { BUSBAR_BROKERS, BENCH_ARGS: `echo 1 0 0 ${stand.bus.prefix}` },
+  });
+  try {
+    await measureFloor(stand, "round trip", "ping", 1);
+  } finally {
+    await echo.stop();
+  }
+}
+
+async function measureSetting(stand: Stand): Promise<void> {
+  const { plan, bus, setting, repeat, samples } = stand;
+  try {
+    await measureChains(stand, 16, { warmUpMs: 0, measuredMs: plan.firstMs });
+    for (const concurrency of plan.concurrencies) {
+      const sample = await measureChains(stand, concurrency, plan);
+      say(`${setting}, repeat ${repeat}: chains c=${concurrency}: ${line(sample)}`);
+      samples.push(sample);
+    }
+  } catch (error) {
+    const lines = bus.processes.flatMap((one) => one.lines().map((text) => `${one.name}: ${text}`));
+    for (const text of lines) say(text);
+    throw error;
+  }
+}
+
+async function measureFloors(stand: Stand): Promise<void> {
+  await measureFloor(stand, "append", "append", 1);
+  if (stand.setting === "page cache") await measureRoundTrips(stand);
+  for (const concurrency of stand.plan.concurrencies) await measureFloor(stand, "journal", "journal", concurrency);
+}
+
+/** A fresh bus for each repeat of each setting: what an earlier window left behind slows no later one. */
+async function runPlan(plan: Plan, broker: JvmKafka): Promise<readonly Sample[]> {
+  const samples: Sample[] = [];
+  for (let repeat = 1; repeat <= plan.repeats; repeat += 1) {
+    for (const [setting, durability] of plan.settings) {
+      const bus = await startBenchBus({ brokers: broker.brokers, name: `bench-${repeat}-${durability}`, durability });
+      const stand = { plan, bus, broker, setting, repeat, samples };
+      try {
+        await measureSetting(stand);
+      } finally {
+        await bus.stop();
+      }
+      await measureFloors(stand);
+    }
+  }
+  return samples;
+}
+
+function render(plan: Plan, samples: readonly Sample[], load: readonly [number, number]): string {
+  const { repeats, measuredMs, floorMs } = plan;
+  const cpu = cpuFigures(samples);
+  return [
+    ...describeMachine().map((text) => `- ${text}`),
+    `- Load average of the machine before and after: ${load[0].toFixed(1)} and ${load[1].toFixed(1)}.`,
+    `- ${repeats} repeat(s), interleaved; windows of ${measuredMs / 1000} s (floor ${floorMs / 1000} s) after a warm-up; \`median [lowest-highest]\` over the repeats; N is what all repeats counted.`,
+    "",
+    ...figures(samples),
+    ...(cpu.length > 0 ? ["", ...cpu] : []),
+    "",
+    ...NOT_MEASURED,
+  ].join("\n");
+}
+
+function writePage(text: string): void {
+  const [begin, end] = MARKERS;
+  const page = readFileSync(PAGE, "utf8");
+  const [head = "", rest = ""] = page.split(begin);
+  const tail = rest.split(end)[1];
+  if (tail === undefined) throw new Error(`${PAGE} has lost its markers ${begin} and ${end}`);
+  writeFileSync(PAGE, `${head}${begin}\n${text}\n${end}${tail}`);
+  say(`written: ${PAGE}`);
+}
+
+const { values } = parseArgs({
+  options: { quick: { type: "boolean", default: false }, write: { type: "boolean", default: false } },
+});
+const plan = values.quick ? QUICK : FULL;
+// The broker and every child notice that this process is gone; an interrupt needs no more than its end.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
+const loadBefore = loadNow();
+const broker = await startJvmKafka({ heap: "1g", onProgress: say });
+try {
+  const samples = await runPlan(plan, broker);
+  const text = render(plan, samples, [loadBefore, loadNow()]);
+  process.stdout.write(`${text}\n`);
+  if (values.write) writePage(text);
+} finally {
+  await broker.stop();
+}
