@@ -280,6 +280,17 @@ describe("commands that nobody may give", () => {
     await talk.appliedThrough(last);
     await talk.goodTask();
 
+    // An old halt, lifted long ago and copied, stops neither the doors nor the honest agents.
+    const stood = await bus.orders.halt("agent:booker");
+    await bus.orders.resume("agent:booker", String(stood));
+    const [old] = (await talk.contents(directives, 0)).filter(({ offset }) => offset === stood);
+    await send(bus, directives, 0, {
+      key: "agent:booker",
+      value: old?.value ?? new Uint8Array(),
+      headers: old?.headers ?? {},
+    });
+    await talk.goodTask();
+
     const chainId = await talk.openChain();
     const fence = await bus.orders.halt("agent:courier");
     const byMachine = resume(String(fence));

@@ -66,6 +66,8 @@ export interface DirectiveWatchOptions {
 export class DirectiveWatch {
   readonly #options: DirectiveWatchOptions;
   readonly #fences = new Fences();
+  /** Signatures of the orders that were believed: the same bytes again are a copy, and no new order. */
+  readonly #seen = new Set<string>();
   #follower: Follower | null = null;
 
   constructor(options: DirectiveWatchOptions) {
@@ -104,8 +106,11 @@ export class DirectiveWatch {
     const decoded = codec.decode(value, "directive");
     if (!decoded.ok || value === null) return null;
     const order = { topic, principal: headers[HEADER.principal] ?? "", value };
-    const isBelieved = isOrderSigned === undefined || isOrderSigned(order, headers[HEADER.sig] ?? "");
-    return isBelieved ? decoded.message : null;
+    const sig = headers[HEADER.sig] ?? "";
+    if (isOrderSigned === undefined) return decoded.message;
+    if (this.#seen.has(sig) || !isOrderSigned(order, sig)) return null;
+    this.#seen.add(sig);
+    return decoded.message;
   }
 
   async stop(): Promise<void> {
