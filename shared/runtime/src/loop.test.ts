@@ -151,6 +151,17 @@ describe("the life of a partition's loop", () => {
     await loop.stop();
   });
 
+  it("what is known to be superseded takes no turn, so it fires nothing, even with work waiting [effects:fire-step-sees-epoch]", async () => {
+    const { loop, seen, more } = harness();
+    loop.start();
+    await until(() => loop.state() === "active" && !loop.isTurning());
+    loop.lose("a higher claim");
+    more(1);
+    await until(() => seen.length === 3);
+    expect(seen).toEqual(["load", "load", "turn"]);
+    await loop.stop();
+  });
+
   it("a load that fails is tried again; a fatal one shuts the partition until a person acts [log:truncated-fails-closed]", async () => {
     const again = harness({ loads: [new Error("busy"), busbarError("BUSBAR_LOG_UNAVAILABLE", {}), "ok"] });
     again.loop.start();

@@ -120,6 +120,37 @@ describe("the door", () => {
   });
 });
 
+describe("an outcome", () => {
+  it.each([
+    ["the door closed", (scene: Scene) => scene.door.claim()],
+    ["the door read-only", (scene: Scene) => void scene.door.turn({ kind: "degrade", reason: "" })],
+    ["a halt", (scene: Scene) => void scene.door.turn(scene.orders(["Halt", { scope: "fleet", reason: "", by: "x" }]))],
+    [
+      "a freeze",
+      (scene: Scene) =>
+        void scene.door.turn(
+          scene.orders(["Freeze", { freezeId: "f", scope: "fleet", effects: ["write"], fromMs: 0, untilMs: 0 }]),
+        ),
+    ],
+    [
+      "its breaker open",
+      (scene: Scene) =>
+        void scene.door.turn(scene.orders(["IsolateBreaker", { key: "tool:db.write", reason: "", by: "x" }])),
+    ],
+  ])("of what was admitted has its place whatever came after: %s [door:outcome-room-reserved]", (_name, happens) => {
+    const scene = createScene({ ...POLICY, limits: { ...POLICY.limits, maxOpenCalls: 2 } });
+    const chain = scene.submit("t");
+    scene.door.turn(scene.call(chain, 1, "db.write", { id: 1 }), scene.call(chain, 2, "db.write", { id: 2 }));
+    expect(scene.door.turn(scene.call(chain, 3, "db.read"))[0]).toMatchObject({ code: "BUSBAR_OVERLOADED" });
+    happens(scene);
+    for (const step of [1, 2]) {
+      expect(types(scene.door.turn(scene.outcome(chain, step, { kind: "committed", result: "{}" })))).toEqual([
+        "EffectCommitted",
+      ]);
+    }
+  });
+});
+
 describe("a released partition", () => {
   it("is not opened again in this epoch, by whatever heartbeat; a new claim's owner opens it [ownership:release-then-claim]", () => {
     const scene = createScene();

@@ -88,7 +88,7 @@ describe("replay, after any run", () => {
     );
   });
 
-  it("the log keeps its promises: sequences without a hole, time forward, legal events, agreement [rules:machines-decide]", () => {
+  it("the log keeps its promises: sequences without a hole, time forward, legal events, agreement [rules:machines-decide] [placement:sequence-counts-valid]", () => {
     fc.assert(
       fc.property(steps, (all) => {
         const observer = new Observer();

@@ -1,3 +1,4 @@
+import { defineAgent } from "@busbar/agent";
 import type { EventLog } from "@busbar/log";
 import { afterEach, describe, expect, it } from "vitest";
 import { until } from "../until.ts";
@@ -28,6 +29,45 @@ async function admittedNotAcknowledged(world: Journal) {
   return { test, task, appends };
 }
 
+describe("a sub-task", () => {
+  it("is forwarded only after its admission is acknowledged, and once [door:subtask-after-acknowledgement]", async () => {
+    const at = gate();
+    at.open();
+    const world = journal();
+    const go = gate();
+    const boss = defineAgent({
+      name: "boss",
+      version: "1",
+      handler: async (_task, ctx) => {
+        await go.passed;
+        return ctx.send("waiter", { n: 1 });
+      },
+    });
+    let held: HeldAppends | null = null;
+    const wrap = (log: EventLog): EventLog => (held = withHeldAppends(log)).log;
+    const { bus: test } = await faultyBus({ agents: [boss, waiter(at)], tools: [world.tool] }, wrap);
+    bus = test;
+    const appends = held as HeldAppends | null;
+    const task = await test.start("boss", {});
+    await test.waitFor("TaskAssigned", ({ meta }) => meta.chainId === task.chainId);
+    appends?.hold(EVENTS, 0);
+    go.open();
+    const sent = await test.waitFor("TaskSent");
+    const commands = async (): Promise<readonly string[]> => {
+      const keys: string[] = [];
+      for await (const { records } of test.log.read("test.commands", 0, { from: 0n }))
+        keys.push(...records.map(({ key }) => key ?? ""));
+      return keys;
+    };
+    expect(await commands()).not.toContain(sent.childChainId);
+    appends?.release();
+    await expect(test.outcome(task)).resolves.toMatchObject({ state: "completed", output: { n: 1 } });
+    expect(world.entries.length).toBe(1);
+    const opened = test.events(sent.childChainId).filter(({ type }) => type === "TaskSubmitted");
+    expect(opened.length).toBe(1);
+  });
+});
+
 describe("the fire step", () => {
   it("starts nothing before the admission is acknowledged [effects:intent-before-effect]", async () => {
     const world = journal();
@@ -39,7 +79,7 @@ describe("the fire step", () => {
     expect(world.entries.length).toBe(1);
   });
 
-  it("tells an agent nothing before the record is acknowledged [door:effects-wait-for-acknowledgement]", async () => {
+  it("tells an agent nothing before the record is acknowledged [door:effects-wait-for-acknowledgement] [agents:inbox-after-acknowledgement]", async () => {
     const world = journal();
     const { test, task, appends } = await admittedNotAcknowledged(world);
     const { end } = await test.log.offsets("test.inbox.waiter", 0);

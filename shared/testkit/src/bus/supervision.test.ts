@@ -1,5 +1,6 @@
 import { chainOfTaskKey, defineAgent, defineTool } from "@busbar/agent";
 import { partitionOf } from "@busbar/events";
+import type { EventLog, FollowOptions } from "@busbar/log";
 import { afterEach, describe, expect, it } from "vitest";
 import { until } from "../until.ts";
 import { gate, journal, keyIn, waiter } from "./scenes.ts";
@@ -186,6 +187,53 @@ describe("agents", () => {
     expect(assigned).toEqual([1, 2]);
   });
 });
+
+describe("starting", () => {
+  it("gateway, supervisor and agent start in any order; what was asked meanwhile is done [ownership:any-start-order]", async () => {
+    const at = gate();
+    at.open();
+    const world = journal();
+    const test = await open({ agents: [waiter(at)], tools: [world.tool], supervisor: false });
+    const first = await test.start("waiter", { n: 1 });
+    await test.waitFor("CommandDeferred", ({ code }) => code === "BUSBAR_DOOR_CLOSED");
+    await test.startSupervisor();
+    await expect(test.outcome(first)).resolves.toMatchObject({ state: "completed" });
+    await test.stopSupervisor();
+    await test.replaceGateway();
+    await test.replaceAgent("waiter");
+    const second = await test.start("waiter", { n: 2 });
+    await test.startSupervisor();
+    await expect(test.outcome(second)).resolves.toMatchObject({ state: "completed" });
+    expect(world.entries.map(({ n }) => n)).toEqual([1, 2]);
+  });
+
+  it("an agent process reads its inbox and the directives and nothing else [agents:reads-inbox-and-directives]", async () => {
+    const at = gate();
+    at.open();
+    const world = journal();
+    const topics = new Set<string>();
+    const agentLog = (log: EventLog): EventLog =>
+      new Proxy(log, {
+        get: (target, name: keyof EventLog) => {
+          if (name === "follow")
+            return (options: FollowOptions) => target.follow({ ...options, topic: noted(topics, options.topic) });
+          if (name === "read")
+            return (topic: string, ...rest: [number, { from: bigint }]) => target.read(noted(topics, topic), ...rest);
+          const member = target[name];
+          return typeof member === "function" ? (member as (...all: unknown[]) => unknown).bind(target) : member;
+        },
+      });
+    const test = await open({ agents: [waiter(at)], tools: [world.tool], agentLog });
+    await expect(test.submit("waiter", { n: 1 })).resolves.toMatchObject({ state: "completed" });
+    await test.halt("fleet");
+    expect([...topics].toSorted()).toEqual(["test.directives", "test.inbox.waiter"]);
+  });
+});
+
+const noted = (topics: Set<string>, topic: string): string => {
+  topics.add(topic);
+  return topic;
+};
 
 describe("time", () => {
   it("a clock that is off degrades the door: nothing is changed under it [time:clock-checked]", async () => {

@@ -46,6 +46,8 @@ export interface TestBusOptions {
   readonly partitions?: number;
   /** Default: a log in memory. One with faults, for example. */
   readonly log?: EventLog;
+  /** The log as the agents see it; default: the log. */
+  readonly agentLog?: (log: EventLog) => EventLog;
   /** Default: the tools and models above. */
   readonly toolbox?: Toolbox;
   readonly settings?: Partial<OwnerSettings>;
@@ -188,7 +190,8 @@ class MemoryBus implements TestBus {
   }
 
   async #run(agent: AgentDefinition): Promise<void> {
-    const { log, codec, prefix, logger, keyring } = this.#common();
+    const { codec, prefix, logger, keyring } = this.#common();
+    const log = this.#options.agentLog?.(this.log) ?? this.log;
     const key = this.#keys.agentKey(agent.name);
     const bounds = { heartbeatMs: 50, answerTimeoutMs: 200, stallMs: 1000 };
     const { isOrderSigned } = keyring;
