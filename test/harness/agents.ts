@@ -1,4 +1,7 @@
-/** The agents of the fault tests: those of the example shop, one that mixes exact and at-most-once effects, one that fails. */
+/**
+ * The agents of the fault tests: those of the example shop, one that mixes exact and at-most-once effects, one that fails,
+ * one that obeys nobody.
+ */
 import { defineAgent, isCallError } from "@busbar/agent";
 import { looper, support, warehouse } from "@busbar/examples";
 
@@ -63,4 +66,23 @@ const booker = defineAgent<BookerInput, { readonly booked: number }>({
   },
 });
 
-export const agents = [looper, support, warehouse, courier, booker] as const;
+/** Asks for effect after effect, two at a time, never for the same one, and takes no answer for an answer. */
+const rebel = defineAgent<{ readonly turns: number }>({
+  name: "rebel",
+  version: "1.0.0",
+  async handler({ input }, ctx) {
+    let done = 0;
+    const demand = async (n: number): Promise<void> => {
+      try {
+        await ctx.tool("orders.annotate", { orderId: 2, n, text: "whatever you say" });
+        done += 1;
+      } catch (thrown) {
+        if (!isCallError(thrown)) throw thrown;
+      }
+    };
+    for (let turn = 0; turn < input.turns; turn += 1) await Promise.all([demand(2 * turn), demand(2 * turn + 1)]);
+    return { done };
+  },
+});
+
+export const agents = [looper, support, warehouse, courier, booker, rebel] as const;

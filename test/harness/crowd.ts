@@ -35,7 +35,7 @@ export function crowdOf(bus: Bus, { agent, input, perPartition }: CrowdOptions):
   };
   const submit = async (partition: number): Promise<void> => {
     count += 1;
-    const key = keyIn(partition, bus.partitions, `crowd-${count}`);
+    const key = keyIn(partition, bus.partitions, `${agent}-${count}`);
     const { chainId } = await bus.client.submit({ agent, input: input(count), key });
     chains.set(chainId, partition);
   };

@@ -23,6 +23,7 @@ export function projectText(folder: string, overrides: ProjectOverrides): string
     support: { tools: ["orders.read", "customers.read", "orders.refund", "mail.send"], sends: ["warehouse"] },
     warehouse: { tools: ["inventory.sync", "sql.read"] },
     courier: { tools: ["orders.annotate", "mail.send"] },
+    rebel: { tools: ["orders.annotate"] },
     booker: { tools: ["orders.annotate", "parcel.book"] },
   };
   const modules = {

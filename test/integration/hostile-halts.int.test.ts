@@ -1,30 +1,28 @@
 /**
- * A hostile agent on every partition, halted by a person again and again at random points of its work. What the halts
+ * Hostile agents on every partition, halted by a person again and again at random points of its work. What the halts
  * promise is judged from the raw log and from the database's own journal, by the checker that shares no code with the
  * gateway, and from what the tools say about being fired.
  */
 import { expect, inject, test } from "vitest";
 import { type Bus, withBus } from "../harness/bus.ts";
-import { type Crowd, crowdOf } from "../harness/crowd.ts";
+import { crowdOf } from "../harness/crowd.ts";
 import { type Dice, rollDice } from "../harness/dice.ts";
 import { judgeFires } from "../harness/fires.ts";
 import type { SeenEvent } from "../harness/watch.ts";
 
 const HALTS = 50;
-/** Hostile chains at work in each partition. */
-const CHAINS = 2;
-/** Turns of one chain, four effects each: more than a few halts, less than a journal without an end. */
-const TURNS = 12;
+/** Turns of one chain: more than a few halts, less than a journal without an end. */
+const TURNS = { looper: 12, rebel: 24 };
 
 /** How the door answers what an agent asks for. */
-const ANSWERS = ["EffectRefused", "EffectAdmitted", "CommandRejected"] as const;
-const SCOPES = ["fleet", "agent:looper", "chain"] as const;
+const ANSWERS = ["EffectRefused", "EffectAdmitted", "EffectAlreadyDone", "CommandRejected"] as const;
+const SCOPES = ["fleet", "agent:looper", "agent:rebel", "chain"] as const;
 
 /** One halt: ordered while the agent works, acknowledged by every partition, defied, and lifted again. */
-async function haltOnce(bus: Bus, crowd: Crowd, dice: Dice): Promise<string> {
+async function haltOnce(bus: Bus, open: () => readonly string[], dice: Dice): Promise<string> {
   const { watch } = bus;
   const kind = SCOPES[dice.below(SCOPES.length)] ?? "fleet";
-  const victim = crowd.open()[dice.below(crowd.open().length)] ?? "";
+  const victim = open()[dice.below(open().length)] ?? "";
   const scope = kind === "chain" ? `chain:${victim}` : kind;
   const admitted = watch.ofType("EffectAdmitted").length;
   const further = dice.below(8);
@@ -40,7 +38,7 @@ async function haltOnce(bus: Bus, crowd: Crowd, dice: Dice): Promise<string> {
   const isDefiance = ({ partition, offset, event }: SeenEvent): boolean =>
     offset > acknowledgedAt(partition) && (kind !== "chain" || event.meta.chainId === victim);
   const isDefied = (): boolean => ANSWERS.some((type) => watch.ofType(type).some(isDefiance));
-  const isOver = (): boolean => kind === "chain" && !crowd.open().includes(victim);
+  const isOver = (): boolean => kind === "chain" && !open().includes(victim);
   await watch.until(() => isDefied() || isOver(), `the agent defies the halt of ${scope}`);
   await bus.orders.resume(scope, fence.toString());
   return scope;
@@ -54,19 +52,22 @@ test(
     // Slow enough that some effects are under way whenever a halt comes.
     const faults = [{ tool: "orders.annotate", kind: "latency", latencyMs: 12 } as const];
     await withBus({ brokers: inject("brokers"), name: "halts", faults }, async (bus) => {
-      const looper = bus.agent("a1", { names: ["looper"], obeysHalts: false });
-      await Promise.all([bus.gateway("g1"), bus.supervisor("s1"), looper]);
+      const hostile = bus.agent("a1", { names: ["looper", "rebel"], obeysHalts: false });
+      await Promise.all([bus.gateway("g1"), bus.supervisor("s1"), hostile]);
       await bus.doorsOpen();
-      const input = () => ({ turns: TURNS, defiance: 1_000_000 });
-      const crowd = crowdOf(bus, { agent: "looper", input, perPartition: CHAINS });
+      const crowds = (["looper", "rebel"] as const).map((agent) => {
+        const input = () => ({ turns: TURNS[agent], defiance: 1_000_000 });
+        return crowdOf(bus, { agent, input, perPartition: 1 });
+      });
+      const open = (): readonly string[] => crowds.flatMap((crowd) => crowd.open());
       const scopes = new Set<string>();
       for (let count = 0; count < HALTS; count += 1) {
-        crowd.fill();
-        await crowd.settled();
-        scopes.add(await haltOnce(bus, crowd, dice));
+        for (const crowd of crowds) crowd.fill();
+        await Promise.all(crowds.map((crowd) => crowd.settled()));
+        scopes.add(await haltOnce(bus, open, dice));
       }
       const { watch } = bus;
-      await watch.until(() => crowd.open().length === 0, "every resumed chain ends", 30_000);
+      await watch.until(() => open().length === 0, "every resumed chain ends", 30_000);
       const report = await bus.check([...scopes]);
       const windows = report.halts.flatMap((halt) => halt.windows);
       const named = report.halts.reduce((sum, halt) => sum + halt.namedInFlight, 0);
