@@ -167,8 +167,8 @@ describe("a bus in memory", () => {
 
   it("a thing that never comes is a clear error, not a hang [agents:test-in-milliseconds]", async () => {
     const { tool } = refunds();
-    const test = await open({ agents: [clerk], tools: [tool], limitMs: 50 });
-    await expect(test.waitFor("EffectContradicted")).rejects.toThrow(
+    const test = await open({ agents: [clerk], tools: [tool] });
+    await expect(test.waitFor("EffectContradicted", () => true, 50)).rejects.toThrow(
       "after 50 ms still not: a EffectContradicted that fits",
     );
   });

@@ -70,10 +70,11 @@ export interface TestBus {
   outcome(handle: TaskHandle): Promise<TaskOutcome>;
   /** What is recorded about a chain, or everything, in log order per partition. */
   events(chain?: string): readonly BusEvent[];
-  /** The first event of a type, now or later, that fits. */
+  /** The first event of a type, now or later, that fits; `limitMs` instead of the bus's own limit. */
   waitFor<T extends BusEvent["type"]>(
     type: T,
     fits?: (event: Extract<BusEvent, { type: T }>) => boolean,
+    limitMs?: number,
   ): Promise<Extract<BusEvent, { type: T }>>;
   /** Halts a scope as a person does; resolves when every partition has acknowledged. The fence to name in a resume. */
   halt(scope: string, reason?: string): Promise<string>;
@@ -248,12 +249,13 @@ class MemoryBus implements TestBus {
   async waitFor<T extends BusEvent["type"]>(
     type: T,
     fits: (event: Extract<BusEvent, { type: T }>) => boolean = () => true,
+    limitMs = this.#limitMs,
   ): Promise<Extract<BusEvent, { type: T }>> {
     const isIt = (event: BusEvent): event is Extract<BusEvent, { type: T }> => event.type === type;
     const found = await this.#records().first(
       ({ event }) => isIt(event) && fits(event),
       `a ${type} that fits`,
-      this.#limitMs,
+      limitMs,
     );
     return found.event as Extract<BusEvent, { type: T }>;
   }
