@@ -48,7 +48,8 @@ test("every command of the README and of what npm start prints works as typed [c
     expect(page.length).toBeGreaterThanOrEqual(4);
     const env = personEnv();
     for (const command of [...page, ...printed]) {
-      const typed = await type(command, folder, env);
+      // Files of the repository are named from its root.
+      const typed = await type(command, command.includes(" services/") ? ROOT : folder, env);
       // `doctor` on the embedded log warns of what is not there; it must not fail or be unknown.
       expect({ command, code: typed.code, err: typed.err }).toMatchObject({ command, code: 0 });
     }

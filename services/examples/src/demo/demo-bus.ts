@@ -7,7 +7,6 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createClient, runAgent } from "@busbar/agent";
 import { createToolbox, loadProject, type Project } from "@busbar/agent/project";
-import type { Claim } from "@busbar/events";
 import type { Codec } from "@busbar/events/codec";
 import { agentKey, type Bus, connect, ensureKeys, type FolderKeyring, openKeyring, topicSpecs } from "@busbar/infra";
 import type { EventLog } from "@busbar/log";
@@ -27,8 +26,6 @@ export interface DemoBus {
   readonly partitions: number;
   readonly keyring: FolderKeyring;
   readonly client: ReturnType<typeof createClient>;
-  /** Latest claim of each partition when the bus was ready. */
-  readonly claims: ReadonlyMap<number, Claim>;
   /** Agents run in processes of their own, so that one can be killed. */
   readonly hasProcesses: boolean;
   readonly registryUrl: string | null;
@@ -84,14 +81,13 @@ export async function startDemoBus(options: DemoBusOptions): Promise<DemoBus> {
   await (isEmbedded ? startInside(world, running) : startServices(world, running));
   const client = createClient({ log, codec, prefix, name: "demo" });
   const topics = topicNames(prefix);
-  const claims = await awaitDoors(log, topics);
+  await awaitDoors(log, topics);
   return {
     log,
     codec,
     topics,
     project,
     client,
-    claims,
     partitions: PARTITIONS,
     keyring: openKeyring(keys, "operator"),
     hasProcesses: !isEmbedded,
@@ -200,19 +196,18 @@ const DOORS_BOUND_MS = 30_000;
 const POLL_MS = 50;
 
 /** Waits until every partition has an owner whose door is open: its DoorOpened stands after its claim. */
-async function awaitDoors(log: EventLog, topics: TopicNames): Promise<ReadonlyMap<number, Claim>> {
-  const claims = new Map<number, Claim>();
+async function awaitDoors(log: EventLog, topics: TopicNames): Promise<void> {
+  const open = new Set<number>();
   const endMs = performance.now() + DOORS_BOUND_MS;
-  while (claims.size < PARTITIONS && performance.now() < endMs) {
+  while (open.size < PARTITIONS && performance.now() < endMs) {
     for (let partition = 0; partition < PARTITIONS; partition += 1) {
       const { end } = await log.offsets(topics.events, partition);
       const claim = await locateClaim(log, topics.events, partition, end);
-      if (claim !== null && (await isOpen(log, topics, partition, claim.offset, end))) claims.set(partition, claim);
-      else claims.delete(partition);
+      if (claim !== null && (await isOpen(log, topics, partition, claim.offset, end))) open.add(partition);
+      else open.delete(partition);
     }
-    if (claims.size < PARTITIONS) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    if (open.size < PARTITIONS) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
-  return claims;
 }
 
 async function isOpen(

@@ -1,6 +1,7 @@
 /** Orders of the demo's operator: signed directives, and waiting for what the partition owners say of them. */
 import { type BusEvent, HEADER } from "@busbar/events";
 import { busbarError } from "@busbar/kernel";
+import { locateClaim } from "@busbar/log";
 import { createPartitionReader, metaWith } from "@busbar/runtime";
 import type { DemoBus } from "./demo-bus.ts";
 
@@ -61,17 +62,15 @@ interface Awaited {
   readonly ordered: Promise<bigint>;
 }
 
-function acknowledged(bus: DemoBus, { partition, from, beganMs, ordered }: Awaited): Promise<Acknowledgement> {
+async function acknowledged(bus: DemoBus, { partition, from, beganMs, ordered }: Awaited): Promise<Acknowledgement> {
+  // A partition may have changed hands since the bus was ready: the claim in force is looked up now.
+  const claim = await locateClaim(bus.log, bus.topics.events, partition, from);
   return new Promise((resolve, reject) => {
     const late = setTimeout(() => {
       void follower.stop();
       reject(busbarError("BUSBAR_HALT_UNPROVEN", { partitions: partition, timeoutMs: ACK_BOUND_MS }));
     }, ACK_BOUND_MS);
-    const claim = bus.claims.get(partition) ?? null;
-    const reader = createPartitionReader(bus.codec, {
-      offset: from,
-      claim: claim !== null && claim.offset < from ? claim : null,
-    });
+    const reader = createPartitionReader(bus.codec, { offset: from, claim });
     const follower = bus.log.follow({
       topic: bus.topics.events,
       partition,
