@@ -167,6 +167,20 @@ describe("the order of commands", () => {
     expect(scene.chain(chain).sequence).toBe(1);
   });
 
+  it("a gap of one is a gap, and the same number with other content is none of the next ones [door:gap-deferred]", () => {
+    const scene = createScene();
+    const chain = scene.submit("t");
+    scene.door.turn(scene.call(chain, 1, "db.read"));
+    expect(only(scene.door.turn(scene.call(chain, 2, "db.read", {}, { sequence: 3 })), "CommandDeferred").code).toBe(
+      "BUSBAR_SEQUENCE_GAP",
+    );
+    expect(
+      only(scene.door.turn(scene.call(chain, 2, "db.drop", { table: "t" }, { sequence: 1 })), "CommandDeferred").code,
+    ).toBe("BUSBAR_DUPLICATE");
+    const end = scene.command(chain, { type: "FailTask", step: 2, code: "X", reason: "y" }, { sequence: 1 });
+    expect(only(scene.door.turn(end), "CommandDeferred").code).toBe("BUSBAR_DUPLICATE");
+  });
+
   it("a new incarnation starts again at 1 [door:sequence-next]", () => {
     const scene = createScene();
     const chain = scene.submit("t");

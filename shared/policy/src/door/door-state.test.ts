@@ -274,6 +274,7 @@ describe("a breaker at the door", () => {
     ["of another partition", { partition: 1 }],
     ["that is over", { expiresAtMs: 1 }],
     ["of another tool", { key: "tool:db.clock" }],
+    ["for none", { count: 0 }],
   ])("no probe %s [supervisor:half-open-by-grants]", (_name, more) => {
     const scene = createScene(quiet);
     const chain = scene.submit("t");

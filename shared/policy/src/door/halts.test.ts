@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createScene, only, type Scene, types } from "./testing.ts";
+import { createScene, only, POLICY, type Scene, types } from "./testing.ts";
 
 const halt = (scope: string, more: object = {}) =>
   ["Halt", { scope, reason: "stop", by: "operator:ann", rule: "", cause: "", ...more }] as const;
@@ -113,6 +113,15 @@ describe("a halt", () => {
     ]);
   });
 
+  it("names in flight what is in doubt as well [halt:names-in-flight]", () => {
+    const scene = createScene();
+    const chain = scene.submit("t");
+    scene.door.turn(scene.call(chain, 1, "db.write", { id: 1 }));
+    scene.door.turn(scene.outcome(chain, 1, { kind: "timeout", reason: "late" }));
+    const { inFlight } = only(scene.door.turn(scene.orders(halt("fleet"))), "HaltAcknowledged");
+    expect(inFlight.map(({ callId, state }) => [callId, state])).toEqual([[`${chain}:1`, "in-doubt"]]);
+  });
+
   it("what it does not cover stays admitted [halt:abandons-unstarted]", () => {
     const scene = createScene();
     const chain = scene.submit("t");
@@ -163,6 +172,21 @@ describe("the position of applied directives", () => {
     expect(Object.keys(scene.door.state.fences)).toEqual(["agent:worker"]);
   });
 
+  it("a batch that begins with what was applied before applies only the rest [halt:through-never-decreases]", () => {
+    const scene = createScene();
+    const first = scene.orders(halt("fleet"));
+    scene.door.turn(first);
+    const second = scene.orders(resume("fleet", fenceOf(scene, "fleet")));
+    scene.door.turn(second);
+    const third = scene.orders(halt("agent:worker"));
+    if (first.kind !== "directives" || second.kind !== "directives" || third.kind !== "directives")
+      throw new Error("orders are directives");
+    const applied = [...first.applied, ...second.applied, ...third.applied];
+    const events = scene.door.turn({ kind: "directives", applied, through: third.through });
+    expect(only(events, "HaltAcknowledged").applied).toEqual(third.applied);
+    expect(Object.keys(scene.door.state.fences)).toEqual(["agent:worker"]);
+  });
+
   it("a position without a directive is recorded as well [halt:through-never-decreases]", () => {
     const scene = createScene();
     const events = scene.door.turn({ kind: "directives", applied: [], through: "40" });
@@ -190,6 +214,19 @@ describe("a resume", () => {
     expect(types(scene.door.turn(scene.orders(resume("fleet", old))))).toEqual(["DirectivesApplied"]);
     expect(scene.chain(chain).status).toBe("halted");
     expect(codeOf(scene, chain, 1)).toBe("BUSBAR_HALT_ACTIVE");
+  });
+
+  it("of a tool that names an older fence lifts nothing, and the right one does [halt:resume-names-fence]", () => {
+    const scene = createScene({ ...POLICY, rules: { ...POLICY.rules, consecutiveErrors: 0 } });
+    const chain = scene.submit("t");
+    const scope = "tool:db.read";
+    scene.door.turn(scene.orders(halt(scope)));
+    const old = fenceOf(scene, scope);
+    scene.door.turn(scene.orders(halt(scope)));
+    scene.door.turn(scene.orders(resume(scope, old)));
+    expect(codeOf(scene, chain, 1)).toBe("BUSBAR_HALT_ACTIVE");
+    scene.door.turn(scene.orders(resume(scope, fenceOf(scene, scope))));
+    expect(codeOf(scene, chain, 2)).toBe("EffectAdmitted");
   });
 
   it("lifts its own scope only, in whatever order they came [halt:fence-per-scope]", () => {

@@ -203,6 +203,36 @@ describe("attempts", () => {
     expect(scene.chain(chain).rules.consecutiveErrors.evidence.length).toBe(1);
   });
 
+  it("no attempt past a halt of its tool [effects:slot-before-admission]", () => {
+    const scene = createScene();
+    const chain = scene.submit("t");
+    scene.door.turn(scene.call(chain, 1, "db.retry", { id: 1 }));
+    scene.door.turn(scene.orders(["Halt", { scope: "tool:db.retry", reason: "stop", by: "x" }]));
+    expect(types(scene.door.turn(scene.outcome(chain, 1, notStarted)))).toEqual(["EffectFailed", "EffectFailed"]);
+  });
+
+  it("an attempt that fails before the effect and is then made good is no error [effects:one-call-one-error]", () => {
+    const scene = createScene();
+    const chain = scene.submit("t");
+    scene.door.turn(scene.call(chain, 1, "db.retry", { id: 1 }));
+    scene.door.turn(scene.outcome(chain, 1, notStarted));
+    scene.door.turn(scene.outcome(chain, 1, done));
+    expect(scene.chain(chain).rules.consecutiveErrors.evidence).toEqual([]);
+  });
+
+  it.each([
+    ["a read", "db.read", "working"],
+    ["a change whose result its schema accepted", "db.checked", "working"],
+    ["a change that nobody looked at", "db.write", "halted"],
+  ])("between two errors %s leaves the chain %s [effects:verified-success-resets]", (_name, tool, status) => {
+    const scene = createScene();
+    const chain = scene.submit("t");
+    scene.door.turn(scene.call(chain, 1, "db.nothing"));
+    scene.done(chain, 2, tool, { id: 1 });
+    scene.door.turn(scene.call(chain, 3, "db.nothing"));
+    expect(scene.chain(chain).status).toBe(status);
+  });
+
   it("an outcome of another admission than the open one changes nothing [rules:duplicates-change-nothing]", () => {
     const scene = createScene();
     const chain = scene.submit("t");
