@@ -1,7 +1,6 @@
-/** Programs of the bench that run, print one JSON line, and end; and what CPU time a process has used so far. */
+/** Programs of the bench that run, print one JSON line, and end. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
 const running = new Set<ChildProcess>();
@@ -37,16 +36,4 @@ export async function runProgram<T>(options: ProgramOptions): Promise<T> {
   running.delete(child);
   if (code !== 0 || last === "") throw new Error(`${main} ended with code ${String(code)}\n${complaints}`);
   return JSON.parse(last) as T;
-}
-
-/** Clock ticks of /proc/<pid>/stat are hundredths of a second on every Linux that Node runs on. */
-const TICK_MS = 10;
-
-/** User and system time of a process so far, ms; null where the system does not tell. */
-export function cpuMsOf(pid: number): number | null {
-  const file = `/proc/${pid}/stat`;
-  if (!existsSync(file)) return null;
-  // The name, in parentheses, may hold spaces: fields are counted behind it.
-  const fields = readFileSync(file, "utf8").split(") ").at(-1)?.split(" ") ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }

@@ -1,15 +1,14 @@
 /** The figures as text: medians with their range over the repeats, each beside what it is to be read against. */
+import type { CpuUse } from "./cpu.ts";
 import type { Window } from "./load.ts";
-
-/** CPU time used by each process in a measured window, ms per chain. */
-export type CpuPerChain = Readonly<Record<string, number>>;
 
 export interface Sample extends Window {
   readonly setting: Setting;
   /** `chain`, or a row of the floor. */
   readonly what: Row;
   readonly concurrency: number;
-  readonly cpu?: CpuPerChain;
+  /** Where the system tells it, for chains. */
+  readonly cpu: CpuUse | null;
 }
 
 export type Setting = "page cache" | "flush.messages=1";
@@ -53,13 +52,14 @@ function rowOf(samples: readonly Sample[]): string {
     column(({ p99 }) => p99),
     column(({ max }) => max),
     String(counted),
+    told(samples).length === 0 ? "" : `${(othersShare(samples) * 100).toFixed(0)} %`,
   ];
   return `| ${cells.join(" | ")} |`;
 }
 
 const HEAD = [
-  "| what | setting | c | per second | p50 ms | p99 ms | max ms | N |",
-  "|---|---|---|---|---|---|---|---|",
+  "| what | setting | c | per second | p50 ms | p99 ms | max ms | N | CPU to others |",
+  "|---|---|---|---|---|---|---|---|---|",
 ];
 
 const keyOf = ({ what, setting, concurrency }: Sample): string => `${what} ${setting} ${concurrency}`;
@@ -74,15 +74,24 @@ export function figures(samples: readonly Sample[]): readonly string[] {
 const ORDER: readonly Row[] = ["chain", "append", "round trip", "journal"];
 const orderOf = (sample: Sample | undefined): number => (sample === undefined ? 0 : ORDER.indexOf(sample.what));
 
+const told = (samples: readonly Sample[]): readonly CpuUse[] =>
+  samples.flatMap(({ cpu }) => (cpu === null ? [] : [cpu]));
+
+/** Share of the machine that went to processes that are not the bench's, median; 0 where nobody tells. */
+export const othersShare = (samples: readonly Sample[]): number => median(told(samples).map(({ others }) => others));
+
 /** CPU time per chain by process, median over the repeats; for the windows in which it was told. */
 export function cpuFigures(samples: readonly Sample[]): readonly string[] {
-  const told = samples.filter((sample) => sample.cpu !== undefined);
-  const names = [...new Set(told.flatMap(({ cpu }) => Object.keys(cpu ?? {})))];
+  const names = [...new Set(told(samples).flatMap(({ used }) => Object.keys(used)))];
   if (names.length === 0) return [];
-  const rows = [...Map.groupBy(told, keyOf).values()].map((group) => {
-    const [first] = group;
-    const cells = names.map((name) => figure(median(group.map(({ cpu }) => cpu?.[name] ?? 0))));
-    return `| ${first?.setting ?? ""} | ${first?.concurrency ?? ""} | ${cells.join(" | ")} |`;
+  const groups = Map.groupBy(
+    samples.filter(({ cpu, count }) => cpu !== null && count > 0),
+    keyOf,
+  );
+  const rows = [...groups.values()].map((group) => {
+    const perChain = (name: string): number => median(group.map(({ cpu, count }) => (cpu?.used[name] ?? 0) / count));
+    const cells = names.map((name) => figure(perChain(name)));
+    return `| ${group[0]?.setting ?? ""} | ${group[0]?.concurrency ?? ""} | ${cells.join(" | ")} |`;
   });
   return [`| CPU ms per chain | c | ${names.join(" | ")} |`, `|---|---|${names.map(() => "---").join("|")}|`, ...rows];
 }
