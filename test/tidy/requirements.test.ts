@@ -1,13 +1,10 @@
 /**
- * Promises and tests keep step: each cited id exists, and each id is cited. While STRICT is false, ids that no test
- * cites yet are listed and do not fail.
+ * Promises and tests keep step: each cited id exists, and each id is cited.
  */
 import { expect, test } from "vitest";
 import { REQUIREMENTS } from "../requirements.ts";
 import { citedIds } from "./citations.ts";
 import { repositoryFiles, textOf } from "./repository.ts";
-
-const STRICT = false;
 
 const known = new Set(REQUIREMENTS.map(({ id }) => id));
 const citations = repositoryFiles()
@@ -29,7 +26,7 @@ test("every id that a test cites exists", () => {
 test("every id is cited by a test", () => {
   const cited = new Set(citations.map(({ id }) => id));
   const uncited = [...known].filter((id) => !cited.has(id));
-  if (STRICT) expect(uncited).toEqual([]);
+  expect(uncited).toEqual([]);
   else if (uncited.length > 0)
     console.info(`${uncited.length} of ${known.size} promises are not cited yet:\n  ${uncited.join("\n  ")}`);
 });
