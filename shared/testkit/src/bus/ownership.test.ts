@@ -1,9 +1,12 @@
 import { chainOfTaskKey } from "@busbar/agent";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { until } from "../until.ts";
 import { type HeldAppends, withHeldAppends } from "./held-appends.ts";
 import { type Gate, EVENTS, faultyBus, gate, journal, type Journal, waiter } from "./scenes.ts";
 import type { TestBus, TestBusOptions } from "./test-bus.ts";
+
+// Milliseconds each on a free machine; a busy one gets more time, not another verdict.
+vi.setConfig({ testTimeout: 20_000 });
 
 let bus: TestBus | null = null;
 afterEach(async () => {
@@ -35,7 +38,7 @@ async function idle(test: TestBus) {
 
 describe("an append whose answer is lost", () => {
   it("drops memory and queue, claims again, and starts nothing on the lost word; exact tools are fired once [door:unknown-drops-queue]", async () => {
-    const [world, at] = [journal({ toolClass: "exact", fireBoundMs: 10 }), gate()];
+    const [world, at] = [journal({ toolClass: "exact", fireBoundMs: 400 }), gate()];
     const { bus: test, faults } = await opened(world, at);
     const task = await idle(test);
     faults.loseAnswer(EVENTS, 0);
@@ -55,7 +58,7 @@ describe("an append whose answer is lost", () => {
   });
 
   it("of an at-most-once tool leaves the effect to a person: never started, never started later [effects:at-most-once]", async () => {
-    const [world, at] = [journal({ fireBoundMs: 10 }), gate()];
+    const [world, at] = [journal({ fireBoundMs: 400 }), gate()];
     const { bus: test, faults } = await opened(world, at);
     const task = await idle(test);
     faults.loseAnswer(EVENTS, 0);
@@ -74,7 +77,7 @@ describe("an append whose answer is lost", () => {
     at.open();
     await expect(test.outcome(task)).resolves.toMatchObject({ state: "completed" });
     await faults.land(EVENTS, 0);
-    await until(() => test.voids() > 0, "the late record is seen", 2000);
+    await until(() => test.voids() > 0, "the late record is seen", 15_000);
     await expect(test.submit("waiter", { n: 8 })).resolves.toMatchObject({ state: "completed" });
     expect(world.entries.map(({ n }) => n)).toEqual([7, 8]);
   });
@@ -92,7 +95,7 @@ describe("an append whose answer is lost", () => {
     });
     const { bus: test, faults } = await opened(world, at);
     const task = await test.start("waiter", { n: 7 });
-    await until(() => world.entries.length === 1, "the tool runs", 2000);
+    await until(() => world.entries.length === 1, "the tool runs", 15_000);
     faults.holdBack(EVENTS, 0);
     inTool.open();
     await expect(test.outcome(task)).resolves.toMatchObject({ state: "completed", output: { n: 7 } });
@@ -102,7 +105,7 @@ describe("an append whose answer is lost", () => {
   });
 
   it("what waited in the queue goes with the memory: it is taken from the log again, once [door:unknown-drops-queue]", async () => {
-    const [world, at] = [journal({ toolClass: "exact", fireBoundMs: 10 }), gate()];
+    const [world, at] = [journal({ toolClass: "exact", fireBoundMs: 400 }), gate()];
     let held: HeldAppends | null = null;
     const options = { agents: [waiter(at)], tools: [world.tool], policy: { limits: { settleMarginMs: 1 } } };
     const made = await faultyBus(options, (log) => (held = withHeldAppends(log)).log);
@@ -160,8 +163,8 @@ describe("somebody else in the partition", () => {
     const { bus: test, faults } = await opened(world, at);
     await idle(test);
     await faults.claim(EVENTS, 0, { owner: "other", nonce: "other-1" });
-    await until(() => claims(test) === 3, "the owner claims again", 2000);
-    await until(() => test.doors()[0]?.door === "open", "and opens", 2000);
+    await until(() => claims(test) === 3, "the owner claims again", 15_000);
+    await until(() => test.doors()[0]?.door === "open", "and opens", 15_000);
   });
 
   it("an intruder's record is void and changes no state; the work goes on [placement:void-is-never-state]", async () => {

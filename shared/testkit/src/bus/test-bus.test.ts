@@ -1,7 +1,10 @@
 import { defineAgent, defineTool } from "@busbar/agent";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { recordedModel } from "../recorded-model.ts";
 import { createTestBus, type TestBus, type TestBusOptions } from "./test-bus.ts";
+
+// Milliseconds each on a free machine; a busy one gets more time, not another verdict.
+vi.setConfig({ testTimeout: 20_000 });
 
 let bus: TestBus | null = null;
 afterEach(async () => {

@@ -56,7 +56,7 @@ export interface TestBusOptions {
   /** The gateway's clock; default: the system's. */
   readonly clock?: Clock;
   readonly logger?: Logger;
-  /** Longest wait of any of its functions, ms; default 5000. */
+  /** Longest wait of any of its functions, ms; default 15000. */
   readonly limitMs?: number;
 }
 
@@ -117,7 +117,7 @@ class MemoryBus implements TestBus {
   constructor(options: TestBusOptions) {
     this.#options = options;
     this.#partitions = options.partitions ?? 2;
-    this.#limitMs = options.limitMs ?? 5000;
+    this.#limitMs = options.limitMs ?? 15_000;
     this.log = options.log ?? createEmbeddedLog({});
     this.#client = createClient({
       log: this.log,
