@@ -62,3 +62,19 @@ it("whatever the order and however often, the same events come out, once each [a
     }),
   );
 });
+
+it("holds what comes between a complete assignment and the start of its run, and hands it to that run [agents:results-in-log-order]", () => {
+  const inbox = new ChainInbox();
+  inbox.accept(assigned(1, 1));
+  expect(inbox.accept(record(1n, 1))).toBe("ready");
+  inbox.accept(record(2n, null));
+  expect(inbox.take().map(({ offset }) => offset)).toEqual([1n, 2n]);
+  inbox.accept(record(3n, null));
+  inbox.accept(assigned(2, 1));
+  inbox.accept(record(1n, 2));
+  inbox.accept(record(4n, null));
+  expect(
+    inbox.take().map(({ offset }) => offset),
+    "what went to the run before does not come again",
+  ).toEqual([1n, 4n]);
+});

@@ -3,7 +3,8 @@
  *
  * I1 A chain is ready when an assignment and as many distinct journal records of its incarnation are there as it says.
  * I2 The highest incarnation counts; records of older ones change nothing.
- * I3 An event is handed on once, by its source, however often it comes and by whichever way.
+ * I3 An event is handed on once, by its source, however often it comes and by whichever way: live to the run that is
+ *    there, else with the journal to the run that starts next.
  */
 import type { SourcedEvent } from "./journal.ts";
 
@@ -33,6 +34,8 @@ export class ChainInbox {
   /** Null until the assignment itself is there. */
   #count: number | null = null;
   #isReady = false;
+  /** The run of this incarnation has begun; what came before is held for it. */
+  #isTaken = false;
 
   /** Highest incarnation that any record named; 0 for none. */
   get incarnation(): number {
@@ -45,7 +48,8 @@ export class ChainInbox {
       return this.#acceptAssignment(record.event.incarnation, record.journalCount);
     if (this.#seen.has(record.source)) return "ignored";
     this.#seen.add(record.source);
-    if (!this.#isReady) this.#held.push(record);
+    // A complete assignment waits for its commit and a free slot: an answer that comes meanwhile has no run to go to.
+    if (!this.#isTaken) this.#held.push(record);
     return "live";
   }
 
@@ -55,6 +59,7 @@ export class ChainInbox {
     for (const { source } of events) this.#seen.add(source);
     this.#held = [];
     this.#journal = new Map();
+    this.#isTaken = true;
     return events;
   }
 
@@ -77,6 +82,7 @@ export class ChainInbox {
       this.#journal = new Map();
       this.#count = null;
       this.#isReady = false;
+      this.#isTaken = false;
     }
     return true;
   }
