@@ -30,7 +30,7 @@ export async function watchLives(log: EventLog, codec: Codec, topic: string): Pr
   });
   return {
     chains: (instance) => chains.get(instance) ?? 0,
-    until: (holds, what, limitMs = 20_000) =>
+    until: (holds, what, limitMs = 45_000) =>
       new Promise((resolve, reject) => {
         if (holds()) return resolve();
         const timer = setTimeout(() => {

@@ -110,7 +110,7 @@ class LogWatch implements Watch {
     return this.#doors.get(partition) ?? { owner: "", state: "closed" };
   }
 
-  until(holds: () => boolean, what: string, limitMs = 20_000): Promise<void> {
+  until(holds: () => boolean, what: string, limitMs = 45_000): Promise<void> {
     return new Promise((resolve, reject) => {
       if (holds()) return resolve();
       const late = (): Error => new Error(`after ${limitMs} ms still not: ${what}; the log's last:\n${this.#tail()}`);

@@ -40,7 +40,8 @@ describe("a service of busbar dev", () => {
     expect(ready).toMatchObject({ ready: true, http: "http://x" });
     await running.stop();
     expect(() => process.kill(Number(ready["pid"]), 0)).toThrow();
-    expect(readFileSync(join(folder, "it.log"), "utf8")).toContain("hello");
+    // What the process said last may reach the file after its exit.
+    await expect.poll(() => readFileSync(join(folder, "it.log"), "utf8"), { timeout: 4000 }).toContain("hello");
   });
 
   it("that ends before it is ready is an error with what its log complained about [cli:error-says-next]", async () => {
