@@ -45,10 +45,14 @@ const partitionsOf = ({ bus }: Scene, owner: string): readonly number[] =>
 /** The gateway that owns most, in the middle of its work: something was admitted just now. */
 async function busyOwner(scene: Scene): Promise<ServiceProcess> {
   const { bus, crowd, dice, gateways } = scene;
-  crowd.fill();
   const { watch } = bus;
   const admitted = watch.ofType("EffectAdmitted").length + 8 + dice.below(8);
-  await watch.until(() => watch.ofType("EffectAdmitted").length >= admitted, "work is admitted");
+  // Filled up as it is waited: every chain of the round before may by now be in doubt and wait for a person.
+  const isBusy = (): boolean => {
+    crowd.fill();
+    return watch.ofType("EffectAdmitted").length >= admitted;
+  };
+  await watch.until(isBusy, "work is admitted");
   const [owner] = [...gateways.values()].toSorted(
     (a, b) => partitionsOf(scene, b.name).length - partitionsOf(scene, a.name).length,
   );
