@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { ERRORS } from "@busbar/kernel";
 import { commandsIn, inFolder, personEnv, ROOT, start, type } from "./shell.ts";
 
@@ -25,6 +25,7 @@ async function startDev(folder: string): Promise<Dev> {
   let text = "";
   for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk: Buffer) => (text += chunk.toString()));
   const exited = once(child, "exit");
+  exited.catch(() => undefined);
   const endMs = performance.now() + READY_BOUND_MS;
   while (!text.includes("npx busbar submit") && child.exitCode === null && performance.now() < endMs) {
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -43,6 +44,7 @@ async function startDev(folder: string): Promise<Dev> {
 test("every command of the README and of what npm start prints works as typed [cli:commands-as-typed]", async () => {
   await inFolder(async (folder) => {
     const dev = await startDev(folder);
+    onTestFinished(async () => void (await dev.stop()));
     const page = commandsIn(blocksOf(README));
     const printed = commandsIn(dev.text()).filter((line) => !line.includes("events tail"));
     expect(page.length).toBeGreaterThanOrEqual(4);
