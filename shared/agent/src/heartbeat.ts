@@ -1,6 +1,6 @@
 /** The signs of life of an agent process: one record per beat, never two beats at once (PROTOCOL 8.2). */
 import type { ChainLife, Meta } from "@busbar/events";
-import { HEADER } from "@busbar/events";
+import { HEADER, metaWith } from "@busbar/events";
 import type { Codec } from "@busbar/events/codec";
 import { reasonOf } from "@busbar/kernel";
 import type { EventLog } from "@busbar/log";
@@ -68,23 +68,6 @@ async function sendBeat(options: HeartbeatOptions): Promise<void> {
 }
 
 function metaOf(agent: AgentDefinition, prefix: string, instance: string, atMs: number): Meta {
-  return {
-    eventId: `${instance}:${atMs}`,
-    chainId: "",
-    lineage: [],
-    agent: agent.name,
-    incarnation: 0,
-    causationId: "",
-    correlationId: "",
-    traceparent: "",
-    atMs,
-    streamSeq: 0,
-    commandSeq: 0,
-    namespace: prefix,
-    replay: false,
-    policyHash: "",
-    codeVersion: agent.version,
-    claimCheck: null,
-    progress: null,
-  };
+  const eventId = `${instance}:${atMs}`;
+  return metaWith({ eventId, atMs, agent: agent.name, namespace: prefix, codeVersion: agent.version });
 }

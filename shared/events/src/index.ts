@@ -3,6 +3,7 @@ export * from "./event-id.ts";
 export * from "./generated/messages.ts";
 export * from "./headers.ts";
 export * from "./messages.ts";
+export * from "./meta.ts";
 export * from "./partition.ts";
 export * from "./placement.ts";
 export * from "./scope.ts";

@@ -2,7 +2,7 @@
  * A door without a log: the same decisions, turn by turn, in memory. Every turn counts as acknowledged. For tests of
  * policies and rules, and for asking what a door would have done.
  */
-import { type BusEvent, CLAIM_TYPE, type Meta } from "@busbar/events";
+import { type BusEvent, CLAIM_TYPE, metaWith } from "@busbar/events";
 import { canonicalJson, type Json, sha256Hex } from "@busbar/kernel";
 import { initialPartitionState, type PartitionState } from "../partition-state.ts";
 import { type Policy, policyHash } from "../policy-document.ts";
@@ -40,26 +40,6 @@ export interface PureDoor {
 
 /** Where the pure door starts its time, ms since the epoch. */
 export const PURE_DOOR_START_MS = 1_795_000_000_000;
-
-const BLANK: Meta = {
-  eventId: "",
-  chainId: "",
-  lineage: [],
-  agent: "",
-  incarnation: 0,
-  causationId: "",
-  correlationId: "",
-  traceparent: "",
-  atMs: 0,
-  streamSeq: 0,
-  commandSeq: 0,
-  namespace: "",
-  replay: false,
-  policyHash: "",
-  codeVersion: "",
-  claimCheck: null,
-  progress: null,
-};
 
 /** One byte per character is enough for a size; nobody decodes them. */
 const bytesOf = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0) & 0xff);
@@ -101,7 +81,7 @@ export function createPureDoor(options: PureDoorOptions = {}): PureDoor {
     claim: () => {
       own.claims += 1;
       const { end, digest } = own.state;
-      const meta = { ...BLANK, eventId: `${topic}/${partition}/${end}`, atMs: door.atMs };
+      const meta = metaWith({ eventId: `${topic}/${partition}/${end}`, atMs: door.atMs });
       const event: BusEvent = { type: CLAIM_TYPE, meta, owner: "pure", nonce: `claim-${own.claims}` };
       const logged = { offset: BigInt(end), event, digest };
       replay(own.state, logged);
