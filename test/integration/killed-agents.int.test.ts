@@ -34,17 +34,19 @@ class Crew {
     this.#services.set(role, [...same, service]);
   }
 
-  /** Kills a process of the role that runs chains now, and replaces it. */
-  async killBusy(role: Role): Promise<void> {
-    const victim = await this.#takeBusy(role);
+  /** Kills a process of the role that runs chains now, and replaces it; asks for load while none does. */
+  async killBusy(role: Role, fill: () => void): Promise<void> {
+    const victim = await this.#takeBusy(role, fill);
     await victim.kill();
     await this.start(role);
   }
 
   /** Out of the crew at once, so that nobody else takes the same one. */
-  async #takeBusy(role: Role): Promise<ServiceProcess> {
-    const busy = (): ServiceProcess | undefined =>
-      this.#services.get(role)?.find(({ name }) => this.#lives.chains(`${name}/${role}`) > 0);
+  async #takeBusy(role: Role, fill: () => void): Promise<ServiceProcess> {
+    const busy = (): ServiceProcess | undefined => {
+      fill();
+      return this.#services.get(role)?.find(({ name }) => this.#lives.chains(`${name}/${role}`) > 0);
+    };
     for (;;) {
       await this.#lives.until(() => busy() !== undefined, `a ${role} process runs a chain`);
       const victim = busy();
@@ -71,8 +73,7 @@ test(
       const input = (n: number) => ({ orderId: n, reason: `reason ${n}` });
       const crowd = crowdOf(bus, { agent: "support", input, perPartition: 2 });
       for (let killed = 0; killed < KILLS; killed += WAVE.length) {
-        crowd.fill();
-        await Promise.all(WAVE.map((role) => crew.killBusy(role)));
+        await Promise.all(WAVE.map((role) => crew.killBusy(role, crowd.fill)));
       }
       await crowd.settled();
       const { watch } = bus;
