@@ -19,6 +19,7 @@ const log = (...events: readonly BusEvent[]): readonly SeenEvent[] =>
 const claim = (owner: string): BusEvent => event("PartitionClaimed", { owner, nonce: owner });
 const admitted = (attempt: number, toolClass = "at-most-once"): BusEvent =>
   event("EffectAdmitted", { callId: "c:1", effectKey: "k", tool: "mail.send", attempt, toolClass, fireBoundMs: 500 });
+const doubt = (): BusEvent => event("EffectInDoubt", { callId: "c:1", effectKey: "k", tool: "mail.send" });
 const settled = (outcome: string): BusEvent =>
   event("EffectSettled", { callId: "c:1", effectKey: "k", outcome, admitted: "1" });
 const fire = (attempt: number, more: Partial<Fire> = {}): Fire => ({
@@ -32,34 +33,45 @@ const fire = (attempt: number, more: Partial<Fire> = {}): Fire => ({
   ...more,
 });
 
+const wrongOf = (fires: readonly Fire[], events: readonly SeenEvent[]) => judgeFires(fires, events).wrong;
+
 describe("the judgement on fires", () => {
   test("finds nothing wrong with one fire of one admission by its own owner within its bound", () => {
-    expect(judgeFires([fire(1)], log(claim("g1"), admitted(1), claim("g2")))).toEqual([]);
+    expect(wrongOf([fire(1)], log(claim("g1"), admitted(1), claim("g2")))).toEqual([]);
   });
 
   test("tells a fire without an admission, and one that another owner had admitted", () => {
-    expect(judgeFires([fire(1)], log(claim("g1")))).toEqual([
+    expect(wrongOf([fire(1)], log(claim("g1")))).toEqual([
       "g1 fired mail.send c:1 attempt 1 without a valid admission",
     ]);
-    expect(judgeFires([fire(1)], log(claim("g1"), claim("g2"), admitted(1)))).toEqual([
+    expect(wrongOf([fire(1)], log(claim("g1"), claim("g2"), admitted(1)))).toEqual([
       "g1 fired mail.send c:1 attempt 1, which g2 had admitted",
     ]);
   });
 
   test("tells an admission that was fired twice, and one that was fired after its bound", () => {
     const events = log(claim("g1"), admitted(1));
-    expect(judgeFires([fire(1), fire(1)], events)).toEqual(["g1 fired mail.send c:1 attempt 1 twice"]);
-    expect(judgeFires([fire(1, { atMs: 1600 })], events)).toEqual([
+    expect(wrongOf([fire(1), fire(1)], events)).toEqual(["g1 fired mail.send c:1 attempt 1 twice"]);
+    expect(wrongOf([fire(1, { atMs: 1600 })], events)).toEqual([
       "g1 fired mail.send c:1 attempt 1 100 ms after its fire bound",
     ]);
+  });
+
+  test("gives a fire after its bound as late, not as wrong, only where the log names that attempt as in doubt", () => {
+    const late = fire(1, { atMs: 5000 });
+    expect(judgeFires([late], log(claim("g1"), admitted(1), claim("g2"), doubt()))).toEqual({
+      wrong: [],
+      late: [late],
+    });
+    expect(wrongOf([late], log(claim("g1"), doubt(), admitted(1), claim("g2")))).toHaveLength(1);
   });
 
   test("tells an at-most-once effect that was fired again while the first was in doubt, and no other", () => {
     const again = [fire(1), fire(2)];
     const wrong = ["g1 fired mail.send c:1 attempt 2 again, the first in doubt"];
-    expect(judgeFires(again, log(claim("g1"), admitted(1), settled("unknown"), admitted(2)))).toEqual(wrong);
-    expect(judgeFires(again, log(claim("g1"), admitted(1), settled("not-done"), admitted(2)))).toEqual([]);
-    expect(judgeFires(again, log(claim("g1"), admitted(1, "exact"), admitted(2, "exact")))).toEqual([]);
+    expect(wrongOf(again, log(claim("g1"), admitted(1), settled("unknown"), admitted(2)))).toEqual(wrong);
+    expect(wrongOf(again, log(claim("g1"), admitted(1), settled("not-done"), admitted(2)))).toEqual([]);
+    expect(wrongOf(again, log(claim("g1"), admitted(1, "exact"), admitted(2, "exact")))).toEqual([]);
   });
 });
 

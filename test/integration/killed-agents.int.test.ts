@@ -93,7 +93,7 @@ test(
       );
       const chains = crowd.acknowledged().length;
       expect(report.findings).toEqual([]);
-      expect(judgeFires(bus.fires(), watch.events)).toEqual([]);
+      expect(judgeFires(bus.fires(), watch.events)).toEqual({ wrong: [], late: [] });
       expect(outputs.filter(({ state }) => state === "refunded")).toHaveLength(chains);
       expect(fired, "each side effect of each chain fired once").toEqual({
         "inventory.sync": chains,
