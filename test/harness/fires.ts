@@ -9,6 +9,7 @@
  * F3 An at-most-once effect is fired a second time only after the log says that the first did not happen.
  */
 import { existsSync, readFileSync } from "node:fs";
+import type { BusEvent } from "@busbar/events";
 import type { SeenEvent } from "./watch.ts";
 
 /** One call as a gateway handed it to a tool. */
@@ -65,6 +66,13 @@ export interface FireVerdict {
 
 const nameOf = (key: string, attempt: number): string => `${key}#${attempt}`;
 
+const saysNotDone = (
+  event: BusEvent,
+): event is Extract<BusEvent, { type: "EffectFailed" | "EffectAbandoned" | "EffectSettled" }> =>
+  event.type === "EffectFailed" ||
+  event.type === "EffectAbandoned" ||
+  (event.type === "EffectSettled" && event.outcome === "not-done");
+
 function ledgerOf(events: readonly SeenEvent[]): Ledger {
   const owners = new Map<number, string>();
   const attempts = new Map<string, number>();
@@ -80,13 +88,8 @@ function ledgerOf(events: readonly SeenEvent[]): Ledger {
         isOnce: event.toolClass === "at-most-once",
       });
     }
-    if (event.type === "EffectInDoubt") {
-      ledger.inDoubt.add(nameOf(event.effectKey, attempts.get(event.effectKey) ?? 0));
-    }
-    const isSettled = event.type === "EffectSettled" && event.outcome === "not-done";
-    if (event.type === "EffectFailed" || event.type === "EffectAbandoned" || isSettled) {
-      ledger.notDone.add(nameOf(event.effectKey, attempts.get(event.effectKey) ?? 0));
-    }
+    if (event.type === "EffectInDoubt") ledger.inDoubt.add(nameOf(event.effectKey, event.attempt));
+    if (saysNotDone(event)) ledger.notDone.add(nameOf(event.effectKey, attempts.get(event.effectKey) ?? 0));
   }
   return ledger;
 }

@@ -19,7 +19,7 @@ const log = (...events: readonly BusEvent[]): readonly SeenEvent[] =>
 const claim = (owner: string): BusEvent => event("PartitionClaimed", { owner, nonce: owner });
 const admitted = (attempt: number, toolClass = "at-most-once"): BusEvent =>
   event("EffectAdmitted", { callId: "c:1", effectKey: "k", tool: "mail.send", attempt, toolClass, fireBoundMs: 500 });
-const doubt = (): BusEvent => event("EffectInDoubt", { callId: "c:1", effectKey: "k", tool: "mail.send" });
+const doubt = (): BusEvent => event("EffectInDoubt", { callId: "c:1", effectKey: "k", attempt: 1 });
 const settled = (outcome: string): BusEvent =>
   event("EffectSettled", { callId: "c:1", effectKey: "k", outcome, admitted: "1" });
 const fire = (attempt: number, more: Partial<Fire> = {}): Fire => ({
@@ -63,7 +63,8 @@ describe("the judgement on fires", () => {
       wrong: [],
       late: [late],
     });
-    expect(wrongOf([late], log(claim("g1"), doubt(), admitted(1), claim("g2")))).toHaveLength(1);
+    const again = fire(2, { atMs: 5000 });
+    expect(wrongOf([again], log(claim("g1"), admitted(1), doubt(), admitted(2), claim("g2")))).toHaveLength(1);
   });
 
   test("tells an at-most-once effect that was fired again while the first was in doubt, and no other", () => {
