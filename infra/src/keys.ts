@@ -73,6 +73,14 @@ export function openOrderCheck(folder: string): FolderKeyring["isOrderSigned"] {
   };
 }
 
+/** What an agent process is given of the folder: its own key, and the check of who gave an order. */
+export function agentCredentials(
+  folder: string,
+  agent: string,
+): { readonly key: Uint8Array; readonly isOrderSigned: FolderKeyring["isOrderSigned"] } {
+  return { key: agentKey(folder, agent), isOrderSigned: openOrderCheck(folder) };
+}
+
 /** The keys of a folder, with the private half of `role` only. */
 export function openKeyring(folder: string, role: OrderRole): FolderKeyring {
   const privateKey = privateKeyFromPem(read(join(folder, `${role}.pem`)));

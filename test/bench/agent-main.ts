@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { runAgent } from "@busbar/agent";
 import { loadProject } from "@busbar/agent/project";
-import { agentKey, connect } from "@busbar/infra";
+import { agentCredentials, connect } from "@busbar/infra";
 import { busbarError } from "@busbar/kernel";
 import { announceReady, createLogger, runService } from "@busbar/telemetry";
 
@@ -15,16 +15,15 @@ await runService(logger, async () => {
   const { agents } = await loadProject(join(import.meta.dirname, "project/busbar.yaml"));
   const [agent] = agents;
   if (agent === undefined) throw busbarError("BUSBAR_NOT_FOUND", { what: "agent", id: "clerk" });
-  const key = agentKey(keys, agent.name);
   const running = await runAgent({
     log,
     codec,
     agent,
     prefix,
     logger,
-    key,
     instance: "bench-1",
     maxChains: MAX_CHAINS,
+    ...agentCredentials(keys, agent.name),
   });
   announceReady({ service: "agent", http: null, name: agent.name });
   return {

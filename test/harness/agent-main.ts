@@ -4,7 +4,7 @@
  */
 import { runAgent } from "@busbar/agent";
 import { loadProject } from "@busbar/agent/project";
-import { agentKey, connect, openOrderCheck } from "@busbar/infra";
+import { agentCredentials, connect } from "@busbar/infra";
 import { announceReady, createLogger, runService } from "@busbar/telemetry";
 
 const { env } = process;
@@ -17,18 +17,16 @@ await runService(logger, async () => {
   const project = await loadProject(env["BUSBAR_PROJECT"] ?? "busbar.yaml");
   const wanted = (env["BUSBAR_AGENTS"] ?? "").split(",");
   const chosen = project.agents.filter((agent) => wanted.includes(agent.name));
-  const isOrderSigned = openOrderCheck(keys);
   const obeysHalts = env["BUSBAR_OBEYS_HALTS"] !== "no";
   const processes = await Promise.all(
     chosen.map((agent) => {
-      const own = { agent, key: agentKey(keys, agent.name), instance: `${name}/${agent.name}` };
+      const own = { agent, ...agentCredentials(keys, agent.name), instance: `${name}/${agent.name}` };
       return runAgent({
         log,
         codec,
         prefix,
         logger,
         obeysHalts,
-        isOrderSigned,
         heartbeatMs: 200,
         answerTimeoutMs: 1000,
         ...own,

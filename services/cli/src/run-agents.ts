@@ -1,7 +1,7 @@
 /** The agents of a project on an open bus, in this process. */
 import { hostname } from "node:os";
 import { type AgentDefinition, type AgentProcess, runAgent } from "@busbar/agent";
-import { agentKey, type Connection, openOrderCheck } from "@busbar/infra";
+import { agentCredentials, type Connection } from "@busbar/infra";
 import { busbarError } from "@busbar/kernel";
 import type { Logger } from "@busbar/telemetry";
 
@@ -43,9 +43,8 @@ export async function runAgents(
     for (const agent of agents) {
       const { log, codec, prefix, keys } = bus;
       const instance = `${agent.name}@${hostname()}-${process.pid}`;
-      const isOrderSigned = openOrderCheck(keys);
-      const key = agentKey(keys, agent.name);
-      processes.push(await runAgent({ log, codec, prefix, agent, key, isOrderSigned, instance, logger }));
+      const credentials = agentCredentials(keys, agent.name);
+      processes.push(await runAgent({ log, codec, prefix, agent, instance, logger, ...credentials }));
     }
   } catch (error) {
     await stop();

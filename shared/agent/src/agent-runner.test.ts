@@ -29,7 +29,9 @@ type Handler = (task: Task, ctx: AgentContext) => Promise<unknown>;
 
 async function start(handler: Handler, change: Partial<RunAgentOptions> = {}): Promise<AgentProcess> {
   const agent = defineAgent({ name: "worker", version: "1.2.3", handler });
-  const options = { log: bus.log, codec: bus.codec, agent, prefix: PREFIX, key: KEY, instance: "one", heartbeatMs: 5 };
+  const { log, codec } = bus;
+  const isOrderSigned = (): boolean => true;
+  const options = { log, codec, agent, prefix: PREFIX, key: KEY, isOrderSigned, instance: "one", heartbeatMs: 5 };
   const process = await runAgent({ ...options, ...change });
   running.push(process);
   return process;

@@ -57,8 +57,8 @@ export interface RunAgentOptions {
   readonly stallMs?: number;
   /** Default true. False: only the door stops this agent; for showing that it does. */
   readonly obeysHalts?: boolean;
-  /** Checks who gave an order; without it the agent stops for any halt on the directives topic. */
-  readonly isOrderSigned?: OrderCheck;
+  /** Checks who gave an order: the agent stops for no other. */
+  readonly isOrderSigned: OrderCheck;
 }
 
 export interface AgentProcessState {

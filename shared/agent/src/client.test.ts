@@ -15,7 +15,9 @@ const worker = defineAgent({ name: "worker", version: "1", handler: (task) => Pr
 
 beforeEach(async () => {
   bus = await createTestBus(["worker", "idle"]);
-  agent = await runAgent({ log: bus.log, codec: bus.codec, agent: worker, prefix: PREFIX, key: KEY, instance: "one" });
+  const { log, codec } = bus;
+  const isOrderSigned = (): boolean => true;
+  agent = await runAgent({ log, codec, agent: worker, prefix: PREFIX, key: KEY, isOrderSigned, instance: "one" });
 });
 
 afterEach(async () => {

@@ -52,7 +52,15 @@ it("halts of the past count only once all of the past is read, since they may ha
   const codec = createCodec({ ids: builtinSchemaIds() });
   const records = [halt("fleet"), resume("fleet", "0"), halt("agent:a")].map((directive, index): StoredRecord => {
     const value = codec.encode(directive.type, directive as never);
-    return { topic: "d", partition: 0, offset: BigInt(index), timestampMs: 0, key: null, value, headers: {} };
+    return {
+      topic: "d",
+      partition: 0,
+      offset: BigInt(index),
+      timestampMs: 0,
+      key: null,
+      value,
+      headers: { sig: `${index}` },
+    };
   });
   let follow: FollowOptions | null = null;
   const log = {
@@ -67,6 +75,7 @@ it("halts of the past count only once all of the past is read, since they may ha
     log,
     codec,
     topic: "d",
+    isOrderSigned: () => true,
     logger: SILENT_LOGGER,
     onFences: (standing, lifted) => seen.push({ standing, lifted }),
   });

@@ -56,8 +56,8 @@ export interface DirectiveWatchOptions {
   readonly codec: Codec;
   readonly topic: string;
   readonly logger: Logger;
-  /** Without it every directive is believed: then whoever can write the topic can stop this agent. */
-  readonly isOrderSigned?: OrderCheck;
+  /** What it does not vouch for is no order. */
+  readonly isOrderSigned: OrderCheck;
   /** After each change, once the past is read: what stands, and the fence that was just lifted, if any. */
   onFences(standing: readonly Fence[], lifted: Fence | null): void;
 }
@@ -107,7 +107,6 @@ export class DirectiveWatch {
     if (!decoded.ok || value === null) return null;
     const order = { topic, principal: headers[HEADER.principal] ?? "", value };
     const sig = headers[HEADER.sig] ?? "";
-    if (isOrderSigned === undefined) return decoded.message;
     if (this.#seen.has(sig) || !isOrderSigned(order, sig)) return null;
     this.#seen.add(sig);
     return decoded.message;

@@ -102,6 +102,7 @@ class Bus implements TestBus {
   readonly #writers: { readonly appender: Appender; readonly claim: Claim; next: bigint; prev: string }[] = [];
   #judge: (command: CallCommand) => Script = () => ({ do: "answer" });
   /** Writes are serial, as those of a partition's owner are. */
+  #orders = 0;
   #tail: Promise<unknown> = Promise.resolve();
 
   async open(agents: readonly string[]): Promise<void> {
@@ -146,7 +147,9 @@ class Bus implements TestBus {
     const picked = Object.fromEntries(fields.map((field) => [field, all[field]]));
     const value = this.codec.encode(type, { ...picked, meta: metaOf("", 0, 0n) } as never);
     const topic = `${PREFIX}.directives`;
-    const [outcome] = await this.log.publish([{ topic, partition: 0, record: { key: "d", value, headers: { type } } }]);
+    // Each order has a signature of its own: the same one again is a copy.
+    const headers = { type, [HEADER.sig]: String((this.#orders += 1)) };
+    const [outcome] = await this.log.publish([{ topic, partition: 0, record: { key: "d", value, headers } }]);
     return outcome?.kind === "appended" ? outcome.baseOffset : -1n;
   }
 

@@ -6,7 +6,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { type AgentProcess, chainOfTaskKey, type Client, createClient, runAgent } from "@busbar/agent";
-import { agentKey, ensureKeys, openKeyring, topicSpecs } from "@busbar/infra";
+import { agentCredentials, ensureKeys, openKeyring, topicSpecs } from "@busbar/infra";
 import { busbarError } from "@busbar/kernel";
 import type { Follower } from "@busbar/log";
 import type { Policy } from "@busbar/policy";
@@ -168,15 +168,14 @@ export async function startPlayBus(options: PlayBusOptions): Promise<PlayBus> {
     parts = build(options, runs, keys);
     await parts.judges.follow(bus);
     await Promise.all([parts.supervisor.start(), parts.gateway.start()]);
-    const key = agentKey(keys, RECORDED_AGENT);
     parts.agent = await runAgent({
       log,
       codec,
       prefix,
-      key,
       agent: recordedAgent(runs),
       instance: "play",
       maxChains: concurrency,
+      ...agentCredentials(keys, RECORDED_AGENT),
     });
   } catch (error) {
     await stop();

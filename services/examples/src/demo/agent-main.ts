@@ -1,6 +1,6 @@
 /** A process that runs the example agents named on its command line. The looper runs without the SDK's own obedience. */
 import { runAgent } from "@busbar/agent";
-import { agentKey, connect } from "@busbar/infra";
+import { agentCredentials, connect } from "@busbar/infra";
 import { announceReady, createLogger, runService } from "@busbar/telemetry";
 import { agents } from "../agents/index.ts";
 
@@ -26,8 +26,8 @@ await runService(logger, async () => {
         prefix,
         instance,
         logger,
-        key: agentKey(keys, name),
         obeysHalts: name !== "looper",
+        ...agentCredentials(keys, name),
       });
     }),
   );

@@ -8,7 +8,15 @@ import { fileURLToPath } from "node:url";
 import { createClient, runAgent } from "@busbar/agent";
 import { createToolbox, loadProject, type Project } from "@busbar/agent/project";
 import type { Codec } from "@busbar/events/codec";
-import { agentKey, type Bus, connect, ensureKeys, type FolderKeyring, openKeyring, topicSpecs } from "@busbar/infra";
+import {
+  agentCredentials,
+  type Bus,
+  connect,
+  ensureKeys,
+  type FolderKeyring,
+  openKeyring,
+  topicSpecs,
+} from "@busbar/infra";
 import type { EventLog } from "@busbar/log";
 import { locateClaim } from "@busbar/log";
 import { Gateway, Supervisor, topicNames, type TopicNames } from "@busbar/runtime";
@@ -184,8 +192,8 @@ async function runInside(world: World, running: Running, names: readonly string[
       agent,
       prefix,
       instance: `${name}-demo`,
-      key: agentKey(keys, name),
       obeysHalts: name !== "looper",
+      ...agentCredentials(keys, name),
     });
     running.stops.push(() => started.stop());
   }
