@@ -98,6 +98,23 @@ export default defineConfig({
       },
     },
     {
+      // Their clock, timers and chance come in by port, so that a simulation holds all of them.
+      files: ["shared/runtime/src/**/*.ts", "shared/agent/src/**/*.ts"],
+      excludeFiles: [
+        ...TESTS,
+        "shared/runtime/src/ports.ts",
+        "shared/agent/src/timers.ts",
+        "shared/agent/src/test-*.ts",
+      ],
+      rules: {
+        "no-restricted-globals": [
+          "error",
+          ...["Date", "performance", ...TIMERS].map((name) => ({ name, message: "ask the port: Clock or Timers" })),
+        ],
+        "no-restricted-properties": ["error", { object: "Math", property: "random", message: "ask the port: Chance" }],
+      },
+    },
+    {
       files: ["shared/log/src/kafka/**/*.ts", "test/**/*.ts"],
       rules: { "no-restricted-imports": "off" },
     },

@@ -67,6 +67,16 @@ const SEEDS: readonly Seed[] = [
   },
   { rule: "eslint(no-restricted-properties)", path: `${PURE}/chance.ts`, text: "export const y = Math.random();\n" },
   {
+    rule: "eslint(no-restricted-globals)",
+    path: "shared/runtime/src/timer.ts",
+    text: "export const y = setTimeout;\n",
+  },
+  {
+    rule: "eslint(no-restricted-properties)",
+    path: "shared/agent/src/chance.ts",
+    text: "export const y = Math.random();\n",
+  },
+  {
     rule: "typescript(no-explicit-any)",
     path: "shared/log/src/any.ts",
     text: "export const y = (z: any): unknown => z;\n",

@@ -7,7 +7,7 @@ import { type Codec, frameSchemaId } from "@busbar/events/codec";
 import { canonicalJson } from "@busbar/kernel";
 import type { EventLog, Follower, StoredRecord } from "@busbar/log";
 import type { Logger } from "@busbar/telemetry";
-import type { Clock, Keyring } from "./ports.ts";
+import { type Clock, type Keyring, pause, type Timers } from "./ports.ts";
 
 export interface FeedOptions {
   readonly log: EventLog;
@@ -16,6 +16,7 @@ export interface FeedOptions {
   readonly topic: string;
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly timers: Pick<Timers, "after">;
 }
 
 /** A directive as a partition applies it: scope, id, and the rest as canonical JSON. */
@@ -151,7 +152,7 @@ async function learnSchema(options: FeedOptions, record: StoredRecord, isStopped
     if (resolution.ok || resolution.code !== "BUSBAR_REGISTRY_UNAVAILABLE") return;
     const where = { offset: record.offset.toString(), reason: resolution.reason };
     options.logger.error(where, "directives wait: a schema id cannot be looked up");
-    await new Promise((resolve) => setTimeout(resolve, SCHEMA_RETRY_MS));
+    await pause(options.timers, SCHEMA_RETRY_MS);
   }
 }
 

@@ -14,7 +14,16 @@ import { PartitionOwner } from "./door/owner.ts";
 import { createDirectiveFeed, createLifeFeed, type DirectiveFeed, type LifeFeed } from "./feeds.ts";
 import type { Lifecycle } from "./loop.ts";
 import { metaWith } from "./meta.ts";
-import { type Clock, type Keyring, SYSTEM_CLOCK, type Toolbox } from "./ports.ts";
+import {
+  type Chance,
+  type Clock,
+  type Keyring,
+  SYSTEM_CHANCE,
+  SYSTEM_CLOCK,
+  SYSTEM_TIMERS,
+  type Timers,
+  type Toolbox,
+} from "./ports.ts";
 import { createSchemaCheck } from "./schema-check.ts";
 import { topicNames, type TopicNames } from "./topic-names.ts";
 
@@ -30,6 +39,8 @@ export interface GatewayOptions {
   readonly namespace?: string;
   readonly codeVersion?: string;
   readonly clock?: Clock;
+  readonly timers?: Timers;
+  readonly chance?: Chance;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly settings?: Partial<OwnerSettings>;
@@ -63,28 +74,32 @@ export class Gateway {
   #assigned: ReadonlySet<number> = new Set();
   #beats = { generation: -1, count: -1 };
   #lastBeatMs = 0;
-  #timer: NodeJS.Timeout | null = null;
-  #lagTimer: NodeJS.Timeout | null = null;
+  readonly #timers: Timers;
+  #cancelTimers: () => void = () => undefined;
   #isStopping = false;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
     this.#topics = topicNames(options.prefix);
     this.#clock = options.clock ?? SYSTEM_CLOCK;
+    this.#timers = options.timers ?? SYSTEM_TIMERS;
   }
 
   async start(): Promise<void> {
     const { log, codec, keyring, logger } = this.#options;
     const clock = this.#clock;
-    const feed = { log, codec, keyring, logger, clock };
+    const feed = { log, codec, keyring, logger, clock, timers: this.#timers };
     const directives = await createDirectiveFeed({ ...feed, topic: this.#topics.directives });
     const life = await createLifeFeed({ ...feed, topic: this.#topics.heartbeats });
     this.#feeds = { directives, life };
     await directives.ready();
     await this.#publishPolicy(directives);
     this.#ownerOptions = await this.#buildOwnerOptions(directives, life);
-    this.#timer = setInterval(() => this.#watchBeats(), BEAT_CHECK_MS);
-    this.#lagTimer = setInterval(() => void this.#commitLag(), LAG_COMMIT_MS);
+    const ends = [
+      this.#timers.every(BEAT_CHECK_MS, () => this.#watchBeats()),
+      this.#timers.every(LAG_COMMIT_MS, () => void this.#commitLag()),
+    ];
+    this.#cancelTimers = () => ends.forEach((end) => end());
     this.#membership = await log.join({
       group: `${this.#options.prefix ?? "busbar"}.gateway`,
       topics: [this.#topics.commands, this.#topics.control],
@@ -114,6 +129,8 @@ export class Gateway {
       namespace: this.#options.namespace ?? "",
       codeVersion: this.#options.codeVersion ?? "",
       clock: this.#clock,
+      timers: this.#timers,
+      chance: this.#options.chance ?? SYSTEM_CHANCE,
       checkpoints: createCheckpointStore(log, this.#topics.checkpoints),
       settings: { ...DEFAULT_OWNER_SETTINGS, ...this.#options.settings },
       check: createSchemaCheck(),
@@ -245,7 +262,7 @@ export class Gateway {
     this.#isStopping = true;
     await Promise.all([...this.#owners.values()].map((owner) => owner.stop({ release: true })));
     await Promise.all(this.#stopping.values());
-    for (const timer of [this.#timer, this.#lagTimer]) if (timer !== null) clearInterval(timer);
+    this.#cancelTimers();
     await this.#membership?.leave();
     await this.#feeds?.directives.stop();
     await this.#feeds?.life.stop();

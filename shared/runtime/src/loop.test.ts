@@ -2,6 +2,7 @@ import { busbarError } from "@busbar/kernel";
 import { SILENT_LOGGER } from "@busbar/telemetry";
 import { describe, expect, it } from "vitest";
 import { type Lifecycle, Loop, type LoopWork, type TurnResult } from "./loop.ts";
+import { SYSTEM_TIMERS } from "./ports.ts";
 
 /** Work that is scripted: what each load and turn does. Everything that happens is in `seen`. */
 function harness(
@@ -48,6 +49,7 @@ function harness(
   const loop = new Loop(work, {
     logger: SILENT_LOGGER,
     reloadWaitMs: [0, 1],
+    timers: SYSTEM_TIMERS,
     random: () => 0,
     onState: (state) => states.push(state),
   });

@@ -7,6 +7,7 @@
  */
 import { assert, isBusbarError, reasonOf } from "@busbar/kernel";
 import type { Logger } from "@busbar/telemetry";
+import { pause, type Timers } from "./ports.ts";
 
 export type Lifecycle = "initial" | "loading" | "active" | "failed" | "closed";
 
@@ -38,8 +39,9 @@ export interface LoopOptions {
   readonly logger: Logger;
   /** Lowest and highest wait before a load is tried again, ms. */
   readonly reloadWaitMs?: readonly [number, number];
-  /** For tests: [0, 1). */
-  readonly random?: () => number;
+  readonly timers: Pick<Timers, "after" | "turn">;
+  /** [0, 1). */
+  readonly random: () => number;
   readonly onState?: (state: Lifecycle) => void;
 }
 
@@ -103,8 +105,8 @@ export class Loop {
 
   #wait(): Promise<void> {
     const [lowMs, highMs] = this.#options.reloadWaitMs ?? RELOAD_WAIT_MS;
-    const random = this.#options.random ?? Math.random;
-    return new Promise((resolve) => setTimeout(resolve, lowMs + random() * (highMs - lowMs)));
+    const { random, timers } = this.#options;
+    return pause(timers, lowMs + random() * (highMs - lowMs));
   }
 
   async #load(): Promise<void> {
@@ -136,7 +138,7 @@ export class Loop {
   async #turns(): Promise<void> {
     while (!this.#isStopping && this.#lifecycle === "active") {
       // What the same turn of the event loop brings (a delivery's records, outcomes of one append) is decided together.
-      await new Promise((resolve) => setImmediate(resolve));
+      await new Promise<void>((resolve) => this.#options.timers.turn(resolve));
       if (this.#isStopping) return;
       if (this.#lostBy === null && !this.#work.hasWork()) return;
       const result = this.#lostBy === null ? await this.#safeTurn() : "lost";

@@ -1,4 +1,5 @@
 /** What the runtime needs from outside, each as small as it can be. */
+import { randomBytes } from "node:crypto";
 import type { Json } from "@busbar/kernel";
 
 export interface Clock {
@@ -9,6 +10,48 @@ export interface Clock {
 }
 
 export const SYSTEM_CLOCK: Clock = { nowMs: () => Date.now(), monotonicMs: () => performance.now() };
+
+/** What makes a process act besides the log. A process has the system's; a simulation holds them in its hands. */
+export interface Timers {
+  /** Calls once after `delayMs`; the answer cancels. */
+  after(delayMs: number, run: () => void): () => void;
+  /** Calls again and again, `periodMs` apart; the answer ends it. */
+  every(periodMs: number, run: () => void): () => void;
+  /** Calls in a later turn of the event loop, when all promise reactions of this one have run. */
+  turn(run: () => void): void;
+}
+
+/** What waits keeps the process alive. */
+export const SYSTEM_TIMERS: Timers = {
+  after(delayMs, run) {
+    const timer = setTimeout(run, delayMs);
+    return () => clearTimeout(timer);
+  },
+  every(periodMs, run) {
+    const timer = setInterval(run, periodMs);
+    return () => clearInterval(timer);
+  },
+  turn: (run) => {
+    setImmediate(run);
+  },
+};
+
+/** Resolves after so many ms. */
+export function pause(timers: Pick<Timers, "after">, delayMs: number): Promise<void> {
+  return new Promise((resolve) => void timers.after(delayMs, resolve));
+}
+
+export interface Chance {
+  /** [0, 1). */
+  random(): number;
+  /** Never the same twice, in whatever process: it names a claim. */
+  nonce(): string;
+}
+
+export const SYSTEM_CHANCE: Chance = {
+  random: () => Math.random(),
+  nonce: () => randomBytes(9).toString("base64url"),
+};
 
 export interface ToolRun {
   readonly tool: string;

@@ -15,6 +15,7 @@ import type {
 } from "@busbar/policy";
 import { locateClaim } from "@busbar/log";
 import { createPartitionReader } from "../partition-reader.ts";
+import { pause } from "../ports.ts";
 import { atPath, createExecutor, type Executor } from "./executor.ts";
 import type { InputQueue } from "./input-queue.ts";
 import type { OwnerOptions } from "./owner-options.ts";
@@ -57,6 +58,7 @@ export class Actions {
     this.#executor = createExecutor({
       toolbox: options.toolbox,
       clock: options.clock,
+      timers: options.timers,
       check: options.check,
       deliver: (outcome) => options.push({ kind: "outcome", outcome }),
       claimCheck: (text) => this.#claimCheck(text),
@@ -301,7 +303,7 @@ export class Actions {
   async #claimCheck(text: string): Promise<ClaimCheckRef> {
     const bytes = Buffer.from(text);
     const sha256 = sha256Hex(bytes);
-    const { log, topics, partition } = this.#options;
+    const { log, topics, partition, timers } = this.#options;
     const count = Math.ceil(bytes.length / BLOB_CHUNK_BYTES);
     const publications = Array.from({ length: count }, (_, index) => ({
       topic: topics.blobs,
@@ -318,7 +320,7 @@ export class Actions {
       const isWhole = outcomes.every((outcome) => outcome.kind === "appended");
       if (isWhole && first?.kind === "appended")
         return { sha256, bytes: bytes.length, offset: first.baseOffset.toString() };
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await pause(timers, 50);
     }
   }
 }

@@ -4,6 +4,7 @@ import type { Input } from "@busbar/policy";
 import { SILENT_LOGGER } from "@busbar/telemetry";
 import { describe, expect, it } from "vitest";
 import { metaWith } from "../meta.ts";
+import { SYSTEM_TIMERS } from "../ports.ts";
 import { Intake } from "./command-intake.ts";
 
 const TOPIC = "t.commands";
@@ -45,7 +46,8 @@ async function intakeFrom(from: bigint) {
   } as unknown as EventLog;
   const keyring = { commandKey: () => null, isOrderSigned: () => false, signOrder: () => "" };
   const clock = { nowMs: () => 1, monotonicMs: () => 1 };
-  const ports = { log, codec, keyring, clock, logger: SILENT_LOGGER, push, onDeadLetter: () => undefined };
+  const timers = SYSTEM_TIMERS;
+  const ports = { log, codec, keyring, clock, timers, logger: SILENT_LOGGER, push, onDeadLetter: () => undefined };
   const intake = new Intake({ ...ports, source: "commands", topic: TOPIC, deadLetters: "t.dead", partition: 0 });
   await intake.restart(from);
   const deliver = async (run: number, given: Delivery): Promise<void> => runs[run]?.onDelivery(given);

@@ -9,7 +9,7 @@ import type { Delivery, EventLog, Follower, FollowProblem, StoredRecord } from "
 import type { Input } from "@busbar/policy";
 import type { Logger } from "@busbar/telemetry";
 import { metaWith } from "../meta.ts";
-import type { Clock, Keyring } from "../ports.ts";
+import { type Clock, type Keyring, pause, type Timers } from "../ports.ts";
 
 export interface IntakeOptions {
   readonly log: EventLog;
@@ -17,6 +17,7 @@ export interface IntakeOptions {
   readonly keyring: Keyring;
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly timers: Pick<Timers, "after">;
   readonly source: "commands" | "control";
   readonly topic: string;
   readonly deadLetters: string;
@@ -205,7 +206,7 @@ async function putAside(options: IntakeOptions, record: StoredRecord, code: Erro
   for (;;) {
     const [outcome] = await options.log.publish([publication]);
     if (outcome === undefined || outcome.kind !== "unknown") break;
-    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    await pause(options.timers, RETRY_MS);
   }
   options.onDeadLetter(code);
   options.logger.warn({ partition, offset: record.offset.toString(), code }, `${topic}: put aside: ${reason}`);

@@ -10,7 +10,14 @@ import {
 } from "@busbar/policy";
 import { describe, expect, it, vi } from "vitest";
 import { metaWith } from "../meta.ts";
-import type { ModelAnswer, Toolbox, ToolAnswer, ToolRun } from "../ports.ts";
+import {
+  type ModelAnswer,
+  SYSTEM_CLOCK,
+  SYSTEM_TIMERS,
+  type Toolbox,
+  type ToolAnswer,
+  type ToolRun,
+} from "../ports.ts";
 import { createExecutor, RESULT_LIMIT } from "./executor.ts";
 
 const POLICY: Policy = {
@@ -60,7 +67,8 @@ function bench(check: (schema: Json, value: Json) => string | null = () => null)
   };
   const executor = createExecutor({
     toolbox,
-    clock: { nowMs: () => Date.now(), monotonicMs: () => performance.now() },
+    clock: SYSTEM_CLOCK,
+    timers: SYSTEM_TIMERS,
     check,
     deliver: (outcome) => void delivered.push(outcome),
     claimCheck: (text) => {

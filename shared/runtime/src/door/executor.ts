@@ -9,7 +9,7 @@
 import type { MessageOf } from "@busbar/events";
 import { canonicalJson, type Json, parseJson, reasonOf, sha256Hex } from "@busbar/kernel";
 import type { CallOutcome, ClaimCheckRef, Policy } from "@busbar/policy";
-import type { Clock, Toolbox } from "../ports.ts";
+import { type Clock, pause, type Timers, type Toolbox } from "../ports.ts";
 
 /** Distributes over the union, unlike the built-in Omit. */
 type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
@@ -18,6 +18,7 @@ type Result = Without<CallOutcome, "chainId" | "callId" | "admitted" | "duration
 export interface ExecutorOptions {
   readonly toolbox: Toolbox;
   readonly clock: Clock;
+  readonly timers: Pick<Timers, "after">;
   /** JSON Schema check: null, or what is wrong. */
   check(schema: Json, value: Json): string | null;
   /** Where an outcome goes; called again for kept outcomes after a reload. */
@@ -163,7 +164,7 @@ class CallTable implements Executor {
   }
 
   drain(boundMs: number): Promise<void> {
-    return drain(this.#running, this.#options.clock, boundMs);
+    return drain(this.#running, this.#options, boundMs);
   }
 
   /** Runs one call under its time-out; what comes later is told as well. */
@@ -174,12 +175,12 @@ class CallTable implements Executor {
     this.#running.set(key, row);
     const startedMs = this.#options.clock.monotonicMs();
     const abort = new AbortController();
-    const timer = setTimeout(() => {
+    const cancelTimeout = this.#options.timers.after(timeoutMs, () => {
       this.#report(row, ids, startedMs, onTimeout);
       abort.abort();
-    }, timeoutMs);
+    });
     const done = (result: Result): void => {
-      clearTimeout(timer);
+      cancelTimeout();
       this.#report(row, ids, startedMs, result);
     };
     perform(abort.signal).then(done, (error: unknown) => done(failure(error)));
@@ -203,10 +204,14 @@ function failure(error: unknown): Result {
   return { kind: "failed", code: "BUSBAR_TOOL_FAILED", reason: reasonOf(error), beforeEffect: false };
 }
 
-async function drain(running: ReadonlyMap<string, Running>, clock: Clock, boundMs: number): Promise<void> {
+async function drain(
+  running: ReadonlyMap<string, Running>,
+  { clock, timers }: Pick<ExecutorOptions, "clock" | "timers">,
+  boundMs: number,
+): Promise<void> {
   const endMs = clock.monotonicMs() + boundMs;
   while ([...running.values()].some((row) => row.outcome === null) && clock.monotonicMs() < endMs) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await pause(timers, 10);
   }
 }
 

@@ -2,7 +2,6 @@
  * Loading a partition (PROTOCOL 3.1, 3.2): read up, wait for a live loser's release, claim, read to the claim.
  * What comes out is acknowledged state that ends exactly at our own claim: the next append is written for `end`.
  */
-import { randomBytes } from "node:crypto";
 import { claimHeaders, GENESIS_DIGEST, HEADER } from "@busbar/events";
 import type { Codec } from "@busbar/events/codec";
 import { busbarError, type Json } from "@busbar/kernel";
@@ -12,7 +11,7 @@ import type { Logger } from "@busbar/telemetry";
 import type { CheckpointStore } from "../checkpoint.ts";
 import { createPartitionReader, type PartitionReader, type ReadEvent, withKnownSchema } from "../partition-reader.ts";
 import { metaWith } from "../meta.ts";
-import type { Clock } from "../ports.ts";
+import { type Chance, type Clock, pause, type Timers } from "../ports.ts";
 
 export interface LoadOptions {
   readonly log: EventLog;
@@ -21,6 +20,8 @@ export interface LoadOptions {
   readonly partition: number;
   readonly owner: string;
   readonly clock: Clock;
+  readonly timers: Pick<Timers, "after">;
+  readonly chance: Pick<Chance, "nonce">;
   readonly checkpoints: CheckpointStore;
   readonly checkpointName: string;
   /** Version of machines and code; a checkpoint of another one is not used. */
@@ -178,13 +179,13 @@ const RELEASE_POLL_MS = 25;
 async function awaitRelease(options: LoadOptions, reading: Reading): Promise<void> {
   const endMs = options.clock.monotonicMs() + options.releaseBoundMs;
   while (!reading.released && options.clock.monotonicMs() < endMs && !options.isStopping()) {
-    await new Promise((resolve) => setTimeout(resolve, RELEASE_POLL_MS));
+    await pause(options.timers, RELEASE_POLL_MS);
     await readTo(options, reading, null);
   }
 }
 
 async function appendClaim(options: LoadOptions): Promise<Pick<Loaded, "appender" | "claim" | "skewMs">> {
-  const nonce = randomBytes(9).toString("base64url");
+  const nonce = options.chance.nonce();
   const appender = await options.log.openAppender(options.topic, options.partition);
   const eventId = `${options.topic}/${options.partition}/claim-${nonce}`;
   const meta = metaWith({ eventId, atMs: options.clock.nowMs(), namespace: options.namespace });

@@ -5,7 +5,7 @@ import type { EventLog } from "@busbar/log";
 import type { Logger, Metrics } from "@busbar/telemetry";
 import type { CheckpointStore } from "../checkpoint.ts";
 import type { DirectiveFeed, LifeFeed } from "../feeds.ts";
-import type { Clock, Keyring, Toolbox } from "../ports.ts";
+import type { Chance, Clock, Keyring, Timers, Toolbox } from "../ports.ts";
 import type { TopicNames } from "../topic-names.ts";
 
 export interface OwnerSettings {
@@ -55,6 +55,8 @@ export interface OwnerOptions {
   readonly namespace: string;
   readonly codeVersion: string;
   readonly clock: Clock;
+  readonly timers: Timers;
+  readonly chance: Chance;
   readonly toolbox: Toolbox;
   readonly keyring: Keyring;
   readonly directives: DirectiveFeed;

@@ -12,6 +12,7 @@ import { fastDigestChain } from "@busbar/events/codec";
 import type { Appender, NewRecord } from "@busbar/log";
 import { beginTurn, decide, type EmittedEvent, type Input, type PartitionState, type TurnEnv } from "@busbar/policy";
 import { type Lifecycle, Loop, type LoopWork, type TurnResult } from "../loop.ts";
+import { pause } from "../ports.ts";
 import { Actions } from "./actions.ts";
 import { Intake } from "./command-intake.ts";
 import { createInputQueue, type InputQueue, isFromLog } from "./input-queue.ts";
@@ -41,7 +42,7 @@ export class PartitionOwner implements LoopWork {
   readonly #loop: Loop;
   readonly #unsubscribe: () => void;
   #held: Held | null = null;
-  #timer: NodeJS.Timeout | null = null;
+  #cancelTick: () => void = () => undefined;
   #isReleasing = false;
   #isStopping = false;
 
@@ -66,6 +67,8 @@ export class PartitionOwner implements LoopWork {
     this.#actions = new Actions({ ...options, push, queue: this.#queue, state: () => this.#held?.state ?? null });
     this.#loop = new Loop(this, {
       logger: options.logger,
+      timers: options.timers,
+      random: () => options.chance.random(),
       onState: (state) => {
         if (state === "failed") options.onFailed(partition);
       },
@@ -92,7 +95,8 @@ export class PartitionOwner implements LoopWork {
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.#tick(), this.#options.settings.tickMs);
+    const { timers, settings } = this.#options;
+    this.#cancelTick = timers.every(settings.tickMs, () => this.#tick());
     this.#loop.start();
   }
 
@@ -286,7 +290,7 @@ export class PartitionOwner implements LoopWork {
   }
 
   async #release(): Promise<void> {
-    const { settings, clock } = this.#options;
+    const { settings, clock, timers } = this.#options;
     this.#isReleasing = true;
     // Nothing more is admitted: what is undecided is the next owner's.
     this.#queue.dropFromLog();
@@ -295,12 +299,12 @@ export class PartitionOwner implements LoopWork {
     this.#push({ kind: "release", owner: this.#options.owner, reason: "the partition was given away" });
     const endMs = clock.monotonicMs() + settings.drainMs;
     while (this.hasWork() && this.#loop.state() === "active" && clock.monotonicMs() < endMs) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await pause(timers, 5);
     }
   }
 
   async unload(): Promise<void> {
-    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#cancelTick();
     this.#unsubscribe();
     await Promise.all(this.#intakes.map((intake) => intake.stop()));
     await this.#actions.stop();

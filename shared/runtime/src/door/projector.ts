@@ -9,7 +9,7 @@ import { signCommand } from "@busbar/events/codec";
 import type { EventLog, NewRecord, Publication } from "@busbar/log";
 import type { Logger } from "@busbar/telemetry";
 import { metaWith } from "../meta.ts";
-import type { Clock, Keyring } from "../ports.ts";
+import { type Clock, type Keyring, pause, type Timers } from "../ports.ts";
 import type { TopicNames } from "../topic-names.ts";
 
 /** An acknowledged event with its bytes. */
@@ -53,6 +53,7 @@ export interface ProjectorOptions {
   readonly partitionCount: number;
   readonly keyring: Keyring;
   readonly clock: Clock;
+  readonly timers: Pick<Timers, "after">;
   readonly logger: Logger;
   readonly owner: string;
   readonly namespace: string;
@@ -122,9 +123,9 @@ export class Projector {
     if (this.#running !== null || this.#isStopped) return;
     this.#running = this.#work(this.#run)
       .catch((error: unknown) => {
-        const { logger, partition } = this.#options;
+        const { logger, partition, timers } = this.#options;
         logger.error({ err: error, partition }, "projection failed: it is tried again");
-        return new Promise<void>((resolve) => setTimeout(resolve, RETRY_MS));
+        return pause(timers, RETRY_MS);
       })
       .finally(() => {
         this.#running = null;
@@ -150,7 +151,7 @@ export class Projector {
   }
 
   async #publish(publications: readonly Publication[]): Promise<void> {
-    const { log, logger, partition } = this.#options;
+    const { log, logger, partition, timers } = this.#options;
     let rest = publications;
     while (rest.length > 0 && !this.#isStopped) {
       const outcomes = await log.publish(rest);
@@ -158,7 +159,7 @@ export class Projector {
       if (refused > 0) logger.error({ partition }, `${refused} projected record(s) refused by the log`);
       // Unknown: sent again, since every receiver drops what it has seen. Refused cannot get better.
       rest = rest.filter((_, index) => outcomes[index]?.kind === "unknown");
-      if (rest.length > 0) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      if (rest.length > 0) await pause(timers, RETRY_MS);
     }
   }
 }

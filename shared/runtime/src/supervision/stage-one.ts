@@ -8,6 +8,7 @@ import type { Delivery, Follower, Publication } from "@busbar/log";
 import { disagreement, initialPartitionState, type PartitionState, replay, signalOf } from "@busbar/policy";
 import { metaWith } from "../meta.ts";
 import { createPartitionReader, type PartitionReader, type ReadEvent, withKnownSchema } from "../partition-reader.ts";
+import { pause } from "../ports.ts";
 import { publishAll, type StageOptions } from "./stage-options.ts";
 
 const VERSION = "stage-one-1";
@@ -66,7 +67,7 @@ export class StageOne {
       if (this.#isStopped) return;
       this.#take(known, signals);
     }
-    await publishAll(this.#options.log, signals, () => this.#isStopped);
+    await publishAll(this.#options, signals, () => this.#isStopped);
     this.#next = delivery.next;
     this.#sinceCheckpoint += delivery.records.length;
     // After its outputs are acknowledged, never before.
@@ -81,7 +82,7 @@ export class StageOne {
         return await withKnownSchema(this.#options.codec, read);
       } catch (error) {
         this.#options.logger.error({ err: error, partition: this.#options.partition }, "events wait for a schema");
-        await new Promise((resolve) => setTimeout(resolve, SCHEMA_RETRY_MS));
+        await pause(this.#options.timers, SCHEMA_RETRY_MS);
       }
     }
     return read;

@@ -4,7 +4,7 @@ import type { EventLog, Publication } from "@busbar/log";
 import type { Logger, Metrics } from "@busbar/telemetry";
 import type { CheckpointStore } from "../checkpoint.ts";
 import type { DirectiveFeed } from "../feeds.ts";
-import type { Clock, Keyring } from "../ports.ts";
+import { type Clock, type Keyring, pause, type Timers } from "../ports.ts";
 import type { TopicNames } from "../topic-names.ts";
 
 export interface SupervisorSettings {
@@ -33,6 +33,7 @@ export interface StageOptions {
   readonly name: string;
   readonly namespace: string;
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly keyring: Keyring;
   readonly directives: DirectiveFeed;
   readonly checkpoints: CheckpointStore;
@@ -44,16 +45,13 @@ export interface StageOptions {
 }
 
 /** A pause that everybody who asks during it shares. */
-export function createPace(paceMs: number): () => Promise<void> {
-  let pause: Promise<void> | null = null;
+export function createPace(timers: Pick<Timers, "after">, paceMs: number): () => Promise<void> {
+  let shared: Promise<void> | null = null;
   return () => {
-    pause ??= new Promise((resolve) => {
-      setTimeout(() => {
-        pause = null;
-        resolve();
-      }, paceMs);
+    shared ??= pause(timers, paceMs).then(() => {
+      shared = null;
     });
-    return pause;
+    return shared;
   };
 }
 
@@ -61,7 +59,7 @@ const RETRY_MS = 50;
 
 /** Publishes in order until the log has it all; said twice it is dropped by its receivers. */
 export async function publishAll(
-  log: EventLog,
+  { log, timers }: Pick<StageOptions, "log" | "timers">,
   publications: readonly Publication[],
   isStopped: () => boolean,
 ): Promise<void> {
@@ -72,6 +70,6 @@ export async function publishAll(
     const first = outcomes.findIndex((outcome) => outcome.kind === "unknown");
     if (first < 0) return;
     rest = rest.slice(first);
-    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    await pause(timers, RETRY_MS);
   }
 }

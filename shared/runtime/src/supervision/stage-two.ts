@@ -33,7 +33,7 @@ export class StageTwo {
   readonly #policy: () => BreakerPolicy;
   #state: StageTwoState = { breakers: {}, taken: {}, directives: "0" };
   #follower: Follower | null = null;
-  #timer: NodeJS.Timeout | null = null;
+  #cancelTick: () => void = () => undefined;
   #unsubscribe: () => void = () => undefined;
   #next = 0n;
   #sinceCheckpoint = 0;
@@ -56,7 +56,7 @@ export class StageTwo {
     if (this.#isStopped) return;
     this.#takeDirectives();
     this.#unsubscribe = directives.onChange(() => this.#takeDirectives());
-    this.#timer = setInterval(() => this.#tick(), settings.tickMs);
+    this.#cancelTick = this.#options.timers.every(settings.tickMs, () => this.#tick());
     this.#follower = log.follow({
       topic: topics.signals,
       partition,
@@ -98,7 +98,7 @@ export class StageTwo {
     this.#observe(key, before, after);
     if (orders.length === 0) return;
     const publications = orders.map((order) => this.#publication(order));
-    this.#publishing = this.#publishing.then(() => publishAll(this.#options.log, publications, () => this.#isStopped));
+    this.#publishing = this.#publishing.then(() => publishAll(this.#options, publications, () => this.#isStopped));
   }
 
   #observe(key: string, before: BreakerState, after: BreakerState): void {
@@ -161,7 +161,7 @@ export class StageTwo {
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#cancelTick();
     this.#unsubscribe();
     await this.#follower?.stop();
     await this.#publishing;

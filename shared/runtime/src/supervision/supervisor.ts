@@ -9,7 +9,7 @@ import type { Logger, Metrics } from "@busbar/telemetry";
 import { createCheckpointStore } from "../checkpoint.ts";
 import { createDirectiveFeed, type DirectiveFeed } from "../feeds.ts";
 import { metaWith } from "../meta.ts";
-import { type Clock, type Keyring, SYSTEM_CLOCK } from "../ports.ts";
+import { type Clock, type Keyring, SYSTEM_CLOCK, SYSTEM_TIMERS, type Timers } from "../ports.ts";
 import { topicNames, type TopicNames } from "../topic-names.ts";
 import {
   createPace,
@@ -29,6 +29,7 @@ export interface SupervisorOptions {
   readonly prefix?: string;
   readonly namespace?: string;
   readonly clock?: Clock;
+  readonly timers?: Timers;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly settings?: Partial<SupervisorSettings>;
@@ -50,13 +51,15 @@ export class Supervisor {
   #directives: DirectiveFeed | null = null;
   #membership: Membership | null = null;
   #partitionCount = 0;
-  #timer: NodeJS.Timeout | null = null;
+  readonly #timers: Timers;
+  #cancelBeat: () => void = () => undefined;
   #isBeating = false;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#settings = { ...DEFAULT_SUPERVISOR_SETTINGS, ...options.settings };
-    this.#pace = createPace(this.#settings.paceMs);
+    this.#timers = options.timers ?? SYSTEM_TIMERS;
+    this.#pace = createPace(this.#timers, this.#settings.paceMs);
     this.#topics = topicNames(options.prefix);
     this.#clock = options.clock ?? SYSTEM_CLOCK;
   }
@@ -64,7 +67,8 @@ export class Supervisor {
   async start(): Promise<void> {
     const { log, codec, keyring, logger } = this.#options;
     const topic = this.#topics.directives;
-    this.#directives = await createDirectiveFeed({ log, codec, keyring, logger, topic, clock: this.#clock });
+    const feed = { log, codec, keyring, logger, clock: this.#clock, timers: this.#timers };
+    this.#directives = await createDirectiveFeed({ ...feed, topic });
     await this.#directives.ready();
     this.#partitionCount = await log.partitionCount(this.#topics.events);
     this.#membership = await log.join({
@@ -74,7 +78,7 @@ export class Supervisor {
       onAssignment: (partitions) => this.#onAssignment(partitions),
       onLost: (reason) => logger.warn({ reason }, "the group gave us up; reading goes on, which does no harm"),
     });
-    this.#timer = setInterval(() => void this.#beat(), this.#settings.heartbeatMs);
+    this.#cancelBeat = this.#timers.every(this.#settings.heartbeatMs, () => void this.#beat());
   }
 
   #onAssignment(partitions: readonly number[]): void {
@@ -112,6 +116,7 @@ export class Supervisor {
       partitionCount: this.#partitionCount,
       namespace: namespace ?? "",
       clock: this.#clock,
+      timers: this.#timers,
       checkpoints: createCheckpointStore(log, this.#topics.checkpoints),
       settings: this.#settings,
       pace: this.#pace,
@@ -182,7 +187,7 @@ export class Supervisor {
   }
 
   async stop(): Promise<void> {
-    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#cancelBeat();
     await this.#membership?.leave();
     await Promise.all([...this.#stages.values()].map(stop));
     await this.#directives?.stop();
