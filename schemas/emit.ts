@@ -1,4 +1,7 @@
-/** Turns the schema sources into TypeScript: one interface per record, unions per family, and the embedded bundle. */
+/**
+ * Turns the schema sources into TypeScript: one interface per record, unions per family, the embedded bundle, and the
+ * schema of busbar.yaml. As modules, because a package that is installed has nothing but its own files.
+ */
 import {
   type AvroField,
   type AvroRecord,
@@ -103,5 +106,14 @@ export function bundleText(sources: Sources, history: readonly BundledHistory[])
     `/** Types that several records share, as written. */\nexport const SHARED_TYPES: readonly AvroRecord[] = [\n${list(sources.shared)}\n];\n`,
     `/** Current records, as written: shared types by name. */\nexport const RECORDS: readonly AvroRecord[] = [\n${list(sources.records.map((record) => record.source))}\n];\n`,
     `/** Records of frozen versions that are laid out in another way than the current ones, self-contained. */\nexport const HISTORY: readonly { readonly version: string; readonly schema: AvroRecord }[] = [\n${list(history)}\n];\n`,
+  ].join("\n");
+}
+
+/** Text of generated/project-schema.ts, from the text of busbar.schema.json. */
+export function projectSchemaText(schema: string): string {
+  const data = JSON.stringify(JSON.parse(schema), null, 2);
+  return [
+    "// Written by schemas/generate.ts from schemas/policy/busbar.schema.json. Do not edit: run `node schemas/generate.ts`.\n",
+    `/** JSON Schema of busbar.yaml. */\nexport const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = ${data};\n`,
   ].join("\n");
 }

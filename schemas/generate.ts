@@ -1,7 +1,7 @@
 /**
  * Checks the schema sources and writes what is generated from them.
  *
- *   node schemas/generate.ts                    write shared/events/src/generated
+ *   node schemas/generate.ts                    write the folders `generated` of shared/events and shared/agent
  *   node schemas/generate.ts --check            write nothing; exit 1 when the generated files are stale
  *   node schemas/generate.ts --freeze <version> copy the sources to schemas/frozen/<version>, which never changes again
  */
@@ -10,12 +10,13 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { builtinSchemaId } from "../shared/events/src/avro-schema.ts";
 import { lintSchema } from "../shared/events/src/schema-lint.ts";
-import { type BundledHistory, bundleText, messagesText } from "./emit.ts";
+import { type BundledHistory, bundleText, messagesText, projectSchemaText } from "./emit.ts";
 import { loadSources, type Sources, sourceFiles } from "./load.ts";
 
 export const SCHEMA_ROOT = dirname(fileURLToPath(import.meta.url));
 export const FROZEN_ROOT = join(SCHEMA_ROOT, "frozen");
-const GENERATED_ROOT = join(SCHEMA_ROOT, "..", "shared", "events", "src", "generated");
+const generatedFolder = (owner: string): string => join(SCHEMA_ROOT, "..", "shared", owner, "src", "generated");
+const PROJECT_SCHEMA = join(SCHEMA_ROOT, "policy", "busbar.schema.json");
 
 /** Frozen versions of a schema folder, oldest first. */
 export function frozenVersions(root: string = SCHEMA_ROOT): readonly string[] {
@@ -60,8 +61,9 @@ export function generate(root: string = SCHEMA_ROOT): ReadonlyMap<string, string
   const problems = sourceProblems(sources);
   if (problems.length > 0) throw new Error(`schemas:\n  ${problems.join("\n  ")}`);
   return new Map([
-    [join(GENERATED_ROOT, "messages.ts"), messagesText(sources)],
-    [join(GENERATED_ROOT, "bundle.ts"), bundleText(sources, history(root, sources))],
+    [join(generatedFolder("events"), "messages.ts"), messagesText(sources)],
+    [join(generatedFolder("events"), "bundle.ts"), bundleText(sources, history(root, sources))],
+    [join(generatedFolder("agent"), "project-schema.ts"), projectSchemaText(readFileSync(PROJECT_SCHEMA, "utf8"))],
   ]);
 }
 
@@ -90,8 +92,10 @@ function main(args: readonly string[]): number {
     process.stderr.write("usage: node schemas/generate.ts [--check | --freeze <version>]\n");
     return 2;
   }
-  mkdirSync(GENERATED_ROOT, { recursive: true });
-  for (const [path, text] of generate()) writeFileSync(path, text);
+  for (const [path, text] of generate()) {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  }
   return 0;
 }
 

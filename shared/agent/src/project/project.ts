@@ -21,8 +21,8 @@ import {
 } from "@busbar/policy";
 import { Ajv, type ErrorObject } from "ajv";
 import { LineCounter, parseDocument } from "yaml";
-import schema from "../../../../schemas/policy/busbar.schema.json" with { type: "json" };
 import type { AgentDefinition } from "../define-agent.ts";
+import { PROJECT_SCHEMA } from "../generated/project-schema.ts";
 import type { ModelDefinition } from "../model.ts";
 import type { ToolDefinition } from "../tool.ts";
 import { toolManifest } from "../tool-manifest.ts";
@@ -52,7 +52,7 @@ export interface Project {
 }
 
 const invalid = (file: string, reason: string) => busbarError("BUSBAR_CONFIG_INVALID", { file, reason });
-const validate = new Ajv({ allErrors: false, strict: false }).compile<ProjectFile>(schema);
+const validate = new Ajv({ allErrors: false, strict: false }).compile<ProjectFile>(PROJECT_SCHEMA);
 
 /** Parses and checks the text of a `busbar.yaml`. Throws BUSBAR_CONFIG_INVALID with line and reason. */
 export function parseProjectFile(file: string, text: string): ProjectFile {

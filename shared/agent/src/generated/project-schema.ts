@@ -1,0 +1,197 @@
+// Written by schemas/generate.ts from schemas/policy/busbar.schema.json. Do not edit: run `node schemas/generate.ts`.
+
+/** JSON Schema of busbar.yaml. */
+export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
+  "$schema": "http://json-schema.org/draft-07/schema#",
+  "title": "busbar.yaml",
+  "description": "The policy of a bus, as an operator edits it. What is left out has the default of the reference page.",
+  "type": "object",
+  "additionalProperties": false,
+  "required": [
+    "version",
+    "agents"
+  ],
+  "definitions": {
+    "names": {
+      "type": "array",
+      "items": {
+        "type": "string",
+        "minLength": 1
+      }
+    },
+    "paths": {
+      "type": "array",
+      "items": {
+        "type": "string",
+        "pattern": "^\\.{1,2}/"
+      }
+    },
+    "count": {
+      "type": "integer",
+      "minimum": 0
+    },
+    "ms": {
+      "type": "integer",
+      "minimum": 1
+    }
+  },
+  "properties": {
+    "version": {
+      "const": 1
+    },
+    "modules": {
+      "type": "object",
+      "additionalProperties": false,
+      "properties": {
+        "tools": {
+          "$ref": "#/definitions/paths"
+        },
+        "models": {
+          "$ref": "#/definitions/paths"
+        },
+        "agents": {
+          "$ref": "#/definitions/paths"
+        }
+      }
+    },
+    "tools": {
+      "type": "object",
+      "additionalProperties": {
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+          "attempts": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 100
+          },
+          "timeoutMs": {
+            "$ref": "#/definitions/ms"
+          },
+          "fireBoundMs": {
+            "$ref": "#/definitions/ms"
+          },
+          "volatile": {
+            "type": "boolean"
+          }
+        }
+      }
+    },
+    "agents": {
+      "type": "object",
+      "propertyNames": {
+        "pattern": "^[A-Za-z][A-Za-z0-9_.-]{0,63}$"
+      },
+      "additionalProperties": {
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+          "tools": {
+            "$ref": "#/definitions/names"
+          },
+          "sends": {
+            "$ref": "#/definitions/names"
+          },
+          "models": {
+            "$ref": "#/definitions/names"
+          }
+        }
+      }
+    },
+    "rules": {
+      "type": "object",
+      "additionalProperties": false,
+      "properties": {
+        "consecutiveErrors": {
+          "$ref": "#/definitions/count"
+        },
+        "contradictions": {
+          "$ref": "#/definitions/count"
+        },
+        "destructiveRun": {
+          "$ref": "#/definitions/count"
+        }
+      }
+    },
+    "statements": {
+      "type": "object",
+      "additionalProperties": {
+        "type": "object",
+        "additionalProperties": false,
+        "required": [
+          "tool",
+          "refutedWhen"
+        ],
+        "properties": {
+          "tool": {
+            "type": "string"
+          },
+          "args": {
+            "type": "object"
+          },
+          "refutedWhen": {
+            "type": "object",
+            "additionalProperties": false,
+            "required": [
+              "path",
+              "equals"
+            ],
+            "properties": {
+              "path": {
+                "type": "string",
+                "minLength": 1
+              },
+              "equals": {}
+            }
+          }
+        }
+      }
+    },
+    "breaker": {
+      "type": "object",
+      "additionalProperties": false,
+      "properties": {
+        "consecutiveFailures": {
+          "$ref": "#/definitions/count"
+        },
+        "cooldownMs": {
+          "$ref": "#/definitions/ms"
+        },
+        "probes": {
+          "type": "integer",
+          "minimum": 1
+        }
+      }
+    },
+    "limits": {
+      "type": "object",
+      "additionalProperties": false,
+      "properties": {
+        "maxSteps": {
+          "type": "integer",
+          "minimum": 1
+        },
+        "maxOpenCalls": {
+          "type": "integer",
+          "minimum": 1
+        },
+        "maxChildren": {
+          "$ref": "#/definitions/count"
+        },
+        "maxOpenChains": {
+          "type": "integer",
+          "minimum": 1
+        },
+        "closedChainsMs": {
+          "$ref": "#/definitions/ms"
+        },
+        "settleMarginMs": {
+          "$ref": "#/definitions/count"
+        },
+        "modelTimeoutMs": {
+          "$ref": "#/definitions/ms"
+        }
+      }
+    }
+  }
+};
