@@ -15,7 +15,22 @@ if ours "$1" "$2"; then
   while ours "$1" "$2" && [ $n -lt 200 ]; do sleep 0.1; n=$((n + 1)); done
   ours "$1" "$2" && kill -KILL "$1"
 fi
-[ -n "$3" ] && rm -rf -- "$3"
+[ -n "$3" ] || exit 0
+# A process that was begun just before we died has no watchdog yet, and would write the folder again.
+others() {
+  if [ -d /proc/self ]; then
+    for file in /proc/[0-9]*/cmdline; do
+      line=$({ tr '\\0' ' ' <"$file"; } 2>/dev/null)
+      pid=\${file#/proc/}
+      case $line in *" busbar-watchdog "*) ;; *"$1 "*) echo "\${pid%/cmdline}" ;; esac
+    done
+  else
+    ps -ww -A -o pid= -o command= | grep -F -- "$1 " | grep -vF " busbar-watchdog " | grep -vF "grep " | awk '{ print $1 }'
+  fi
+}
+n=0
+while pids=$(others "$2"); [ -n "$pids" ] && [ $n -lt 100 ]; do kill -KILL $pids; sleep 0.1; n=$((n + 1)); done
+rm -rf -- "$3"
 `;
 
 export interface Watchdog {
