@@ -56,6 +56,8 @@ const PROMISES = {
       "a read to the end finishes where control records or empty batches take the last offsets",
     "log:groups-co-partitioned": "a group member owns the same partition numbers of all co-partitioned topics",
     "log:assignment-sticky": "a rebalance leaves a partition with the member that holds its highest epoch",
+    "log:membership-comes-back":
+      "a member that lost its broker owns nothing, and is given its partitions anew when the broker is back",
     "log:seek-drops-old-batch": "after a seek, records of an older fetch are not delivered as the next ones",
     "log:overlapping-sends":
       "overlapping idempotent sends lose records after a lost answer; the port never overlaps them",

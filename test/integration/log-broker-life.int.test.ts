@@ -142,3 +142,35 @@ test(
   },
   LIMIT_MS,
 );
+
+test(
+  "a member whose broker died is told that it lost everything, and is given it again when the broker is back [log:membership-comes-back]",
+  async () => {
+    const topic = await freshTopic(log, "member", { partitions: 2 });
+    const SHORT = { sessionTimeoutMs: 2_000, heartbeatIntervalMs: 200, requestTimeoutMs: 700 };
+    const own = createKafkaEventLog({ brokers: broker.brokers, clientId: "member", ...SHORT });
+    onTestFinished(() => own.close());
+    const told: string[] = [];
+    const membership = await own.join({
+      group: `group-${topic}`,
+      topics: [topic],
+      owned: () => [],
+      onAssignment: (partitions) => void told.push(partitions.join()),
+      onLost: () => void told.push("lost"),
+    });
+    onTestFinished(() => membership.leave());
+    await until(() => told.at(-1) === "0,1", "its partitions");
+    for (let round = 1; round <= 2; round += 1) {
+      const { generation } = membership.heartbeats();
+      await broker.kill("SIGKILL");
+      await until(() => told.at(-1) === "lost", "the loss", 20_000);
+      await broker.restart();
+      await until(() => told.at(-1) === "0,1", "its partitions again", 30_000);
+      await until(() => membership.heartbeats().count > 0, "a heartbeat", 20_000);
+      expect(membership.heartbeats().generation, "what was owned before the loss is owned no longer").toBeGreaterThan(
+        generation,
+      );
+    }
+  },
+  2 * LIMIT_MS,
+);
