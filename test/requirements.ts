@@ -276,6 +276,15 @@ const PROMISES = {
     "cli:explain": "explain knows every code",
     "cli:reason-required": "a command that changes things asks for a reason",
     "cli:commands-as-typed": "every command that the demo, the README or an error prints works as typed",
+    "cli:agents-list": "agents are listed as declared and as they live: state, processes, chains",
+    "cli:breakers-list": "breakers are listed with state, cause, since when, grants left and next probe",
+    "cli:tools-list": "tools are listed with effect, class, bounds, schema digest, breaker and read-back",
+    "cli:point-grammar":
+      "one grammar of positions, times and ranges for every command that takes one; a fault is shown with a caret",
+    "cli:progress":
+      "work of more than a second tells how far it is: one line on a terminal, lines elsewhere, nothing under json",
+    "cli:signal-during-start":
+      "a signal that comes while a service starts stops what it started; a start that hangs is given up",
     "cli:trace": "trace shows each step of a chain with its evidence",
     "cli:logs-redacted": "logs carry chain, agent, partition, offset and trace id, and no secret or personal field",
     "cli:health": "each service answers livez, readyz and metrics",

@@ -2,6 +2,7 @@
  * Where a command's words go. Data goes to standard output, as a table for people or as JSON for programs; everything
  * else (progress, hints, errors) goes to standard error, so that a pipe carries data only.
  */
+import { type Progress, SILENT, startProgress } from "./progress.ts";
 import { renderTable, type Column } from "./table.ts";
 
 export const OUTPUT_FORMS = ["table", "json", "jsonl"] as const;
@@ -13,6 +14,8 @@ export interface Streams {
   /** Columns of the terminal on standard output; null where it is none. */
   readonly width: number | null;
   readonly hasColour: boolean;
+  /** Columns of the terminal on standard error; absent or null where it is none. */
+  readonly errWidth?: number | null;
 }
 
 /** One answer in its three forms. `lines` are the rows of `jsonl`; without them it is the value on one line. */
@@ -32,6 +35,8 @@ export interface Output {
   table<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string;
   /** For the reader, not for a program. */
   note(line: string): void;
+  /** For long work: see `progress.ts`. A total of null is not known. */
+  progress(what: string, total: number | null): Progress;
   bold(text: string): string;
   /** Something that is not as it should be. */
   red(text: string): string;
@@ -66,6 +71,10 @@ export function createOutput(form: OutputForm, streams: Streams): Output {
     note: (text) => {
       streams.err(`${text}\n`);
     },
+    progress: (what, total) =>
+      form === "table"
+        ? startProgress({ what, total, write: streams.err, terminal: streams.errWidth ?? null })
+        : SILENT,
     bold: colour(1),
     red: colour(31),
     green: colour(32),
@@ -81,6 +90,7 @@ export function processStreams(): Streams {
     out: (text) => void stdout.write(text),
     err: (text) => void stderr.write(text),
     width: isTerminal ? stdout.columns : null,
+    errWidth: stderr.isTTY && env["TERM"] !== "dumb" ? stderr.columns : null,
     hasColour: isTerminal && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb",
   };
 }

@@ -45,7 +45,9 @@ function wordsOf(args: readonly string[]): readonly string[] {
 }
 
 async function commandOf(row: CommandRow, wanted: string | undefined): Promise<Command> {
-  const command = row.name === wanted ? await row.load() : new Command(row.name);
+  const isWanted = wanted !== undefined && (row.name === wanted || row.alias === wanted);
+  const command = isWanted ? await row.load() : new Command(row.name);
+  if (row.alias !== undefined) command.alias(row.alias);
   return command.summary(row.summary).helpGroup(`${row.group}:`);
 }
 

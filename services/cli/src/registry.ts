@@ -6,6 +6,8 @@ import type { Command } from "commander";
 
 export interface CommandRow {
   readonly name: string;
+  /** Another spelling of the same noun. */
+  readonly alias?: string;
   readonly summary: string;
   readonly group: "Run a bus" | "Work" | "Look" | "Stop" | "Maintain";
   readonly load: () => Promise<Command>;
@@ -37,12 +39,6 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import("./commands/doctor.ts")).doctorCommand(),
   },
   {
-    name: "agent",
-    group: "Run a bus",
-    summary: "run agents of the project in this process",
-    load: async () => (await import("./commands/agent.ts")).agentCommand(),
-  },
-  {
     name: "submit",
     group: "Work",
     summary: "give a task to an agent",
@@ -59,6 +55,19 @@ export const COMMANDS: readonly CommandRow[] = [
     group: "Look",
     summary: "agents, doors, halts, freezes, breakers, supervisors",
     load: async () => (await import("./commands/status.ts")).statusCommand(),
+  },
+  {
+    name: "agents",
+    alias: "agent",
+    group: "Look",
+    summary: "who is declared, what runs, in which state; agents run runs them",
+    load: async () => (await import("./commands/agents.ts")).agentsCommand(),
+  },
+  {
+    name: "tools",
+    group: "Look",
+    summary: "what tools do, their bounds, schemas and breakers, as the policy in force says",
+    load: async () => (await import("./commands/tools.ts")).toolsCommand(),
   },
   {
     name: "trace",
@@ -91,10 +100,11 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import("./commands/freeze.ts")).freezeCommand(),
   },
   {
-    name: "breaker",
+    name: "breakers",
+    alias: "breaker",
     group: "Stop",
-    summary: "hold the breaker of a tool open, or close it",
-    load: async () => (await import("./commands/breaker.ts")).breakerCommand(),
+    summary: "list the breakers of tools, hold one open, or close it",
+    load: async () => (await import("./commands/breakers.ts")).breakersCommand(),
   },
   {
     name: "settle",

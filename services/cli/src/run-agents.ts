@@ -13,7 +13,7 @@ export function chosenAgents(agents: readonly AgentDefinition[], names: readonly
     const next =
       known.length === 0
         ? "name a module under modules.agents in busbar.yaml"
-        : `npx busbar agent run ${known.join(" ")}`;
+        : `npx busbar agents run ${known.join(" ")}`;
     throw busbarError("BUSBAR_INPUT_INVALID", {
       what: "agent run",
       reason: `the project has no agent ${stranger}`,

@@ -13,24 +13,32 @@ export function announceReady(ready: ServiceReady): void {
   process.stdout.write(`${JSON.stringify({ ready: true, pid: process.pid, ...ready })}\n`);
 }
 
-/** Longest time a clean stop may take before the process ends anyway, ms. */
+/** Longest time from the signal to the end, a start that is not over included, ms. */
 const STOP_BOUND_MS = 10_000;
 
 /**
  * Runs a service until SIGTERM or SIGINT (or the end of standard input when BUSBAR_EXIT_WITH_PARENT is set, so that a
  * parent that dies takes it along). A start that fails exits with the error's own code.
+ *
+ * Signals are heard from the first moment: one that comes during the start lets the start finish and then stops what it
+ * started, so that nothing is left half open; a start that hangs is given up after the bound. A second signal ends the
+ * process at once.
  */
-export async function runService(logger: Logger, start: () => Promise<{ stop(): Promise<void> }>): Promise<void> {
+export async function runService(
+  logger: Logger,
+  start: () => Promise<{ stop(): Promise<void> }>,
+  stopBoundMs = STOP_BOUND_MS,
+): Promise<void> {
   process.on("unhandledRejection", (error) => {
     logger.error({ err: error }, `unhandled rejection: ${reasonOf(error)}`);
     process.exit(1);
   });
+  const asked = stopAsked();
+  void asked.then(() => setTimeout(() => process.exit(1), stopBoundMs));
   try {
     const running = await start();
-    await stopAsked();
-    const bound = setTimeout(() => process.exit(1), STOP_BOUND_MS);
+    await asked;
     await running.stop();
-    clearTimeout(bound);
     process.exit(0);
   } catch (error) {
     logger.error(
@@ -41,10 +49,19 @@ export async function runService(logger: Logger, start: () => Promise<{ stop(): 
   }
 }
 
+/** Exit code of a process that a signal ended, by the shell's convention. */
+const INTERRUPTED = 130;
+
 function stopAsked(): Promise<void> {
   return new Promise((resolve) => {
-    process.once("SIGTERM", () => resolve());
-    process.once("SIGINT", () => resolve());
+    let isAsked = false;
+    const onSignal = (): void => {
+      if (isAsked) process.exit(INTERRUPTED);
+      isAsked = true;
+      resolve();
+    };
+    process.on("SIGTERM", onSignal);
+    process.on("SIGINT", onSignal);
     if (process.env["BUSBAR_EXIT_WITH_PARENT"] === undefined) return;
     process.stdin.resume();
     process.stdin.once("end", () => resolve());

@@ -43,7 +43,7 @@ describe("every command", () => {
     ["halt", "agent:a"],
     ["resume", "agent:a", "--fence", "1"],
     ["freeze", "agent:a"],
-    ["breaker", "isolate", "sql"],
+    ["breakers", "isolate", "sql"],
     ["breaker", "close", "sql"],
     ["settle", "chain", "1", "committed"],
   ])("%s %s asks for a reason, and an empty one is none [cli:reason-required]", async (...words) => {

@@ -10,9 +10,9 @@ import { outputOf } from "../command-output.ts";
 import { type DevOptions, type DevServices, startChildServices } from "../dev/child-services.ts";
 import { takeFolder } from "../dev/only-one.ts";
 import type { Output } from "../output.ts";
+import { partitionsOption, portOption } from "../parse/count.ts";
 import { chooseProject } from "../project-file.ts";
 import { stopSignal } from "../stop-signal.ts";
-import { countOption } from "./up.ts";
 
 interface DevFlags {
   readonly port?: number;
@@ -118,7 +118,11 @@ export function devCommand(): Command {
     .description(
       "Brings a bus up with gateway, supervisor and the project's agents, says what to type next, and stays.",
     )
-    .option("--port <number>", "client port of the broker (default: a free one)", countOption)
-    .option("--partitions <count>", "partitions of everything keyed by chain, for new topics (default: 4)", countOption)
+    .option("--port <number>", "client port of the broker (default: a free one)", portOption)
+    .option(
+      "--partitions <count>",
+      "partitions of everything keyed by chain, for new topics (default: 4)",
+      partitionsOption,
+    )
     .action(runDev);
 }

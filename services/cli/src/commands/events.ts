@@ -5,32 +5,28 @@
 import type { BusEvent } from "@busbar/events";
 import { locateClaim } from "@busbar/log";
 import { createPartitionReader, type ReadEvent } from "@busbar/runtime";
-import { Command, InvalidArgumentError } from "commander";
-import { type OpenBus, partitionsOf, withBus } from "../bus.ts";
+import { Command, Option } from "commander";
+import { type OpenBus, withBus } from "../bus.ts";
 import { outputOf } from "../command-output.ts";
 import type { Output } from "../output.ts";
-import { type LogPoint, offsetOfPoint, pointOption } from "../parse/point.ts";
+import { countOption } from "../parse/count.ts";
+import { LATEST, type LogRange, offsetOfPoint, offsetsOfRange, POINT_GRAMMAR, pointOption } from "../parse/point.ts";
 import { describeEvent } from "../read/describe-event.ts";
 import { type EventFilter, matches, typesOption } from "../read/event-filter.ts";
 import { readEvents } from "../read/partition.ts";
 import { stopSignal } from "../stop-signal.ts";
 import { cut, plain } from "../table.ts";
-import { countOption } from "./up.ts";
+import { partitionsInRange, rangeOf, type RangeOptions, withPartition, withRange } from "./range-options.ts";
 
-interface EventsOptions {
+interface EventsOptions extends RangeOptions {
   readonly chain?: string;
   readonly agent?: string;
   readonly type?: readonly string[];
-  readonly partition?: number;
-  readonly from: LogPoint;
-  readonly to?: LogPoint;
   readonly limit: number;
   readonly scan: number;
   readonly void?: boolean;
 }
 
-const START: LogPoint = { kind: "offset", offset: 0n };
-const END: LogPoint = { kind: "end" };
 const DEFAULT_LIMIT = 200;
 const DEFAULT_SCAN = 100_000;
 
@@ -44,10 +40,6 @@ function filterOf({ chain, agent, type }: EventsOptions): EventFilter {
 
 function isAsked(options: EventsOptions, read: ReadEvent): boolean {
   return read.kind === "event" ? matches(filterOf(options), read.event) : options.void === true;
-}
-
-function chosenPartitions(bus: OpenBus, { partition }: EventsOptions): readonly number[] {
-  return partition === undefined ? partitionsOf(bus) : [partition];
 }
 
 const clock = (atMs: number): string => new Date(atMs).toISOString().slice(11, 23);
@@ -73,6 +65,11 @@ function printRead(output: Output, partition: number, read: ReadEvent): void {
   );
 }
 
+interface Offsets {
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
 interface Found {
   readonly partition: number;
   readonly read: ReadEvent;
@@ -86,11 +83,14 @@ class Cursor {
   head: ReadEvent | null = null;
   scanned = 0;
   next: bigint;
+  /** Exclusive. */
+  readonly to: bigint;
   isAtEnd = false;
 
-  constructor(partition: number, from: bigint, events: AsyncGenerator<ReadEvent>, options: EventsOptions) {
+  constructor(partition: number, range: Offsets, events: AsyncGenerator<ReadEvent>, options: EventsOptions) {
     this.partition = partition;
-    this.next = from;
+    this.next = range.from;
+    this.to = range.to;
     this.#events = events;
     this.#options = options;
   }
@@ -119,19 +119,28 @@ class Cursor {
 
 const timeOf = (read: ReadEvent | null): number => read?.record?.timestampMs ?? 0;
 
-async function openCursors(bus: OpenBus, options: EventsOptions): Promise<readonly Cursor[]> {
+async function openCursors(bus: OpenBus, range: LogRange, options: EventsOptions): Promise<readonly Cursor[]> {
   return Promise.all(
-    chosenPartitions(bus, options).map(async (partition) => {
-      const from = await offsetOfPoint(bus.log, bus.topics.events, partition, options.from);
-      const to = await offsetOfPoint(bus.log, bus.topics.events, partition, options.to ?? END);
-      return new Cursor(partition, from, readEvents(bus, partition, { from, to: to > from ? to : from }), options);
+    partitionsInRange(bus, range, options.partition).map(async (partition) => {
+      const offsets = await offsetsOfRange(bus.log, bus.topics.events, partition, range);
+      return new Cursor(partition, offsets, readEvents(bus, partition, offsets), options);
     }),
   );
 }
 
+const scannedBy = (cursors: readonly Cursor[]): number => cursors.reduce((sum, { scanned }) => sum + scanned, 0);
+
 /** The partitions merged by time, within the bounds. */
-async function* merged(cursors: readonly Cursor[], options: EventsOptions): AsyncGenerator<Found> {
-  const mayScan = (): boolean => cursors.reduce((sum, { scanned }) => sum + scanned, 0) < options.scan;
+async function* merged(
+  cursors: readonly Cursor[],
+  options: EventsOptions,
+  onScanned: (count: number) => void,
+): AsyncGenerator<Found> {
+  const mayScan = (): boolean => {
+    const scanned = scannedBy(cursors);
+    onScanned(scanned);
+    return scanned < options.scan;
+  };
   await Promise.all(cursors.map((cursor) => cursor.advance(mayScan)));
   for (let shown = 0; shown < options.limit; shown++) {
     const [first] = cursors
@@ -161,45 +170,51 @@ export function filterWords({
 
 /** Where a bounded scan stopped, as the command that goes on from there. */
 function noteStop(output: Output, cursors: readonly Cursor[], options: EventsOptions): void {
-  const scanned = cursors.reduce((sum, cursor) => sum + cursor.scanned, 0);
   const left = cursors.filter(({ isAtEnd, head }) => !isAtEnd || head !== null);
   if (left.length === 0) return;
-  output.note(`scanned ${scanned} records and stopped; go on with`);
-  for (const { partition, head, next } of left) {
-    output.note(
-      `  npx busbar events query --partition ${partition} --from o${head?.offset ?? next}${filterWords(options)}`,
-    );
+  output.note(`scanned ${scannedBy(cursors)} records and stopped; go on with`);
+  for (const { partition, head, next, to } of left) {
+    const range = `${partition}/${head?.offset ?? next}..${partition}/${to}`;
+    output.note(`  npx busbar events query --range ${range}${filterWords(options)}`);
   }
 }
 
+const valueOf = ({ partition, read }: Found): unknown =>
+  read.kind === "event"
+    ? { partition, offset: read.offset, ...read.event }
+    : { partition, offset: read.offset, kind: read.kind, reason: read.reason };
+
 async function query(options: EventsOptions, self: Command): Promise<void> {
   const output = outputOf(self);
+  const range = rangeOf(options);
   await withBus(output, async (bus) => {
-    const cursors = await openCursors(bus, options);
+    const cursors = await openCursors(bus, range, options);
+    const whole = cursors.reduce((sum, { next, to }) => sum + Number(to - next), 0);
+    const progress = output.progress("records", Math.min(whole, options.scan));
     const all: unknown[] = [];
-    for await (const { partition, read } of merged(cursors, options)) {
-      if (output.form !== "json") printRead(output, partition, read);
-      else
-        all.push(
-          read.kind === "event"
-            ? { partition, offset: read.offset, ...read.event }
-            : { partition, offset: read.offset, kind: read.kind, reason: read.reason },
-        );
+    try {
+      for await (const found of merged(cursors, options, progress.tick)) {
+        if (output.form === "json") all.push(valueOf(found));
+        else printRead(output, found.partition, found.read);
+      }
+    } finally {
+      progress.stop();
+      await Promise.all(cursors.map((cursor) => cursor.close()));
     }
     if (output.form === "json") output.answer({ value: all, text: () => "" });
     noteStop(output, cursors, options);
-    await Promise.all(cursors.map((cursor) => cursor.close()));
   });
 }
 
 async function tail(options: EventsOptions, self: Command): Promise<void> {
   const output = outputOf(self);
   const stopped = stopSignal();
+  const range = { from: options.from ?? LATEST, to: LATEST };
   await withBus(output, async (bus) => {
     const followers = await Promise.all(
-      chosenPartitions(bus, options).map(async (partition) => {
+      partitionsInRange(bus, range, options.partition).map(async (partition) => {
         const topic = bus.topics.events;
-        const from = await offsetOfPoint(bus.log, topic, partition, options.from);
+        const from = await offsetOfPoint(bus.log, topic, partition, range.from);
         const claim = from === 0n ? null : await locateClaim(bus.log, topic, partition, from);
         const reader = createPartitionReader(bus.codec, { offset: from, claim });
         return bus.log.follow({
@@ -221,32 +236,37 @@ async function tail(options: EventsOptions, self: Command): Promise<void> {
   });
 }
 
-function partitionOption(text: string): number {
-  if (!/^\d{1,4}$/.test(text)) throw new InvalidArgumentError("It is no partition.");
-  return Number(text);
+function withFilters(command: Command): Command {
+  return withPartition(
+    command
+      .option("--chain <id>", "of this chain and its sub-tasks")
+      .option("--agent <name>", "of this agent's chains")
+      .option("--type <list>", "types like EffectRefused, or Effect*", typesOption),
+  ).option("--void", "show records that do not count, too");
 }
 
-function withFilters(command: Command): Command {
-  return command
-    .option("--chain <id>", "of this chain and its sub-tasks")
-    .option("--agent <name>", "of this agent's chains")
-    .option("--type <list>", "types like EffectRefused, or Effect*", typesOption)
-    .option("--partition <number>", "of one partition", partitionOption)
-    .option("--void", "show records that do not count, too");
-}
+const EXAMPLES = `
+${POINT_GRAMMAR}
+
+Examples:
+  npx busbar events query --from -15m --type 'Effect*'
+  npx busbar events query --range 3/1500..3/1600 --void
+  npx busbar events tail --from -20 -o jsonl`;
 
 export function eventsCommand(): Command {
   const events = new Command("events")
     .description("The events of the log, from any point to any point.")
-    .addHelpText("after", "\nPoints: o10 (offset), @-15m (time ago), @2026-11-21T07:00:00Z (time), end.");
-  withFilters(events.command("query", { isDefault: true }).description("show what is there, in the order of time"))
-    .option("--from <point>", "where to begin", pointOption("--from"), START)
-    .option("--to <point>", "where to end", pointOption("--to"))
-    .option("--limit <count>", `events to show (default: ${DEFAULT_LIMIT})`, countOption, DEFAULT_LIMIT)
-    .option("--scan <count>", `records to read (default: ${DEFAULT_SCAN})`, Number, DEFAULT_SCAN)
+    .addHelpText("after", EXAMPLES);
+  const queries = new Command("query").description("show what is there, in the order of time");
+  withRange(withFilters(queries))
+    .addOption(new Option("--limit <count>", "events to show").argParser(countOption).default(DEFAULT_LIMIT))
+    .addOption(new Option("--scan <count>", "records to read").argParser(countOption).default(DEFAULT_SCAN))
+    .addHelpText("after", EXAMPLES)
     .action(query);
-  withFilters(events.command("tail").description("follow the log until Ctrl-C; json is printed as jsonl"))
-    .option("--from <point>", "where to begin (default: end)", pointOption("--from"), END)
+  const tails = new Command("tail").description("follow the log until Ctrl-C; json is printed as jsonl");
+  withFilters(tails)
+    .option("--from <point>", "where to begin (default: latest)", pointOption("--from"))
+    .addHelpText("after", EXAMPLES)
     .action(tail);
-  return events;
+  return events.addCommand(queries, { isDefault: true }).addCommand(tails);
 }

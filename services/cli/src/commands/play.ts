@@ -9,7 +9,6 @@ import { type PlayLog, openPlayLog } from "../play/play-log.ts";
 import { startPlayBus } from "../play/play-bus.ts";
 import { playPolicy } from "../play/play-policy.ts";
 import { type NumberedRun, playAll, type Scan, scan } from "../play/player.ts";
-import { startProgress } from "../play/progress.ts";
 import { LISTED_MAX, renderReport, type StoppedRun } from "../play/render-report.ts";
 import { counterfactualCalls, ReportBuilder, wrongWritesStopped } from "../play/report.ts";
 import { parseToolManifest, type StatedTool, toolPolicies } from "../play/effect-of-tool.ts";
@@ -163,7 +162,7 @@ async function playOn(
   const { concurrency } = options;
   const logLevel = process.env["BUSBAR_LOG_LEVEL"] ?? "error";
   const session = await startPlayBus({ bus, policy, concurrency, logLevel });
-  const progress = startProgress("runs", found.runs, (line) => output.note(line));
+  const progress = output.progress("runs", found.runs);
   try {
     await playAll({
       file,

@@ -14,11 +14,14 @@ export async function readStatus(bus: OpenBus): Promise<BusStatus> {
   const views = await Promise.all(partitionsOf(bus).map((partition) => viewPartition(bus, partition)));
   const nowMs = Date.now();
   const beats = await readBeats(bus, nowMs);
+  return foldStatus(views, foldLife(beats, nowMs), await inboxAgents(bus), nowMs);
+}
+
+/** Agents that have an inbox on this bus. */
+export async function inboxAgents(bus: OpenBus): Promise<readonly string[]> {
   const inbox = bus.topics.inbox("");
-  const agents = (await bus.log.listTopics())
-    .filter((name) => name.startsWith(inbox))
-    .map((name) => name.slice(inbox.length));
-  return foldStatus(views, foldLife(beats, nowMs), agents, nowMs);
+  const names = await bus.log.listTopics();
+  return names.filter((name) => name.startsWith(inbox)).map((name) => name.slice(inbox.length));
 }
 
 const column = <Row>(title: string, value: (row: Row) => string | number): Column<Row> => ({
@@ -81,7 +84,7 @@ export function hintsOf(status: BusStatus): readonly string[] {
   if (freeze !== undefined) hints.push(`npx busbar freeze --lift ${freeze.id} --reason "<why>"`);
   const [breaker] = status.breakers;
   if (breaker !== undefined)
-    hints.push(`npx busbar breaker close ${breaker.scope.replace("tool:", "")} --reason "<why>"`);
+    hints.push(`npx busbar breakers close ${breaker.scope.replace("tool:", "")} --reason "<why>"`);
   const [doubt] = status.inDoubt;
   if (doubt !== undefined) {
     const settle = `npx busbar settle ${doubt.chainId} ${doubt.callId}`;

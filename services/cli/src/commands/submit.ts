@@ -4,10 +4,11 @@ import { readFile } from "node:fs/promises";
 import { text as readAll } from "node:stream/consumers";
 import { createClient, type TaskHandle, type TaskOutcome } from "@busbar/agent";
 import { busbarError, type Json, reasonOf } from "@busbar/kernel";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { withBus } from "../bus.ts";
 import { endWith, outputOf } from "../command-output.ts";
 import type { Output } from "../output.ts";
+import { countOption } from "../parse/count.ts";
 import { durationOption } from "../parse/duration.ts";
 import { readJson } from "../parse/json-text.ts";
 import { plain } from "../table.ts";
@@ -40,11 +41,6 @@ export async function readInput(
     const next = `give JSON like '{"orderId": 1}', @file.json, or - for standard input`;
     throw busbarError("BUSBAR_INPUT_INVALID", { what: file, reason: `it cannot be read: ${reasonOf(error)}`, next });
   }
-}
-
-function countOption(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError("It is no positive number.");
-  return Number(text);
 }
 
 function outcomeText(output: Output, chainId: string, outcome: TaskOutcome): string {

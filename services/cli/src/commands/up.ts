@@ -1,23 +1,22 @@
 /** `busbar up`: broker and registry in the background, with keys, schemas and topics. Services are `busbar dev`. */
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { bringUp } from "../bring-up.ts";
 import { stateDirOf } from "../bus.ts";
 import { outputOf } from "../command-output.ts";
+import { partitionsOption, portOption } from "../parse/count.ts";
 import { agentNames, chooseProject } from "../project-file.ts";
-
-export function countOption(text: string): number {
-  const count = Number(text);
-  if (!/^\d+$/.test(text) || count < 1 || count > 65_535) throw new InvalidArgumentError("It is no count.");
-  return count;
-}
 
 export function upCommand(): Command {
   return new Command("up")
     .description(
       "Starts broker and registry in the background and makes keys, schemas and topics. npx busbar down ends it.",
     )
-    .option("--port <number>", "client port of the broker (default: a free one)", countOption)
-    .option("--partitions <count>", "partitions of everything keyed by chain, for new topics (default: 4)", countOption)
+    .option("--port <number>", "client port of the broker (default: a free one)", portOption)
+    .option(
+      "--partitions <count>",
+      "partitions of everything keyed by chain, for new topics (default: 4)",
+      partitionsOption,
+    )
     .action(async (options: { port?: number; partitions?: number }, command: Command) => {
       const output = outputOf(command);
       const note = (line: string): void => {
@@ -34,6 +33,8 @@ export function upCommand(): Command {
             ? "the embedded log is ready (one process runs everything on it)"
             : `${reused ? "running already" : "up"}: broker ${brokers.join(",")}${registryUrl === null ? "" : `, registry ${registryUrl}`}`,
       });
+      // A program that reads the answer starts the services itself.
+      if (output.form !== "table") return;
       output.note("next: npx busbar dev      the services and agents on it");
       output.note("      npx busbar doctor   what works");
       if (kind !== "given") output.note("      npx busbar down     end it");

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { playAll, scan } from "./player.ts";
-import { progressLine } from "./progress.ts";
+import { progressLine } from "../progress.ts";
 import type { Verdict } from "./verdict.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "busbar-player-"));

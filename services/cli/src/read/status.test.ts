@@ -107,7 +107,7 @@ describe("what stands on the bus", () => {
       "npx busbar trace c1",
       'npx busbar resume chain:c1 --fence busbar.events/0/9 --reason "<why>"',
       'npx busbar freeze --lift f-1 --reason "<why>"',
-      'npx busbar breaker close sql --reason "<why>"',
+      'npx busbar breakers close sql --reason "<why>"',
     ]);
   });
 

@@ -1,5 +1,5 @@
 /**
- * `busbar agent run`: agents of the project in this process, until a signal. Its logs are JSON on standard error.
+ * `busbar agents run`: agents of the project in this process, until a signal. Its logs are JSON on standard error.
  * With BUSBAR_HTTP_PORT (and BUSBAR_HTTP_HOST) it serves /livez, /readyz and /metrics; without it listens nowhere.
  */
 import { loadProject } from "@busbar/agent/project";
@@ -52,12 +52,10 @@ async function runNamed(names: readonly string[], _options: object, self: Comman
   }
 }
 
-export function agentCommand(): Command {
-  const agent = new Command("agent").description("Runs agents.");
-  agent
-    .command("run")
+export function runCommand(): Command {
+  return new Command("run")
     .description("run agents of the project in this process until it is told to stop")
     .argument("[names...]", "which ones (default: all of the project)")
+    .addHelpText("after", "\nExample:\n  npx busbar agents run support")
     .action(runNamed);
-  return agent;
 }

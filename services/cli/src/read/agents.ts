@@ -1,0 +1,26 @@
+/** Agents as the policy declares them and as they live. Pure. */
+import type { PartitionState } from "@busbar/policy";
+import type { AgentLife } from "./heartbeats.ts";
+import type { AgentStatus } from "./status.ts";
+
+export interface AgentRow extends Omit<AgentStatus, "instances"> {
+  /** The policy in force lists it. */
+  readonly declared: boolean;
+  readonly tools: readonly string[];
+  readonly sends: readonly string[];
+  readonly models: readonly string[];
+  readonly instances: readonly AgentLife[];
+}
+
+export function foldAgents(
+  status: readonly AgentStatus[],
+  states: readonly Pick<PartitionState, "policy">[],
+  lives: readonly AgentLife[],
+): readonly AgentRow[] {
+  return status.map((one) => {
+    const declared = states.map(({ policy }) => policy?.agents[one.agent]).find((row) => row !== undefined);
+    const { tools = [], sends = [], models = [] } = declared ?? {};
+    const instances = lives.filter(({ agent }) => agent === one.agent);
+    return { ...one, declared: declared !== undefined, tools, sends, models, instances };
+  });
+}
