@@ -162,6 +162,30 @@ const PROMISES = {
     "effects:large-values-by-reference":
       "arguments and results above the limit go by reference; an oversize result is an outcome, never a lost one",
   },
+  attempts: {
+    "attempts:throttled-is-no-error":
+      "who asks to be called later is called again at that time and not before, as a new attempt, and no rule or breaker counts it",
+    "attempts:throttled-takes-no-attempt": "being throttled takes none of a call's attempts",
+    "attempts:throttled-within-deadline":
+      "a call is put off no longer than its chain's deadline and the limit of its policy allow; then it ends as throttled",
+    "attempts:delayed-effect-stays-taken": "while an effect waits for its next attempt, a second call of it waits too",
+    "attempts:delayed-obeys-halts":
+      "a halted chain makes no further attempt until it is resumed; a freeze refuses the attempt when it is due",
+    "attempts:delay-survives-takeover": "a new owner waits for the same moment as the former one",
+    "attempts:lost-answer-in-doubt":
+      "an answer lost after the request had gone out leaves an at-most-once change in doubt, never failed, and is one error; a read has failed",
+    "attempts:exact-fired-again":
+      "an exact change whose answer was lost is fired again under its key, ever more rarely, and a bounded number of times",
+    "attempts:model-asked-again":
+      "a model call without an answer is asked again as a recorded attempt, within its attempts, and the tokens it used are counted",
+  },
+  models: {
+    "models:broken-tool-call-is-an-answer":
+      "a tool call that a model wrote wrongly is kept as it was written, told to the agent and counted as one error; it ends nothing by itself",
+    "models:tools-from-manifests": "a model is offered tools of the bus by name; the gateway fills in their manifests",
+    "models:timeout-of-definition":
+      "a model call has the time-out of its model's definition, unless busbar.yaml gives another",
+  },
   halt: {
     "halt:trips-commute": "trips commute and are idempotent by rule and cause",
     "halt:fence-per-scope": "fences are per exact scope; an effect passes iff no covering scope is fenced",

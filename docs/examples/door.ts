@@ -13,6 +13,7 @@ door.open({
   version: 1,
   tools: { "db.drop": { ...DEFAULT_TOOL, effect: "destructive", digest: "" } },
   agents: { cleaner: { tools: ["db.drop"], sends: [], models: [] } },
+  models: {},
   statements: {},
   rules: DEFAULT_RULES,
   breaker: DEFAULT_BREAKER,

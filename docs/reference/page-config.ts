@@ -17,6 +17,8 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
   "tools.<name>.timeoutMs": [MANIFEST, "from the hand-over to the tool to its answer"],
   "tools.<name>.fireBoundMs": [MANIFEST, "from queueing the admission to the hand-over; later it never starts"],
   "tools.<name>.volatile": [MANIFEST, "a read whose answer changes by nature: two answers are no contradiction"],
+  "models.<name>.timeoutMs": ["that of the model's definition", "from the hand-over to the model to its whole answer"],
+  "models.<name>.attempts": ["that of the model's definition", "attempts of one call; being throttled takes none"],
   "agents.<name>.tools": ["none", "tools that it may call, or `*`"],
   "agents.<name>.sends": ["none", "agents that it may send tasks to, or `*`"],
   "agents.<name>.models": ["none", "models that it may ask, or `*`"],
@@ -45,7 +47,7 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
     "how long a finished chain is remembered, so that its task is known when it is sent again",
   ],
   "limits.settleMarginMs": ["", "waited on top of fire bound and time-out before an effect in doubt is settled"],
-  "limits.modelTimeoutMs": ["", "time that a model call may take"],
+  "limits.throttleMs": ["", "longest time that a tool or model may put a call off by asking to be called later"],
 };
 
 const DEFAULTS: Readonly<Record<string, object>> = {

@@ -4,10 +4,7 @@
  *
  * They are answers of the log, not faults of the program: replaying the chain throws the same ones again.
  */
-import { reasonOf } from "@busbar/kernel";
-
 const BRAND = Symbol.for("dev.busbar.call-error");
-const NOT_STARTED = Symbol.for("dev.busbar.not-started");
 
 export type CallErrorKind = "refused" | "halted" | "failed" | "in-doubt" | "stopped";
 
@@ -82,23 +79,4 @@ export class StoppedError extends CallError {
 /** True for every error class of this file, across copies of the package. */
 export function isCallError(value: unknown): value is CallError {
   return typeof value === "object" && value !== null && BRAND in value;
-}
-
-/** See {@link notStarted}. */
-export class NotStartedError extends Error {
-  override readonly name = "NotStartedError";
-  readonly [NOT_STARTED] = true;
-}
-
-/**
- * `throw notStarted("no connection")` inside a tool's `run` says: nothing has happened yet, so the bus may try again
- * with a new admission. Any other error after the start of a mutating at-most-once tool is final.
- */
-export function notStarted(reason: unknown): NotStartedError {
-  return new NotStartedError(reasonOf(reason));
-}
-
-/** True for what {@link notStarted} made, across copies of the package. */
-export function isNotStarted(value: unknown): value is NotStartedError {
-  return typeof value === "object" && value !== null && NOT_STARTED in value;
 }

@@ -137,10 +137,8 @@ function settled(event: MessageOf<"EffectSettled">): AnswerValue | null {
 
 function modelReply(event: MessageOf<"ModelCallCompleted">): AnswerValue {
   const message = jsonOf(event.response) as unknown as ModelMessage;
-  return {
-    kind: "model",
-    reply: { message, usage: { inputTokens: event.inputTokens, outputTokens: event.outputTokens } },
-  };
+  const { inputTokens, outputTokens, estimated, finishReason, problems } = event;
+  return { kind: "model", reply: { message, usage: { inputTokens, outputTokens, estimated }, finishReason, problems } };
 }
 
 /** A failed sub-task reports `{code, reason}` as its output. */
@@ -201,6 +199,7 @@ function valueOf(event: BusEvent): AnswerValue | null {
     case "ModelCallCompleted":
       return modelReply(event);
     case "ModelCallFailed":
+      if (!event.final) return null;
       return error(new ToolFailedError({ callId: event.callId, code: event.code, reason: event.reason }));
     case "SubtaskFinished":
       return subtask(event);

@@ -1,6 +1,7 @@
 /** defineModel: a language model behind the gateway, recorded or over HTTP. Requests and replies in the OpenAI form. */
 import { busbarError, type Json, type JsonObject } from "@busbar/kernel";
-import { isDefinitionName } from "./tool.ts";
+import { DEFAULT_MODEL } from "@busbar/policy";
+import { isDefinitionName, type ToolDefinition } from "./tool.ts";
 
 export type ModelToolCall = {
   readonly id: string;
@@ -19,6 +20,7 @@ export type ModelMessage = {
 /** Plain JSON: what `ctx.model(name, request)` sends. Further fields (temperature …) go as they are. */
 export type ModelRequest = {
   readonly messages: readonly ModelMessage[];
+  /** Tools on offer: names of tools of the bus, which the gateway replaces by their manifests, or whole specifications. */
   readonly tools?: readonly Json[];
   readonly [field: string]: unknown;
 };
@@ -26,11 +28,25 @@ export type ModelRequest = {
 export interface ModelUsage {
   readonly inputTokens: number;
   readonly outputTokens: number;
+  /** True where the model told none and they were counted by length. Default false. */
+  readonly estimated?: boolean;
+}
+
+/** A tool call in a model's answer that cannot be made: the name is not on offer, or its arguments are no JSON object. */
+export interface ToolCallProblem {
+  readonly toolCallId: string;
+  /** As the model wrote it. */
+  readonly tool: string;
+  readonly reason: string;
 }
 
 export interface ModelReply {
   readonly message: ModelMessage;
   readonly usage: ModelUsage;
+  /** Why the model stopped, in its own word: `stop`, `tool_calls`, `length`, `content_filter`; empty: it told none. */
+  readonly finishReason?: string;
+  /** Tool calls in the answer that cannot be made; the message keeps their text. An error for the rules of the chain. */
+  readonly problems?: readonly ToolCallProblem[];
 }
 
 export interface ModelRunContext {
@@ -44,18 +60,24 @@ export interface ModelSpec {
   readonly name: string;
   /** Default 60000. */
   readonly timeoutMs?: number;
+  /** Attempts of one call; being throttled takes none. Default 3. */
+  readonly attempts?: number;
+  /**
+   * One attempt. After `throw noReply(reason)` another one follows, after `throw throttled(reason, ms)` not before that
+   * time; any other error is final.
+   */
   complete(request: ModelRequest, context: ModelRunContext): ModelReply | Promise<ModelReply>;
 }
 
 export interface ModelDefinition extends ModelSpec {
   readonly timeoutMs: number;
+  readonly attempts: number;
 }
-
-const TIMEOUT_MS_DEFAULT = 60_000;
 
 /** Checks a model and fills in its defaults. Throws BUSBAR_CONFIG_INVALID. */
 export function defineModel(spec: ModelSpec): ModelDefinition {
-  const timeoutMs = spec.timeoutMs ?? TIMEOUT_MS_DEFAULT;
+  const timeoutMs = spec.timeoutMs ?? DEFAULT_MODEL.timeoutMs;
+  const attempts = spec.attempts ?? DEFAULT_MODEL.attempts;
   const file = `model ${spec.name}`;
   if (!isDefinitionName(spec.name)) {
     throw busbarError("BUSBAR_CONFIG_INVALID", {
@@ -66,11 +88,24 @@ export function defineModel(spec: ModelSpec): ModelDefinition {
   if (!Number.isSafeInteger(timeoutMs) || timeoutMs <= 0) {
     throw busbarError("BUSBAR_CONFIG_INVALID", { file, reason: "timeoutMs must be a positive integer" });
   }
+  if (!Number.isSafeInteger(attempts) || attempts <= 0) {
+    throw busbarError("BUSBAR_CONFIG_INVALID", { file, reason: "attempts must be a positive integer" });
+  }
   return {
     name: spec.name,
     timeoutMs,
+    attempts,
     complete: (request, context) => spec.complete(request, context),
   };
+}
+
+/** A tool of the bus as a model is offered it. Pure. */
+export function modelTool({
+  name,
+  description,
+  args,
+}: Pick<ToolDefinition, "name" | "description" | "args">): JsonObject {
+  return { type: "function", function: { name, description, parameters: args } };
 }
 
 /** The arguments of a model's tool call, or null where the model wrote no JSON object. */

@@ -108,6 +108,9 @@ export function outcomeOf(
         response: text,
         inputTokens: 1,
         outputTokens: 2,
+        estimated: false,
+        finishReason: "stop",
+        problems: [],
       } as never);
     case "SendTask":
       return sourcedAt(offset, { type: "SubtaskFinished", callId, state: "completed", output: text } as never);

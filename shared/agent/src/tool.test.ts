@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isNotStarted, notStarted } from "./errors.ts";
+import { isNotStarted, notStarted } from "./attempt-errors.ts";
 import { defineModel, toolCallArguments } from "./model.ts";
 import { toolManifest } from "./tool-manifest.ts";
 import { defineTool, type ToolSpec } from "./tool.ts";

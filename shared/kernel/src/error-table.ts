@@ -173,6 +173,13 @@ export const ERRORS = {
     5,
     504,
   ),
+  BUSBAR_OUTCOME_UNKNOWN: row(
+    "in-doubt",
+    "what came of {tool} is unknown: {reason}",
+    "npx busbar trace {chain}",
+    5,
+    502,
+  ),
   BUSBAR_OVERLOADED: row(
     "refused",
     "the partition's queue is full",
@@ -237,6 +244,7 @@ export const ERRORS = {
   ),
   BUSBAR_SUBTASK_FAILED: row("conflict", "the sub-task ended {state}: {reason}", "npx busbar trace {chain}", 5, 502),
   BUSBAR_TASK_CLOSED: row("refused", "the chain is {state}", "npx busbar trace {chain}", 5, 409),
+  BUSBAR_THROTTLED: row("transient", "{tool} asks to be called later: {reason}", "call again later", 1, 429),
   BUSBAR_TIMEOUT: row("transient", "{what} took longer than {timeoutMs} ms", "{next}", 124, 504),
   BUSBAR_TOOL_FAILED: row("conflict", "{tool} failed: {reason}", "npx busbar trace {chain}", 5, 502),
   BUSBAR_TOOL_FORBIDDEN: row(

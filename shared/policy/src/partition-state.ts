@@ -7,7 +7,8 @@ import type { ChainStatus } from "./machines/chain.ts";
 import type { EffectClass, Policy } from "./policy-document.ts";
 import type { ChainRulesState, Trip } from "./rules/index.ts";
 
-export type CallStatus = "open" | "waiting" | "in-doubt" | "answered";
+/** `waiting` for another call's effect; `delayed`: nothing of it is under way, its next attempt is due at `dueAtMs`. */
+export type CallStatus = "open" | "waiting" | "delayed" | "in-doubt" | "answered";
 
 /** One step of a chain as the door knows it. */
 export interface CallState {
@@ -25,8 +26,12 @@ export interface CallState {
   readonly effectKey: string;
   readonly effectClass: EffectClass | "";
   readonly args: string;
-  /** When an inherited or late effect may be settled, ms; 0 where it is not in doubt. */
-  readonly settleAtMs: number;
+  /** When what is in doubt may be settled, or what is delayed is tried again, ms; 0 where neither is so. */
+  readonly dueAtMs: number;
+  /** Attempts that were throttled: they count as no attempt. */
+  readonly throttled: number;
+  /** Event time of the first of them, ms; 0 = none. */
+  readonly throttledSinceMs: number;
   /** An attempt of it was counted as an error: the attempts of one call are one call. */
   readonly erred: boolean;
 }

@@ -2,7 +2,7 @@
  * The policy as the door reads it: plain data from `busbar.yaml` and the tools' manifests, put on the log by a
  * `SetPolicy` directive and named by its hash. Every limit has a unit in its name and a default here.
  */
-import { canonicalJson, type Json, type JsonObject, own, sha256Hex } from "@busbar/kernel";
+import { canonicalJson, type Json, type JsonObject, own, sha256Hex, utf8Length } from "@busbar/kernel";
 
 export type EffectClass = "read" | "write" | "destructive";
 export type ToolClass = "exact" | "at-most-once";
@@ -32,6 +32,13 @@ export interface ToolPolicy {
   readonly result: Json | null;
   readonly readBack: ReadBack | null;
   readonly digest: string;
+}
+
+export interface ModelPolicy {
+  /** From the hand-over to the whole answer. */
+  readonly timeoutMs: number;
+  /** Attempts of one call; being throttled takes none of them. */
+  readonly attempts: number;
 }
 
 export interface AgentPolicy {
@@ -75,12 +82,14 @@ export interface LimitsPolicy {
   /** How long a finished chain is remembered, so that its task is known when it is sent again. */
   readonly closedChainsMs: number;
   readonly settleMarginMs: number;
-  readonly modelTimeoutMs: number;
+  /** Longest time that a call may be put off by a tool or model that asks to be called later. */
+  readonly throttleMs: number;
 }
 
 export interface Policy {
   readonly version: 1;
   readonly tools: Readonly<Record<string, ToolPolicy>>;
+  readonly models: Readonly<Record<string, ModelPolicy>>;
   readonly agents: Readonly<Record<string, AgentPolicy>>;
   readonly statements: Readonly<Record<string, Authority>>;
   readonly rules: RulesPolicy;
@@ -97,8 +106,9 @@ export const DEFAULT_LIMITS: LimitsPolicy = {
   maxOpenChains: 50_000,
   closedChainsMs: 86_400_000,
   settleMarginMs: 500,
-  modelTimeoutMs: 60_000,
+  throttleMs: 600_000,
 };
+export const DEFAULT_MODEL: ModelPolicy = { timeoutMs: 60_000, attempts: 3 };
 export const DEFAULT_TOOL: Omit<ToolPolicy, "effect" | "digest"> = {
   toolClass: "at-most-once",
   timeoutMs: 10_000,
@@ -111,6 +121,11 @@ export const DEFAULT_TOOL: Omit<ToolPolicy, "effect" | "digest"> = {
   result: null,
   readBack: null,
 };
+
+/** Tokens of a text whose model told none, about four bytes each: enough for a budget to be seen spent. */
+export function estimateTokens(text: string): number {
+  return Math.ceil(utf8Length(text) / 4);
+}
 
 /** Name of a policy: SHA-256 of its canonical JSON. */
 export function policyHash(policy: Policy): string {

@@ -1,5 +1,6 @@
 /** What the runtime needs from outside, each as small as it can be. */
 import { randomBytes } from "node:crypto";
+import type { ToolCallProblem } from "@busbar/events";
 import type { Json } from "@busbar/kernel";
 
 export interface Clock {
@@ -69,8 +70,14 @@ export interface ToolRun {
 
 export type ToolAnswer =
   | { readonly kind: "result"; readonly result: Json }
+  /** It happened, and what came back is not what the tool promises; `result` is what there is of it. */
+  | { readonly kind: "invalid"; readonly result: Json; readonly reason: string }
   /** `beforeEffect`: the tool says that nothing has happened. */
-  | { readonly kind: "failed"; readonly reason: string; readonly beforeEffect: boolean };
+  | { readonly kind: "failed"; readonly reason: string; readonly beforeEffect: boolean }
+  /** The answer was lost after the request had gone out. */
+  | { readonly kind: "unknown"; readonly reason: string }
+  /** Nothing has happened; it asks to be called later. */
+  | { readonly kind: "throttled"; readonly reason: string; readonly retryAfterMs: number };
 
 export interface ModelRun {
   readonly model: string;
@@ -81,8 +88,26 @@ export interface ModelRun {
 }
 
 export type ModelAnswer =
-  | { readonly kind: "reply"; readonly response: Json; readonly inputTokens: number; readonly outputTokens: number }
-  | { readonly kind: "failed"; readonly reason: string };
+  | {
+      readonly kind: "reply";
+      readonly response: Json;
+      readonly inputTokens: number;
+      readonly outputTokens: number;
+      /** The tokens were counted here, since the model told none. */
+      readonly estimated: boolean;
+      readonly finishReason: string;
+      /** Tool calls in the answer that cannot be made. */
+      readonly problems: readonly ToolCallProblem[];
+    }
+  | {
+      readonly kind: "failed";
+      readonly reason: string;
+      /** Asking again may bring an answer. */
+      readonly retryable: boolean;
+      readonly inputTokens: number;
+      readonly outputTokens: number;
+    }
+  | { readonly kind: "throttled"; readonly reason: string; readonly retryAfterMs: number };
 
 /** The tools and models of this gateway: the only place with credentials. Never rejects. */
 export interface Toolbox {

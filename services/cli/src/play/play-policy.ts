@@ -17,6 +17,7 @@ export function playPolicy(tools: Readonly<Record<string, ToolPolicy>>): Policy 
     version: 1,
     tools,
     agents: { [RECORDED_AGENT]: { tools: ["*"], sends: [], models: [] } },
+    models: {},
     statements: {},
     rules: DEFAULT_RULES,
     breaker: { ...DEFAULT_BREAKER, consecutiveFailures: 0 },

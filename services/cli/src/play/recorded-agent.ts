@@ -53,6 +53,13 @@ function answerOf(runs: OpenRuns, { callId, chainId, tool }: ToolRun): ToolAnswe
 export function recordedToolbox(runs: OpenRuns): Toolbox {
   return {
     runTool: (run) => Promise.resolve(answerOf(runs, run)),
-    askModel: ({ model }) => Promise.resolve({ kind: "failed", reason: `no model ${model} is recorded` }),
+    askModel: ({ model }) =>
+      Promise.resolve({
+        kind: "failed",
+        reason: `no model ${model} is recorded`,
+        retryable: false,
+        inputTokens: 0,
+        outputTokens: 0,
+      }),
   };
 }

@@ -43,10 +43,11 @@ const DESCRIBE: Describe = {
   EffectAbandoned: ({ tool, reason }) => `${tool}${because(reason)}`,
   EffectAlreadyDone: ({ step, tool, originalOffset }) => `step ${step} ${tool} at o${originalOffset}`,
   EffectRefused: ({ step, tool, code, reason }) => `step ${step} ${tool} ${code}${because(reason)}`,
-  ModelCallAdmitted: ({ step, model }) => `step ${step} ${model}`,
+  ModelCallAdmitted: ({ step, model, attempt }) => `step ${step} ${model}${attempt > 1 ? ` attempt ${attempt}` : ""}`,
   ModelCallCompleted: ({ model, durationMs, inputTokens, outputTokens }) =>
     `${model} in ${durationMs} ms, ${inputTokens}+${outputTokens} tokens`,
-  ModelCallFailed: ({ model, code, reason }) => `${model} ${code}${because(reason)}`,
+  ModelCallFailed: ({ model, code, reason, final }) =>
+    `${model} ${code}${because(reason)}${final ? "" : " (tried again)"}`,
   TaskSent: ({ step, agent, childChainId, input }) => `step ${step} to ${agent}, chain ${childChainId} ${input}`,
   SubtaskFinished: ({ childChainId, state, output }) => `chain ${childChainId} ${state} ${output}`,
   StatementRecorded: ({ step, subject, statement }) => `step ${step} ${subject}: ${statement}`,

@@ -28,6 +28,7 @@ const policyOf = (tools: Policy["tools"], agents: Policy["agents"] = {}): Policy
   version: 1,
   tools,
   agents,
+  models: {},
   statements: {},
   rules: DEFAULT_RULES,
   breaker: DEFAULT_BREAKER,

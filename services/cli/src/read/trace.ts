@@ -117,13 +117,14 @@ const CHANGES: Changes = {
     reason: `at o${originalOffset}`,
   }),
   EffectRefused: (event) => ({ ...failed(event), name: event.tool, asked: event.args, outcome: "refused" }),
-  ModelCallAdmitted: ({ model }) => ({ name: model, outcome: "open", attempts: 1 }),
+  ModelCallAdmitted: ({ model, attempt }) => ({ name: model, outcome: "open", attempts: attempt, reason: "" }),
   ModelCallCompleted: ({ durationMs, inputTokens, outputTokens }) => ({
     outcome: "answered",
     reason: `${inputTokens}+${outputTokens} tokens`,
     durationMs,
   }),
-  ModelCallFailed: (event) => ({ ...failed(event), durationMs: event.durationMs }),
+  ModelCallFailed: (event) =>
+    event.final ? { ...failed(event), durationMs: event.durationMs } : { ...failed(event), outcome: "open" },
   TaskSent: ({ agent, input, childChainId }) => ({ name: agent, asked: input, outcome: "open", childChainId }),
   SubtaskFinished: ({ state }) => ({ outcome: state }),
   StatementRecorded: ({ subject, statement }) => ({ name: subject, asked: statement, outcome: "recorded" }),

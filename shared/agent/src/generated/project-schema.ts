@@ -77,6 +77,23 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
         }
       }
     },
+    "models": {
+      "type": "object",
+      "additionalProperties": {
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+          "timeoutMs": {
+            "$ref": "#/definitions/ms"
+          },
+          "attempts": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 100
+          }
+        }
+      }
+    },
     "agents": {
       "type": "object",
       "propertyNames": {
@@ -188,8 +205,8 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
         "settleMarginMs": {
           "$ref": "#/definitions/count"
         },
-        "modelTimeoutMs": {
-          "$ref": "#/definitions/ms"
+        "throttleMs": {
+          "$ref": "#/definitions/count"
         }
       }
     }

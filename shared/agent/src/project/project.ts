@@ -15,6 +15,7 @@ import {
   type Authority,
   type BreakerPolicy,
   type LimitsPolicy,
+  type ModelPolicy,
   type Policy,
   type RulesPolicy,
   type ToolPolicy,
@@ -28,6 +29,7 @@ import type { ToolDefinition } from "../tool.ts";
 import { toolManifest } from "../tool-manifest.ts";
 
 type ToolOverride = Partial<Pick<ToolPolicy, "attempts" | "timeoutMs" | "fireBoundMs" | "volatile">>;
+type ModelOverride = Partial<ModelPolicy>;
 type Modules = Partial<Record<"tools" | "models" | "agents", readonly string[]>>;
 
 /** `busbar.yaml` after its schema accepted it. */
@@ -35,6 +37,7 @@ export interface ProjectFile {
   readonly version: 1;
   readonly modules?: Modules;
   readonly tools?: Readonly<Record<string, ToolOverride>>;
+  readonly models?: Readonly<Record<string, ModelOverride>>;
   readonly agents: Readonly<Record<string, Partial<AgentPolicy>>>;
   readonly rules?: Partial<RulesPolicy>;
   readonly statements?: Readonly<Record<string, Partial<Authority> & Pick<Authority, "tool" | "refutedWhen">>>;
@@ -80,12 +83,18 @@ function schemaProblem(path: readonly string[], error: ErrorObject | undefined):
 }
 
 /** The policy of a checked file and the tools that its gateways load. Pure. */
-export function buildPolicy(file: string, project: ProjectFile, tools: readonly ToolDefinition[]): Policy {
+export function buildPolicy(
+  file: string,
+  project: ProjectFile,
+  tools: readonly ToolDefinition[],
+  models: readonly ModelDefinition[] = [],
+): Policy {
   const names = new Set(tools.map((tool) => tool.name));
   for (const name of Object.keys(project.tools ?? {})) {
     if (!names.has(name)) throw invalid(file, `tools.${name}: no module exports a tool of this name`);
   }
   const toolPolicies = tools.map((tool) => [tool.name, toolPolicy(tool, project.tools?.[tool.name] ?? {})] as const);
+  const modelPolicies = modelPoliciesOf(file, project.models ?? {}, models);
   const agents = Object.entries(project.agents).map(
     ([name, row]) => [name, { tools: row.tools ?? [], sends: row.sends ?? [], models: row.models ?? [] }] as const,
   );
@@ -99,12 +108,29 @@ export function buildPolicy(file: string, project: ProjectFile, tools: readonly 
   return {
     version: 1,
     tools: Object.fromEntries(toolPolicies),
+    models: modelPolicies,
     agents: Object.fromEntries(agents),
     statements: Object.fromEntries(statements),
     rules: { ...DEFAULT_RULES, ...project.rules },
     breaker: { ...DEFAULT_BREAKER, ...project.breaker },
     limits: { ...DEFAULT_LIMITS, ...project.limits },
   };
+}
+
+function modelPoliciesOf(
+  file: string,
+  overrides: Readonly<Record<string, ModelOverride>>,
+  models: readonly ModelDefinition[],
+): Readonly<Record<string, ModelPolicy>> {
+  for (const name of Object.keys(overrides)) {
+    if (!models.some((model) => model.name === name))
+      throw invalid(file, `models.${name}: no module exports a model of this name`);
+  }
+  const rows = models.map(({ name, timeoutMs, attempts }) => {
+    const { timeoutMs: ownMs = timeoutMs, attempts: own = attempts } = overrides[name] ?? {};
+    return [name, { timeoutMs: ownMs, attempts: own }] as const;
+  });
+  return Object.fromEntries(rows);
 }
 
 function toolPolicy(tool: ToolDefinition, override: ToolOverride): ToolPolicy {
@@ -154,5 +180,5 @@ export async function loadProject(path: string): Promise<Project> {
     if (!Object.hasOwn(parsed.agents, agent.name))
       throw invalid(file, `agents: ${agent.name} is exported by a module and not listed`);
   }
-  return { file, policy: buildPolicy(file, parsed, tools), tools, models, agents };
+  return { file, policy: buildPolicy(file, parsed, tools, models), tools, models, agents };
 }

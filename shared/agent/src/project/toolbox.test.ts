@@ -1,5 +1,6 @@
+import type { Json } from "@busbar/kernel";
 import { describe, expect, it } from "vitest";
-import { notStarted } from "../errors.ts";
+import { invalidResult, noReply, notStarted, outcomeUnknown, throttled } from "../attempt-errors.ts";
 import { defineModel } from "../model.ts";
 import { defineTool, type ToolRunContext } from "../tool.ts";
 import { createToolbox, type ToolboxRun } from "./toolbox.ts";
@@ -66,30 +67,85 @@ describe("the toolbox", () => {
     });
   });
 
-  it("asks a model, and says why it failed", async () => {
+  it("tells a lost answer, an unusable one and a pause as the tool told them [attempts:lost-answer-in-doubt]", async () => {
+    const box = createToolbox([
+      tool("cut", () => {
+        throw outcomeUnknown("cut");
+      }),
+      tool("garbled", () => {
+        throw invalidResult("no JSON", "<html>");
+      }),
+      tool("busy", () => {
+        throw throttled("429", 250);
+      }),
+    ]);
+    expect(await box.runTool(runOf("cut"))).toEqual({ kind: "unknown", reason: "cut" });
+    expect(await box.runTool(runOf("garbled"))).toEqual({ kind: "invalid", reason: "no JSON", result: "<html>" });
+    expect(await box.runTool(runOf("busy"))).toEqual({ kind: "throttled", reason: "429", retryAfterMs: 250 });
+  });
+
+  const asked = (model: string, request: Json) => ({
+    model,
+    request,
+    callId: "c:1",
+    chainId: "c",
+    signal: new AbortController().signal,
+  });
+
+  it("asks a model, and says why it failed and whether asking again may help [attempts:model-asked-again]", async () => {
+    const ends: readonly (() => never)[] = [
+      () => {
+        throw new Error("quota");
+      },
+      () => {
+        throw noReply("cut", { inputTokens: 5, outputTokens: 1 });
+      },
+      () => {
+        throw throttled("429", 250);
+      },
+    ];
     const model = defineModel({
       name: "gpt",
       complete: ({ messages }) => {
-        if (messages.length > 0) throw new Error("quota");
+        ends[messages.length - 1]?.();
         return { message: { role: "assistant", content: "hello" }, usage: { inputTokens: 1, outputTokens: 2 } };
       },
     });
     const box = createToolbox([], [model]);
-    const ask = (name: string, messages: readonly string[]) =>
-      box.askModel({
-        model: name,
-        request: { messages },
-        callId: "c:1",
-        chainId: "c",
-        signal: new AbortController().signal,
-      });
+    const ask = (name: string, messages: readonly string[]) => box.askModel(asked(name, { messages }));
+    const reply = { inputTokens: 1, outputTokens: 2, estimated: false, finishReason: "", problems: [] };
+    const failed = { kind: "failed", retryable: false, inputTokens: 0, outputTokens: 0 };
     expect(await ask("gpt", [])).toEqual({
       kind: "reply",
       response: { role: "assistant", content: "hello" },
-      inputTokens: 1,
-      outputTokens: 2,
+      ...reply,
     });
-    expect(await ask("gpt", ["x"])).toEqual({ kind: "failed", reason: "quota" });
-    expect(await ask("other", [])).toEqual({ kind: "failed", reason: "this gateway has no model other" });
+    expect(await ask("gpt", ["x"])).toEqual({ ...failed, reason: "quota" });
+    expect(await ask("gpt", ["x", "y"])).toEqual({
+      ...failed,
+      reason: "cut",
+      retryable: true,
+      inputTokens: 5,
+      outputTokens: 1,
+    });
+    expect(await ask("gpt", ["x", "y", "z"])).toEqual({ kind: "throttled", reason: "429", retryAfterMs: 250 });
+    expect(await ask("other", [])).toEqual({ ...failed, reason: "this gateway has no model other" });
+  });
+
+  it("offers a model the bus's tools by their manifests, and none that it does not have [models:tools-from-manifests]", async () => {
+    const offered: unknown[] = [];
+    const model = defineModel({
+      name: "gpt",
+      complete: ({ tools }) => {
+        offered.push(tools);
+        return { message: { role: "assistant", content: "" }, usage: { inputTokens: 1, outputTokens: 2 } };
+      },
+    });
+    const box = createToolbox([tool("t", () => null)], [model]);
+    const own = { type: "function", function: { name: "own" } };
+    await box.askModel(asked("gpt", { messages: [], tools: ["t", own] }));
+    const parameters = { type: "object" };
+    expect(offered).toEqual([[{ type: "function", function: { name: "t", description: "t", parameters } }, own]]);
+    expect(await box.askModel(asked("gpt", { messages: [], tools: ["gone"] }))).toMatchObject({ kind: "failed" });
   });
 });

@@ -1,7 +1,7 @@
 /** The tools and models of a project as the gateway calls them: by name, never rejecting, errors as answers. */
 import { type Json, reasonOf } from "@busbar/kernel";
-import { isNotStarted } from "../errors.ts";
-import type { ModelDefinition, ModelRequest } from "../model.ts";
+import { attemptEndOf } from "../attempt-errors.ts";
+import { type ModelDefinition, type ModelReply, type ModelRequest, modelTool, type ToolCallProblem } from "../model.ts";
 import type { ToolDefinition } from "../tool.ts";
 
 /** One attempt of one call. `key` is the effect's idempotency key, empty for reads. */
@@ -27,11 +27,29 @@ export interface ToolboxModelRun {
 
 export type ToolboxAnswer =
   | { readonly kind: "result"; readonly result: Json }
-  | { readonly kind: "failed"; readonly reason: string; readonly beforeEffect: boolean };
+  | { readonly kind: "invalid"; readonly result: Json; readonly reason: string }
+  | { readonly kind: "failed"; readonly reason: string; readonly beforeEffect: boolean }
+  | { readonly kind: "unknown"; readonly reason: string }
+  | { readonly kind: "throttled"; readonly reason: string; readonly retryAfterMs: number };
 
 export type ToolboxReply =
-  | { readonly kind: "reply"; readonly response: Json; readonly inputTokens: number; readonly outputTokens: number }
-  | { readonly kind: "failed"; readonly reason: string };
+  | {
+      readonly kind: "reply";
+      readonly response: Json;
+      readonly inputTokens: number;
+      readonly outputTokens: number;
+      readonly estimated: boolean;
+      readonly finishReason: string;
+      readonly problems: readonly ToolCallProblem[];
+    }
+  | {
+      readonly kind: "failed";
+      readonly reason: string;
+      readonly retryable: boolean;
+      readonly inputTokens: number;
+      readonly outputTokens: number;
+    }
+  | { readonly kind: "throttled"; readonly reason: string; readonly retryAfterMs: number };
 
 export interface ProjectToolbox {
   runTool(run: ToolboxRun): Promise<ToolboxAnswer>;
@@ -53,19 +71,63 @@ export function createToolbox(
         const result = await tool.run(args as never, context);
         return { kind: "result", result: result ?? null };
       } catch (error) {
-        return { kind: "failed", reason: reasonOf(error), beforeEffect: isNotStarted(error) };
+        return answerOfError(error);
       }
     },
     askModel: async ({ model: name, request, ...context }) => {
       const model = modelByName.get(name);
-      if (model === undefined) return { kind: "failed", reason: `this gateway has no model ${name}` };
+      if (model === undefined) return failedReply(`this gateway has no model ${name}`);
       try {
-        const { message, usage } = await model.complete(request as unknown as ModelRequest, context);
-        const response = message as unknown as Json;
-        return { kind: "reply", response, inputTokens: usage.inputTokens, outputTokens: usage.outputTokens };
+        return replyOf(await model.complete(offering(request, toolByName), context));
       } catch (error) {
-        return { kind: "failed", reason: reasonOf(error) };
+        return replyOfError(error);
       }
     },
   };
+}
+
+function answerOfError(error: unknown): ToolboxAnswer {
+  const reason = reasonOf(error);
+  const end = attemptEndOf(error);
+  switch (end?.kind) {
+    case "unknown":
+      return { kind: "unknown", reason };
+    case "invalid":
+      return { kind: "invalid", result: end.result, reason };
+    case "throttled":
+      return { kind: "throttled", reason, retryAfterMs: end.retryAfterMs };
+    default:
+      return { kind: "failed", reason, beforeEffect: end?.kind === "not-started" };
+  }
+}
+
+function replyOf({ message, usage, finishReason = "", problems = [] }: ModelReply): ToolboxReply {
+  const { inputTokens, outputTokens, estimated = false } = usage;
+  const response = message as unknown as Json;
+  return { kind: "reply", response, inputTokens, outputTokens, estimated, finishReason, problems };
+}
+
+function failedReply(reason: string, retryable = false, usage = { inputTokens: 0, outputTokens: 0 }): ToolboxReply {
+  const { inputTokens, outputTokens } = usage;
+  return { kind: "failed", reason, retryable, inputTokens, outputTokens };
+}
+
+function replyOfError(error: unknown): ToolboxReply {
+  const reason = reasonOf(error);
+  const end = attemptEndOf(error);
+  if (end?.kind === "throttled") return { kind: "throttled", reason, retryAfterMs: end.retryAfterMs };
+  return failedReply(reason, end?.kind === "no-reply", end?.kind === "no-reply" ? end.usage : undefined);
+}
+
+/** A request that offers tools of the bus by name, with their manifests in place of the names. */
+function offering(request: Json, tools: ReadonlyMap<string, ToolDefinition>): ModelRequest {
+  const asked = request as unknown as ModelRequest;
+  if (asked.tools === undefined) return asked;
+  const specs = asked.tools.map((entry) => {
+    if (typeof entry !== "string") return entry;
+    const tool = tools.get(entry);
+    if (tool === undefined) throw new Error(`the request offers ${entry}, and this gateway has no such tool`);
+    return modelTool(tool);
+  });
+  return { ...asked, tools: specs };
 }

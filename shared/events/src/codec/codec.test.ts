@@ -34,6 +34,7 @@ const failed: MessageOf<"EffectFailed"> = {
   code: "BUSBAR_TOOL_FAILED",
   reason: "",
   final: true,
+  retryAtMs: 0,
   durationMs: 3,
 };
 

@@ -106,6 +106,16 @@ export interface Progress {
   readonly forwards: string;
 }
 
+/** Why a tool call in a model's answer cannot be made. */
+export interface ToolCallProblem {
+  /** Id that the model gave the call. (internal) */
+  readonly toolCallId: string;
+  /** Name as the model wrote it. (internal) */
+  readonly tool: string;
+  /** What is wrong with it, in one sentence. (internal) */
+  readonly reason: string;
+}
+
 /** The chain goes on under closer watch. */
 export interface ChainDegraded {
   readonly type: "ChainDegraded";
@@ -411,6 +421,8 @@ export interface EffectFailed {
   readonly reason: string;
   /** Whether no further attempt of this call follows. (internal) */
   readonly final: boolean;
+  /** When the next attempt is due, in ms since the epoch; 0 where none waits. (internal) */
+  readonly retryAtMs: number;
   /** Time from handing the call over to its end, in ms. (internal) */
   readonly durationMs: number;
 }
@@ -535,6 +547,8 @@ export interface ModelCallAdmitted {
   readonly request: string;
   /** SHA-256 of the canonical request, hex. (internal) */
   readonly requestHash: string;
+  /** Number of this attempt of the call, from 1. (internal) */
+  readonly attempt: number;
   /** Time the call may take, in ms. (internal) */
   readonly timeoutMs: number;
 }
@@ -548,17 +562,27 @@ export interface ModelCallCompleted {
   readonly callId: string;
   /** Name of the model. (public) */
   readonly model: string;
+  /** Number of this attempt of the call, from 1. (internal) */
+  readonly attempt: number;
+  /** Offset of the admission in the same partition. (internal) */
+  readonly admitted: string;
   /** Answer of the model, canonical JSON. (personal) */
   readonly response: string;
   /** Tokens of the request. (internal) */
   readonly inputTokens: number;
   /** Tokens of the answer. (internal) */
   readonly outputTokens: number;
+  /** Whether the tokens were counted here, since the model told none. (internal) */
+  readonly estimated: boolean;
+  /** Why the model stopped, in its own word: stop, tool_calls, length, content_filter; empty where it told none. (public) */
+  readonly finishReason: string;
+  /** Tool calls in the answer that cannot be made; the answer keeps their text. (internal) */
+  readonly problems: readonly ToolCallProblem[];
   /** Time from handing the call over to its end, in ms. (internal) */
   readonly durationMs: number;
 }
 
-/** The model did not answer. */
+/** An attempt of a model call brought no answer. */
 export interface ModelCallFailed {
   readonly type: "ModelCallFailed";
   /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
@@ -567,10 +591,22 @@ export interface ModelCallFailed {
   readonly callId: string;
   /** Name of the model. (public) */
   readonly model: string;
+  /** Number of this attempt of the call, from 1. (internal) */
+  readonly attempt: number;
+  /** Offset of the admission in the same partition. (internal) */
+  readonly admitted: string;
   /** Error code of the error table. (public) */
   readonly code: string;
   /** Why, in one sentence for a person. (internal) */
   readonly reason: string;
+  /** Whether no further attempt of this call follows. (internal) */
+  readonly final: boolean;
+  /** When the next attempt is due, in ms since the epoch; 0 where none waits. (internal) */
+  readonly retryAtMs: number;
+  /** Tokens of the request, estimated where the model told none; 0 where it was not reached. (internal) */
+  readonly inputTokens: number;
+  /** Tokens that had arrived of the answer, estimated. (internal) */
+  readonly outputTokens: number;
   /** Time from handing the call over to its end, in ms. (internal) */
   readonly durationMs: number;
 }

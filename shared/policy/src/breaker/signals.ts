@@ -3,6 +3,7 @@
 import type { BusEvent, EventBody } from "@busbar/events";
 import { own } from "@busbar/kernel";
 import type { PartitionState } from "../partition-state.ts";
+import { isLostAnswer } from "../replay/facts.ts";
 import { offsetOf } from "../replay/offsets.ts";
 
 export type ToolOutcomeBody = EventBody<"ToolOutcome">;
@@ -32,12 +33,13 @@ function judge(event: BusEvent): { readonly tool: string; readonly ok: boolean; 
     case "EffectCommitted":
       return { tool: event.tool, ok: true, code: "" };
     case "EffectFailed":
-      return event.final ? { tool: event.tool, ok: false, code: event.code } : null;
+      return event.final && event.code !== "BUSBAR_THROTTLED"
+        ? { tool: event.tool, ok: false, code: event.code }
+        : null;
     case "EffectCommittedInvalid":
       return { tool: event.tool, ok: false, code: "BUSBAR_RESULT_INVALID" };
     case "EffectInDoubt":
-      // A time-out is the tool's; an owner that died is not.
-      return event.code === "BUSBAR_OUTCOME_LATE" ? { tool: event.tool, ok: false, code: event.code } : null;
+      return isLostAnswer(event.code) ? { tool: event.tool, ok: false, code: event.code } : null;
     case "EffectRefused":
       return event.code === "BUSBAR_BREAKER_OPEN" ? { tool: event.tool, ok: false, code: event.code } : null;
     default:

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createScene, only, POLICY, types } from "./testing.ts";
+import { createScene, MODEL_REPLY, only, POLICY, types } from "./testing.ts";
 
 const done = { kind: "committed", result: '{"ok":true}' } as const;
 
@@ -84,9 +84,7 @@ describe("an admission", () => {
     const scene = createScene();
     const chain = scene.submit("t", { budgetTokens: 10 });
     scene.door.turn(scene.command(chain, { type: "CallModel", step: 1, model: "m", request: "{}" }));
-    scene.door.turn(
-      scene.outcome(chain, 1, { kind: "model-completed", response: "{}", inputTokens: 4, outputTokens: 6 }),
-    );
+    scene.door.turn(scene.outcome(chain, 1, MODEL_REPLY));
     const events = scene.door.turn(scene.command(chain, { type: "CallModel", step: 2, model: "m", request: "{}" }));
     expect(only(events, "EffectRefused").code).toBe("BUSBAR_BUDGET_SPENT");
   });

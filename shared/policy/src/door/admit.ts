@@ -264,15 +264,20 @@ function recordVerdict(turn: Turn, call: ToolCall, verdict: Verdict, effectKey =
   });
 }
 
-/** A further attempt of a call whose last one provably did not happen, or whose tool honours the key. */
-export function readmit(turn: Turn, chainId: string, callId: string, origin: "agent" | "gateway"): boolean {
+/**
+ * A further attempt of a call whose last one provably did not happen, or whose tool honours the key: admitted, or what
+ * stands against it now.
+ */
+export function readmit(turn: Turn, chainId: string, callId: string, origin: "agent" | "gateway"): Verdict {
   const chain = chainOf(turn, chainId);
   const call = chain?.calls[callId];
   const tool = call === undefined ? undefined : turn.state.policy?.tools[call.name];
-  if (chain === undefined || call === undefined || tool === undefined) return false;
+  if (chain === undefined || call === undefined || tool === undefined) {
+    return refuse("BUSBAR_TOOL_UNKNOWN", `no tool is named ${call?.name ?? callId} any more`);
+  }
   const subject = { chain, tool: call.name, effectClass: tool.effect };
   const verdict = obstacle(turn.state, subject, turn.env.atMs);
-  if (verdict.kind !== "admit") return false;
+  if (verdict.kind !== "admit") return verdict;
   const entry = chain.ledger[call.effectKey];
   emit(
     turn,
@@ -295,5 +300,5 @@ export function readmit(turn: Turn, chainId: string, callId: string, origin: "ag
       subject: entry?.subject ?? "",
     },
   );
-  return true;
+  return verdict;
 }

@@ -1,9 +1,9 @@
 /** Model calls, sub-tasks and statements: steps of a chain that are no tool calls. Halts stop them like any other. */
 import { covers, type MessageOf } from "@busbar/events";
-import { canonicalJson, type ErrorCode, parseJson, sha256Hex, shortHash } from "@busbar/kernel";
+import { canonicalJson, type ErrorCode, own, parseJson, sha256Hex, shortHash } from "@busbar/kernel";
 import { canChain } from "../machines/chain.ts";
 import type { ChainState } from "../partition-state.ts";
-import { mayAsk, maySend, type Policy } from "../policy-document.ts";
+import { DEFAULT_MODEL, mayAsk, maySend, type Policy } from "../policy-document.ts";
 import { type About, emit, type Turn } from "./turn.ts";
 
 export interface Asked<T> {
@@ -63,8 +63,8 @@ function refuse(turn: Turn, asked: Asked<StepCommand>, content: string, refusal:
 }
 
 /** Steps and time that are used up. */
-function spent(turn: Turn, { chain, command }: Asked<StepCommand>): Refusal | null {
-  if (command.step > chain.maxSteps) {
+function spent(turn: Turn, chain: ChainState, step: number): Refusal | null {
+  if (step > chain.maxSteps) {
     return { code: "BUSBAR_STEPS_SPENT", reason: `the chain has used its ${chain.maxSteps} steps` };
   }
   const isOver = chain.deadlineAtMs > 0 && turn.env.atMs >= chain.deadlineAtMs;
@@ -84,12 +84,16 @@ function stopped(turn: Turn, chain: ChainState, event: string): Refusal | null {
   return canChain(chain.status, event) ? null : { code: "BUSBAR_TASK_CLOSED", reason: `the chain is ${chain.status}` };
 }
 
-function modelProblem(turn: Turn, asked: Asked<MessageOf<"CallModel">>): Refusal | null {
-  const { chain, command, policy } = asked;
-  const halt = stopped(turn, chain, "ModelCallAdmitted") ?? spent(turn, asked);
+/** What stands against asking a model, now or once more. */
+export function modelProblem(
+  turn: Turn,
+  asked: { readonly chain: ChainState; readonly policy: Policy; readonly model: string; readonly step: number },
+): Refusal | null {
+  const { chain, policy, model, step } = asked;
+  const halt = stopped(turn, chain, "ModelCallAdmitted") ?? spent(turn, chain, step);
   if (halt !== null) return halt;
-  if (!mayAsk(policy, chain.agent, command.model)) {
-    return { code: "BUSBAR_TOOL_FORBIDDEN", reason: `agent ${chain.agent} may not ask model ${command.model}` };
+  if (!mayAsk(policy, chain.agent, model)) {
+    return { code: "BUSBAR_TOOL_FORBIDDEN", reason: `agent ${chain.agent} may not ask model ${model}` };
   }
   if (chain.budgetTokens > 0 && chain.tokensUsed >= chain.budgetTokens) {
     return { code: "BUSBAR_BUDGET_SPENT", reason: `${chain.tokensUsed} of ${chain.budgetTokens} tokens are spent` };
@@ -98,22 +102,34 @@ function modelProblem(turn: Turn, asked: Asked<MessageOf<"CallModel">>): Refusal
 }
 
 export function decideModelCall(turn: Turn, asked: Asked<MessageOf<"CallModel">>): void {
-  const { command, policy } = asked;
+  const { command, chain, policy } = asked;
+  const { model, step } = command;
   const request = canonical(command.request);
   const problem =
-    modelProblem(turn, asked) ??
+    modelProblem(turn, { chain, policy, model, step }) ??
     (request === null ? { code: "BUSBAR_INPUT_INVALID" as const, reason: "the request is not JSON" } : null);
   if (problem !== null || request === null) {
     return refuse(turn, asked, command.request, problem ?? { code: "BUSBAR_INPUT_INVALID", reason: "" });
   }
-  emit(turn, "ModelCallAdmitted", about(asked), {
-    callId: callIdOf(asked),
-    step: command.step,
-    model: command.model,
-    request,
-    requestHash: sha256Hex(request),
-    timeoutMs: policy.limits.modelTimeoutMs,
-  });
+  emitModelAdmission(turn, about(asked), { chainId: chain.chainId, step, model, request, attempt: 1 });
+}
+
+interface ModelAdmission {
+  readonly chainId: string;
+  readonly step: number;
+  readonly model: string;
+  /** Canonical JSON. */
+  readonly request: string;
+  readonly attempt: number;
+}
+
+/** Admits one attempt of a model call. */
+export function emitModelAdmission(turn: Turn, whose: About, admission: ModelAdmission): void {
+  const { chainId, step, model, request, attempt } = admission;
+  const { timeoutMs } = own(turn.state.policy?.models ?? {}, model) ?? DEFAULT_MODEL;
+  const requestHash = sha256Hex(request);
+  const body = { callId: `${chainId}:${step}`, step, model, request, requestHash, attempt, timeoutMs };
+  emit(turn, "ModelCallAdmitted", whose, body);
 }
 
 /** Id of a sub-task's chain: a repeated step names the same child. */
@@ -123,7 +139,7 @@ export function childChainId(parent: string, step: number): string {
 
 function sendProblem(turn: Turn, asked: Asked<MessageOf<"SendTask">>): Refusal | null {
   const { chain, command, policy } = asked;
-  const halt = stopped(turn, chain, "TaskSent") ?? spent(turn, asked);
+  const halt = stopped(turn, chain, "TaskSent") ?? spent(turn, chain, command.step);
   if (halt !== null) return halt;
   if (!maySend(policy, chain.agent, command.agent)) {
     return { code: "BUSBAR_TOOL_FORBIDDEN", reason: `agent ${chain.agent} may not send tasks to ${command.agent}` };

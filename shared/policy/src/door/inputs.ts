@@ -1,6 +1,6 @@
 /** What comes to the owner of a partition; each input is decided in a turn and yields at least one event, or none
  * where it changes nothing. */
-import type { AppliedDirective, BusCommand } from "@busbar/events";
+import type { AppliedDirective, BusCommand, ToolCallProblem } from "@busbar/events";
 import type { ErrorCode } from "@busbar/kernel";
 
 /** Content put aside in the blobs topic: digest, size and the offset of its first chunk in the same partition. */
@@ -25,14 +25,30 @@ export type CallOutcome = {
   | { readonly kind: "invalid"; readonly result: string; readonly reason: string }
   | { readonly kind: "failed"; readonly code: ErrorCode; readonly reason: string; readonly beforeEffect: boolean }
   | { readonly kind: "timeout"; readonly reason: string }
+  /** The answer was lost after the request had gone out: it may have happened. */
+  | { readonly kind: "unknown"; readonly reason: string }
+  /** Nothing happened; the tool asks to be called later. */
+  | { readonly kind: "throttled"; readonly reason: string; readonly retryAfterMs: number }
   | { readonly kind: "abandoned"; readonly reason: string }
   | {
       readonly kind: "model-completed";
       readonly response: string;
       readonly inputTokens: number;
       readonly outputTokens: number;
+      readonly estimated: boolean;
+      readonly finishReason: string;
+      readonly problems: readonly ToolCallProblem[];
     }
-  | { readonly kind: "model-failed"; readonly code: ErrorCode; readonly reason: string }
+  | {
+      readonly kind: "model-failed";
+      readonly code: ErrorCode;
+      readonly reason: string;
+      /** Another attempt may bring an answer. */
+      readonly retryable: boolean;
+      readonly inputTokens: number;
+      readonly outputTokens: number;
+    }
+  | { readonly kind: "model-throttled"; readonly reason: string; readonly retryAfterMs: number }
   | {
       readonly kind: "checked";
       readonly fact: string;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createScene, only, POLICY, types } from "./testing.ts";
+import { createScene, only, type Scene, POLICY, types } from "./testing.ts";
 
 const failed = { kind: "failed", code: "BUSBAR_TOOL_FAILED", reason: "no", beforeEffect: false } as const;
 const notStarted = {
@@ -129,6 +129,13 @@ describe("the ledger", () => {
   });
 });
 
+/** One attempt that did not start, and the wait before the next one. */
+function fail(scene: Scene, chain: string): void {
+  scene.door.turn(scene.outcome(chain, 1, notStarted));
+  scene.door.atMs += 1000;
+  scene.door.turn({ kind: "tick" });
+}
+
 describe("attempts", () => {
   it("an error before the effect is tried again under the same key, each time by a new admission [effects:one-attempt-per-admission]", () => {
     const scene = createScene();
@@ -149,8 +156,8 @@ describe("attempts", () => {
     const scene = createScene();
     const chain = scene.submit("t");
     scene.door.turn(scene.call(chain, 1, "db.retry", { id: 1 }));
-    scene.door.turn(scene.outcome(chain, 1, notStarted));
-    scene.door.turn(scene.outcome(chain, 1, notStarted));
+    fail(scene, chain);
+    fail(scene, chain);
     const last = scene.door.turn(scene.outcome(chain, 1, notStarted));
     expect(types(last)).toEqual(["EffectFailed"]);
     expect(only(last, "EffectFailed")).toMatchObject({ final: true, attempt: 3 });
@@ -167,7 +174,7 @@ describe("attempts", () => {
     const scene = createScene();
     const chain = scene.submit("t");
     scene.door.turn(scene.call(chain, 1, "db.retry", { id: 1 }));
-    for (let attempt = 1; attempt <= 3; attempt += 1) scene.door.turn(scene.outcome(chain, 1, notStarted));
+    for (let attempt = 1; attempt <= 3; attempt += 1) fail(scene, chain);
     expect(scene.chain(chain).status).toBe("working");
     expect(scene.chain(chain).rules.consecutiveErrors.evidence.length).toBe(1);
   });

@@ -1,16 +1,11 @@
 /** What calls came to, as events. An outcome of an admission that is no longer open is evidence, not state. */
 import type { ClaimCheck } from "@busbar/events";
 import { own } from "@busbar/kernel";
-import type { CallState, ChainState } from "../partition-state.ts";
-import { readmit } from "./admit.ts";
+import { type Found, modelFailed, toolFailed, toolThrottled } from "./attempts.ts";
 import type { CallOutcome } from "./inputs.ts";
+import { DEFAULT_LIMITS } from "../policy-document.ts";
 import { answerWaiting, leaveToPerson, settle } from "./settle.ts";
 import { emit, type Turn } from "./turn.ts";
-
-interface Found {
-  readonly chain: ChainState;
-  readonly call: CallState;
-}
 
 function find(turn: Turn, outcome: CallOutcome): Found | null {
   const chain = turn.state.chains[outcome.chainId];
@@ -32,6 +27,7 @@ export function decideOutcome(turn: Turn, outcome: CallOutcome): void {
   switch (outcome.kind) {
     case "model-completed":
     case "model-failed":
+    case "model-throttled":
       return modelOutcome(turn, found, outcome);
     case "checked":
       return checkedOutcome(turn, found, outcome);
@@ -44,7 +40,10 @@ export function decideOutcome(turn: Turn, outcome: CallOutcome): void {
   }
 }
 
-type EffectOutcome = Extract<CallOutcome, { kind: "committed" | "invalid" | "failed" | "timeout" | "abandoned" }>;
+type EffectOutcome = Extract<
+  CallOutcome,
+  { kind: "committed" | "invalid" | "failed" | "timeout" | "unknown" | "throttled" | "abandoned" }
+>;
 
 function effectOutcome(turn: Turn, found: Found, outcome: EffectOutcome): void {
   const { chain, call } = found;
@@ -71,9 +70,12 @@ function effectOutcome(turn: Turn, found: Found, outcome: EffectOutcome): void {
       break;
     }
     case "failed":
-      return failedOutcome(turn, found, outcome);
+      return toolFailed(turn, found, outcome);
+    case "throttled":
+      return toolThrottled(turn, found, outcome);
     case "timeout":
-      return timedOut(turn, found, outcome);
+    case "unknown":
+      return answerLost(turn, found, outcome);
     case "abandoned":
       emit(turn, "EffectAbandoned", { chain }, { ...common, reason: outcome.reason });
       break;
@@ -81,32 +83,29 @@ function effectOutcome(turn: Turn, found: Found, outcome: EffectOutcome): void {
   answerWaiting(turn, chain.chainId, effectKey);
 }
 
-function failedOutcome(turn: Turn, { chain, call }: Found, outcome: Extract<EffectOutcome, { kind: "failed" }>): void {
-  const { callId, admitted, durationMs, code, reason } = outcome;
-  const { effectKey, name: tool, attempt } = call;
-  const attempts = turn.state.policy?.tools[tool]?.attempts ?? 1;
-  // Only an error that is known to lie before the effect may be tried again, and only so often.
-  const mayRetry = outcome.beforeEffect && attempt < attempts && chain.halted === null;
-  const body = { callId, effectKey, tool, attempt, admitted, code, reason, durationMs };
-  emit(turn, "EffectFailed", { chain }, { ...body, final: !mayRetry });
-  if (!mayRetry) return answerWaiting(turn, chain.chainId, effectKey);
-  if (readmit(turn, chain.chainId, callId, "gateway")) return;
-  emit(turn, "EffectFailed", { chain }, { ...body, reason: `no further attempt: ${reason}`, final: true });
-  answerWaiting(turn, chain.chainId, effectKey);
-}
-
-/** A read that is late failed; a mutation that is late may still happen. */
-function timedOut(turn: Turn, { chain, call }: Found, outcome: Extract<EffectOutcome, { kind: "timeout" }>): void {
+/** A read whose answer is late or lost failed; a mutation may have happened, or may still happen. */
+function answerLost(
+  turn: Turn,
+  { chain, call }: Found,
+  outcome: Extract<EffectOutcome, { kind: "timeout" | "unknown" }>,
+): void {
   const { callId, admitted, durationMs, reason } = outcome;
   const { effectKey, name: tool, attempt } = call;
-  const body = { callId, effectKey, tool, attempt, admitted, code: "BUSBAR_OUTCOME_LATE", reason };
+  const code = outcome.kind === "timeout" ? "BUSBAR_OUTCOME_LATE" : "BUSBAR_OUTCOME_UNKNOWN";
+  const body = { callId, effectKey, tool, attempt, admitted, code, reason };
   if (call.effectClass === "read") {
-    emit(turn, "EffectFailed", { chain }, { ...body, final: true, durationMs });
+    emit(turn, "EffectFailed", { chain }, { ...body, final: true, retryAtMs: 0, durationMs });
     return;
   }
-  const margin = turn.state.policy?.limits.settleMarginMs ?? 500;
-  emit(turn, "EffectInDoubt", { chain }, { ...body, settleAtMs: turn.env.atMs + margin });
+  const margin = turn.state.policy?.limits.settleMarginMs ?? DEFAULT_LIMITS.settleMarginMs;
+  // A tool that honours the key is fired again; one that keeps failing, ever more rarely.
+  const settleAtMs =
+    turn.env.atMs + Math.min(margin * 2 ** Math.min(attempt - 1, 16), Math.max(margin, LONGEST_DOUBT_MS));
+  emit(turn, "EffectInDoubt", { chain }, { ...body, settleAtMs });
 }
+
+/** Longest wait before what is in doubt is looked into, ms. */
+const LONGEST_DOUBT_MS = 60_000;
 
 /** The process that ran the call is still here and tells late what came of it. */
 function lateOutcome(turn: Turn, { chain }: Found, outcome: EffectOutcome): void {
@@ -115,9 +114,17 @@ function lateOutcome(turn: Turn, { chain }: Found, outcome: EffectOutcome): void
   if (outcome.kind === "committed" || outcome.kind === "invalid") {
     const settlement = { ...common, result: outcome.result, reason: "the tool answered late" };
     settle(turn, chain, callId, { ...settlement, outcome: "committed" }, aside(outcome, "result"));
-  } else if (outcome.kind === "abandoned" || (outcome.kind === "failed" && outcome.beforeEffect)) {
+  } else if (provesNothingDone(outcome)) {
     settle(turn, chain, callId, { ...common, outcome: "not-done", result: "", reason: outcome.reason });
   }
+}
+
+/** After a time-out only these say that nothing happened; any other late failure proves nothing. */
+function provesNothingDone(
+  outcome: EffectOutcome,
+): outcome is Exclude<EffectOutcome, { kind: "committed" | "invalid" }> {
+  if (outcome.kind === "failed") return outcome.beforeEffect;
+  return outcome.kind === "abandoned" || outcome.kind === "throttled";
 }
 
 /**
@@ -173,18 +180,16 @@ function readBackOutcome(
   leaveToPerson(turn, chain, callId, `the read-back does not show it: ${reason}`);
 }
 
-type ModelOutcome = Extract<CallOutcome, { kind: "model-completed" | "model-failed" }>;
+type ModelOutcome = Extract<CallOutcome, { kind: "model-completed" | "model-failed" | "model-throttled" }>;
 
-function modelOutcome(turn: Turn, { chain, call }: Found, outcome: ModelOutcome): void {
-  const { callId, durationMs } = outcome;
-  if (outcome.kind === "model-completed") {
-    const { response, inputTokens, outputTokens } = outcome;
-    const body = { callId, model: call.name, response, inputTokens, outputTokens, durationMs };
-    emit(turn, "ModelCallCompleted", { chain, claimCheck: aside(outcome, "response") }, body);
-    return;
-  }
-  const { code, reason } = outcome;
-  emit(turn, "ModelCallFailed", { chain }, { callId, model: call.name, code, reason, durationMs });
+function modelOutcome(turn: Turn, found: Found, outcome: ModelOutcome): void {
+  const { chain, call } = found;
+  if (outcome.kind !== "model-completed") return modelFailed(turn, found, outcome);
+  const { callId, admitted, durationMs, response, inputTokens, outputTokens } = outcome;
+  const { estimated, finishReason, problems } = outcome;
+  const told = { response, inputTokens, outputTokens, estimated, finishReason, problems };
+  const body = { callId, model: call.name, attempt: call.attempt, admitted, ...told, durationMs };
+  emit(turn, "ModelCallCompleted", { chain, claimCheck: aside(outcome, "response") }, body);
 }
 
 function checkedOutcome(turn: Turn, { chain, call }: Found, outcome: Extract<CallOutcome, { kind: "checked" }>): void {

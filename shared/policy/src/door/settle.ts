@@ -59,7 +59,7 @@ export function answerWaiting(turn: Turn, chainId: string, effectKey: string): v
         turn,
         "EffectFailed",
         { chain },
-        { ...body, code: "BUSBAR_EFFECT_NOT_STARTED", reason, final: true, durationMs: 0 },
+        { ...body, code: "BUSBAR_EFFECT_NOT_STARTED", reason, final: true, retryAtMs: 0, durationMs: 0 },
       );
     }
   }
@@ -95,12 +95,18 @@ export function settleByPerson(turn: Turn, command: MessageOf<"SettleEffect">, c
   });
 }
 
+/** Attempts of an exact effect that may stay without an answer before a person has to look. */
+const MAX_ATTEMPTS_IN_DOUBT = 16;
+
 /** A doubt whose waiting time is over. `read-back` asks the shell to look; its answer comes back as an outcome. */
 export function settleDue(turn: Turn, chain: ChainState, callId: string, call: CallState): void {
   const tool = turn.state.policy?.tools[call.name];
   if (tool === undefined) return;
   const mayFireAgain = call.effectClass === "read" || tool.toolClass === "exact";
   if (mayFireAgain) {
+    if (call.effectClass !== "read" && call.attempt >= MAX_ATTEMPTS_IN_DOUBT) {
+      return leaveToPerson(turn, chain, callId, `${call.attempt} attempts under its key brought no answer`);
+    }
     readmit(turn, chain.chainId, callId, "gateway");
     return;
   }

@@ -33,6 +33,7 @@ export const POLICY: Policy = {
     "db.checked": tool({ effect: "write", result: { type: "object" } }),
     "db.drop": tool({ effect: "destructive", identity: ["table"], subject: ["table"] }),
   },
+  models: {},
   agents: {
     support: { tools: ["*"], sends: ["*"], models: ["*"] },
     worker: { tools: ["db.read"], sends: [], models: [] },
@@ -79,6 +80,17 @@ export interface Sent {
 
 type Outcomes<T> = T extends CallOutcome ? Omit<T, "chainId" | "callId" | "admitted" | "durationMs"> : never;
 export type OutcomeBody = Outcomes<CallOutcome>;
+
+/** A whole answer of a model. */
+export const MODEL_REPLY = {
+  kind: "model-completed",
+  response: "{}",
+  inputTokens: 4,
+  outputTokens: 6,
+  estimated: false,
+  finishReason: "stop",
+  problems: [],
+} as const satisfies OutcomeBody;
 
 export type Orders = Readonly<Record<string, unknown>>;
 

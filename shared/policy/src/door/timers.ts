@@ -1,8 +1,9 @@
 /** Time at the door: due timers only generate records, at a bounded rate; they are derived from the state, so a new
  * owner has the same ones (PROTOCOL 9). */
 import type { ChainState } from "../partition-state.ts";
+import { giveUpDelayed, retryDue } from "./attempts.ts";
 import { settleDue } from "./settle.ts";
-import { emit, type Turn } from "./turn.ts";
+import { chainOf, emit, type Turn } from "./turn.ts";
 
 /** Chains whose timers make records in one turn; the rest comes with the next tick. */
 export const TIMERS_PER_TURN = 64;
@@ -13,7 +14,7 @@ export function decideTick(turn: Turn): void {
     if (fired >= TIMERS_PER_TURN) return;
     const before = turn.emitted.length;
     deadline(turn, chain);
-    settlements(turn, chain);
+    dueCalls(turn, chain);
     // What cannot be done now (a frozen tool, an open breaker) takes no place from what can.
     if (turn.emitted.length > before) fired += 1;
   }
@@ -22,17 +23,25 @@ export function decideTick(turn: Turn): void {
 function deadline(turn: Turn, chain: ChainState): void {
   const { deadlineAtMs } = chain;
   if (deadlineAtMs === 0 || turn.env.atMs < deadlineAtMs || chain.halted !== null) return;
+  giveUpDelayed(turn, chain, `the deadline ${deadlineAtMs} has passed`);
+  const now = chainOf(turn, chain.chainId);
+  if (now === undefined || now.halted !== null) return;
   // An effect that is still open decides first: a chain never ends with an unknown behind it.
-  if (Object.values(chain.calls).some((call) => call.kind === "tool" && call.status !== "answered")) return;
+  if (Object.values(now.calls).some((call) => call.kind === "tool" && call.status !== "answered")) return;
   emit(turn, "TimerFired", { chain }, { timer: `deadline:${chain.chainId}`, dueAtMs: deadlineAtMs });
   const reason = `the deadline ${deadlineAtMs} has passed`;
   emit(turn, "TaskFailed", { chain }, { code: "BUSBAR_DEADLINE_PASSED", reason });
 }
 
-function settlements(turn: Turn, chain: ChainState): void {
-  if (turn.state.door !== "open" || chain.halted !== null) return;
-  for (const [callId, call] of Object.entries(chain.calls)) {
-    if (call.status !== "in-doubt" || call.settleAtMs === 0 || call.settleAtMs > turn.env.atMs) continue;
-    settleDue(turn, turn.state.chains[chain.chainId] ?? chain, callId, call);
+/** What is in doubt and may be settled now; what is delayed and may be tried again now. */
+function dueCalls(turn: Turn, chain: ChainState): void {
+  if (turn.state.door !== "open") return;
+  for (const [callId, { dueAtMs }] of Object.entries(chain.calls)) {
+    if (dueAtMs === 0 || dueAtMs > turn.env.atMs) continue;
+    const current = chainOf(turn, chain.chainId);
+    const call = current?.calls[callId];
+    if (current === undefined || current.halted !== null || call === undefined) return;
+    if (call.status === "in-doubt") settleDue(turn, current, callId, call);
+    if (call.status === "delayed") retryDue(turn, current, callId, call);
   }
 }

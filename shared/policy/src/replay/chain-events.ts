@@ -73,7 +73,9 @@ const newCall = (call: Partial<CallState> & Pick<CallState, "step" | "kind" | "n
   effectKey: "",
   effectClass: "",
   args: "",
-  settleAtMs: 0,
+  dueAtMs: 0,
+  throttled: 0,
+  throttledSinceMs: 0,
   erred: false,
   ...call,
 });
@@ -84,7 +86,17 @@ const addCall = (chain: ChainState, callId: string, call: CallState): ChainState
 });
 
 const answer = (chain: ChainState, callId: string, offset: string): ChainState =>
-  withCall(chain, callId, { status: "answered", answered: offset, args: "", settleAtMs: 0 });
+  withCall(chain, callId, { status: "answered", answered: offset, args: "", dueAtMs: 0 });
+
+/** Nothing of the call is under way, and its next attempt has a time. The effect stays taken: others wait for it. */
+function delayed(chain: ChainState, event: MessageOf<"EffectFailed" | "ModelCallFailed">): ChainState {
+  const call = chain.calls[event.callId];
+  if (call === undefined) return chain;
+  const change = { status: "delayed", dueAtMs: event.retryAtMs } as const;
+  if (event.code !== "BUSBAR_THROTTLED") return withCall(chain, event.callId, change);
+  const throttledSinceMs = call.throttledSinceMs === 0 ? event.meta.atMs : call.throttledSinceMs;
+  return withCall(chain, event.callId, { ...change, throttled: call.throttled + 1, throttledSinceMs });
+}
 
 const HANDLERS: Handlers = {
   TaskAssigned: (chain, event) => ({
@@ -108,7 +120,7 @@ const HANDLERS: Handlers = {
       effectKey: event.effectKey,
       effectClass: event.effectClass as CallState["effectClass"],
       args: event.args,
-      settleAtMs: 0,
+      dueAtMs: 0,
     });
     const next = addCall(chain, event.callId, call);
     if (event.effectKey === "") return next;
@@ -121,6 +133,7 @@ const HANDLERS: Handlers = {
   EffectCommittedInvalid: (chain, event, offset) =>
     settled(answer(chain, event.callId, offset), event.effectKey, "committed", offset),
   EffectFailed: (chain, event, offset) => {
+    if (!event.final && event.retryAtMs > 0) return delayed(chain, event);
     const next = settled(chain, event.effectKey, "failed", offset);
     return event.final ? answer(next, event.callId, offset) : next;
   },
@@ -128,13 +141,13 @@ const HANDLERS: Handlers = {
     answer(settled(chain, event.effectKey, "failed", offset), event.callId, offset),
   EffectInDoubt: (chain, event, offset) =>
     settled(
-      withCall(chain, event.callId, { status: "in-doubt", settleAtMs: event.settleAtMs }),
+      withCall(chain, event.callId, { status: "in-doubt", dueAtMs: event.settleAtMs }),
       event.effectKey,
       "in-doubt",
       offset,
     ),
   EffectSettled: (chain, event, offset) => {
-    if (event.outcome === "unknown") return withCall(chain, event.callId, { settleAtMs: 0 });
+    if (event.outcome === "unknown") return withCall(chain, event.callId, { dueAtMs: 0 });
     const status = event.outcome === "committed" ? "committed" : "failed";
     return answer(settled(chain, event.effectKey, status, offset), event.callId, offset);
   },
@@ -184,20 +197,26 @@ const HANDLERS: Handlers = {
       chain,
       event.callId,
       newCall({
+        ...chain.calls[event.callId],
         step: event.step,
         kind: "model",
         name: event.model,
         argsHash: event.requestHash,
+        status: "open",
         admitted: offset,
-        attempt: 1,
+        attempt: event.attempt,
         args: event.request,
+        dueAtMs: 0,
       }),
     ),
   ModelCallCompleted: (chain, event, offset) => ({
     ...answer(chain, event.callId, offset),
     tokensUsed: chain.tokensUsed + event.inputTokens + event.outputTokens,
   }),
-  ModelCallFailed: (chain, event, offset) => answer(chain, event.callId, offset),
+  ModelCallFailed: (chain, event, offset) => {
+    const tokensUsed = chain.tokensUsed + event.inputTokens + event.outputTokens;
+    return { ...(event.final ? answer(chain, event.callId, offset) : delayed(chain, event)), tokensUsed };
+  },
   TaskSent: (chain, event, offset) => {
     const call = newCall({
       step: event.step,

@@ -7,6 +7,11 @@ import type { CallFact } from "../rules/index.ts";
 
 type Outcome = Pick<CallFact, "kind" | "resultHash" | "verified">;
 
+/** A time-out and a cut connection are the tool's errors; an owner that died is not. */
+export function isLostAnswer(code: string): boolean {
+  return code === "BUSBAR_OUTCOME_LATE" || code === "BUSBAR_OUTCOME_UNKNOWN";
+}
+
 const ERROR: Outcome = { kind: "error", resultHash: "", verified: false };
 
 /**
@@ -53,13 +58,16 @@ function outcomeOf(event: BusEvent, call: CallState | undefined, tool: ToolPolic
     case "EffectCommitted":
       return success(call, tool, event.meta.claimCheck?.sha256 ?? event.result);
     case "EffectFailed":
-      return event.final ? ERROR : null;
+    case "ModelCallFailed":
+      // Who asks to be called later has made no error, not even where that is too late for this call.
+      return event.final && event.code !== "BUSBAR_THROTTLED" ? ERROR : null;
     case "EffectInDoubt":
-      // A time-out is the tool's error; an owner that died is not.
-      return event.code === "BUSBAR_OUTCOME_LATE" ? ERROR : null;
+      return isLostAnswer(event.code) ? ERROR : null;
+    case "ModelCallCompleted":
+      // An answer that asks for what cannot be called is an invalid result.
+      return event.problems.length > 0 ? ERROR : null;
     case "EffectCommittedInvalid":
     case "EffectRefused":
-    case "ModelCallFailed":
       return ERROR;
     default:
       return null;

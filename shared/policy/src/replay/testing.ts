@@ -1,7 +1,7 @@
 /** For properties of the door: drawn steps of agents, tools, people, clocks and owners, made into inputs. */
 import fc from "fast-check";
 import type { Input } from "../door/inputs.ts";
-import { type CommandBody, createScene, type OutcomeBody, POLICY, type Scene } from "../door/testing.ts";
+import { type CommandBody, createScene, MODEL_REPLY, type OutcomeBody, POLICY, type Scene } from "../door/testing.ts";
 import type { PartitionState } from "../partition-state.ts";
 
 export interface Step {
@@ -53,7 +53,7 @@ const step: fc.Arbitrary<Step> = fc.record({
   step: fc.integer({ min: 1, max: 12 }),
   tool: fc.constantFrom(...Object.keys(POLICY.tools), "db.nothing"),
   id: fc.nat(2),
-  variant: fc.nat(5),
+  variant: fc.nat(8),
   gapMs: fc.constantFrom(0, 0, 1, 400, 13_000),
   flush: fc.boolean(),
 });
@@ -67,6 +67,22 @@ const OUTCOMES: readonly OutcomeBody[] = [
   { kind: "failed", code: "BUSBAR_EFFECT_NOT_STARTED", reason: "no", beforeEffect: true },
   { kind: "timeout", reason: "late" },
   { kind: "invalid", result: "7", reason: "no object" },
+  { kind: "throttled", reason: "429", retryAfterMs: 50 },
+  { kind: "unknown", reason: "cut" },
+];
+
+const MODEL_OUTCOMES: readonly OutcomeBody[] = [
+  MODEL_REPLY,
+  { ...MODEL_REPLY, problems: [{ toolCallId: "1", tool: "t", reason: "no JSON" }] },
+  { kind: "model-throttled", reason: "429", retryAfterMs: 50 },
+  {
+    kind: "model-failed",
+    code: "BUSBAR_TOOL_FAILED",
+    reason: "cut",
+    retryable: true,
+    inputTokens: 3,
+    outputTokens: 1,
+  },
 ];
 
 /** Turns a drawn step into an input; null where it means nothing now. */
@@ -147,12 +163,7 @@ export class Driver {
     const call = open[one.id];
     if (call === undefined) return null;
     if (call.kind === "model")
-      return this.scene.outcome(chain, call.step, {
-        kind: "model-completed",
-        response: "{}",
-        inputTokens: 3,
-        outputTokens: 4,
-      });
+      return this.scene.outcome(chain, call.step, MODEL_OUTCOMES[one.variant % MODEL_OUTCOMES.length] ?? MODEL_REPLY);
     if (call.kind === "statement")
       return this.scene.outcome(chain, call.step, {
         kind: "checked",

@@ -3,15 +3,16 @@
  * Nothing here decides; all of it can be done again after a crash.
  */
 import type { MessageOf } from "@busbar/events";
-import { isJsonObject, type Json, type JsonObject, parseJson, sha256Hex } from "@busbar/kernel";
-import type {
-  CallOutcome,
-  CallState,
-  ClaimCheckRef,
-  ChainState,
-  EmittedEvent,
-  Input,
-  PartitionState,
+import { isJsonObject, type Json, type JsonObject, own, parseJson, sha256Hex } from "@busbar/kernel";
+import {
+  type CallOutcome,
+  type CallState,
+  type ClaimCheckRef,
+  type ChainState,
+  DEFAULT_MODEL,
+  type EmittedEvent,
+  type Input,
+  type PartitionState,
 } from "@busbar/policy";
 import { locateClaim } from "@busbar/log";
 import { createPartitionReader } from "../partition-reader.ts";
@@ -114,7 +115,7 @@ export class Actions {
     const meta = { chainId: chain.chainId, agent: chain.agent } as MessageOf<"ModelCallAdmitted">["meta"];
     const { step, argsHash, admitted, name, args } = call;
     if (call.kind === "model") {
-      const timeoutMs = state.policy.limits.modelTimeoutMs;
+      const { timeoutMs } = own(state.policy.models, name) ?? DEFAULT_MODEL;
       const event = {
         type: "ModelCallAdmitted" as const,
         meta,
@@ -123,6 +124,7 @@ export class Actions {
         model: name,
         request: args,
         requestHash: argsHash,
+        attempt: call.attempt,
         timeoutMs,
       };
       this.#executor.startModel(event, admitted);
@@ -247,7 +249,7 @@ export class Actions {
     if (state.door !== "open" || state.policy === null) return;
     for (const chain of Object.values(state.chains)) {
       for (const [callId, call] of Object.entries(chain.calls)) {
-        const isDue = call.status === "in-doubt" && call.settleAtMs > 0 && call.settleAtMs <= nowMs;
+        const isDue = call.status === "in-doubt" && call.dueAtMs > 0 && call.dueAtMs <= nowMs;
         if (isDue && chain.halted === null) this.#readBack(state, chain, callId, call);
       }
     }

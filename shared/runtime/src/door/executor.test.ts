@@ -23,6 +23,7 @@ import { createExecutor, RESULT_LIMIT } from "./executor.ts";
 const POLICY: Policy = {
   version: 1,
   tools: { t: { ...DEFAULT_TOOL, effect: "write", digest: "", result: { type: "object" } } },
+  models: {},
   agents: {},
   statements: { backup: { tool: "look", args: {}, refutedWhen: { path: "a.there", equals: true } } },
   rules: DEFAULT_RULES,
@@ -212,17 +213,19 @@ describe("models, statements and read-backs", () => {
       model: "m",
       request: "{}",
       requestHash: "",
+      attempt: 1,
       timeoutMs: 100,
     } as const;
     executor.startModel(call, "8");
     executor.startModel({ ...call, callId: "c:3" }, "9");
-    models[0]?.({ kind: "reply", response: { role: "assistant" }, inputTokens: 3, outputTokens: 4 });
+    const told = { inputTokens: 3, outputTokens: 4, estimated: false, finishReason: "stop", problems: [] };
+    models[0]?.({ kind: "reply", response: { role: "assistant" }, ...told });
     await settled();
-    models[1]?.({ kind: "failed", reason: "quota" });
+    models[1]?.({ kind: "failed", reason: "quota", retryable: false, inputTokens: 1, outputTokens: 0 });
     await settled();
     expect(delivered).toMatchObject([
-      { kind: "model-completed", response: '{"role":"assistant"}', inputTokens: 3, outputTokens: 4 },
-      { kind: "model-failed", reason: "quota" },
+      { kind: "model-completed", response: '{"role":"assistant"}', ...told },
+      { kind: "model-failed", reason: "quota", retryable: false, inputTokens: 1 },
     ]);
   });
 

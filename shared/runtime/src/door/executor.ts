@@ -8,7 +8,7 @@
  */
 import type { MessageOf } from "@busbar/events";
 import { canonicalJson, type Json, parseJson, reasonOf, sha256Hex } from "@busbar/kernel";
-import type { CallOutcome, ClaimCheckRef, Policy } from "@busbar/policy";
+import { type CallOutcome, type ClaimCheckRef, estimateTokens, type Policy } from "@busbar/policy";
 import { type Clock, pause, type Timers, type Toolbox } from "../ports.ts";
 
 /** Distributes over the union, unlike the built-in Omit. */
@@ -121,6 +121,9 @@ class CallTable implements Executor {
       kind: "model-failed",
       code: "BUSBAR_TIMEOUT",
       reason: `no answer within ${timeoutMs} ms`,
+      retryable: true,
+      inputTokens: estimateTokens(event.request),
+      outputTokens: 0,
     };
     this.#start({ ids: { chainId: event.meta.chainId, callId, admitted }, timeoutMs, perform, onTimeout });
   }
@@ -229,8 +232,10 @@ async function runTool(
     const code = answer.beforeEffect ? "BUSBAR_EFFECT_NOT_STARTED" : "BUSBAR_TOOL_FAILED";
     return { kind: "failed", code, reason: answer.reason, beforeEffect: answer.beforeEffect };
   }
+  if (answer.kind === "unknown" || answer.kind === "throttled") return answer;
   const schema = policy.tools[tool]?.result ?? null;
-  const problem = schema === null ? null : options.check(schema, answer.result);
+  const problem =
+    answer.kind === "invalid" ? answer.reason : schema === null ? null : options.check(schema, answer.result);
   const text = canonicalJson(answer.result);
   const kept = await bounded(options, text);
   return problem === null
@@ -257,11 +262,13 @@ async function askModel(
   const request = parseJson(event.request) ?? null;
   const answer = await options.toolbox.askModel({ model, request, callId, chainId: meta.chainId, signal });
   options.observe("model", model, answer.kind, options.clock.monotonicMs() - startedMs);
-  if (answer.kind === "failed") return { kind: "model-failed", code: "BUSBAR_TOOL_FAILED", reason: answer.reason };
+  if (answer.kind === "failed") return { ...answer, kind: "model-failed", code: "BUSBAR_TOOL_FAILED" };
+  if (answer.kind === "throttled") return { ...answer, kind: "model-throttled" };
   const text = canonicalJson(answer.response);
   const { text: response, claimCheck } = await bounded(options, text);
-  const { inputTokens, outputTokens } = answer;
-  return { kind: "model-completed", response, inputTokens, outputTokens, claimCheck };
+  const { inputTokens, outputTokens, estimated, finishReason, problems } = answer;
+  const told = { inputTokens, outputTokens, estimated, finishReason, problems };
+  return { kind: "model-completed", response, ...told, claimCheck };
 }
 
 /** A look at the world that is kept as evidence: whole up to this size, else its size and digest. */
@@ -286,7 +293,7 @@ async function check(
   const { callId, meta } = event;
   const common = { key: "", attempt: 1, atMs, callId, chainId: meta.chainId, agent: "gateway", signal };
   const answer = await toolbox.runTool({ ...common, tool: authority.tool, args: authority.args });
-  if (answer.kind === "failed") {
+  if (answer.kind !== "result") {
     return { kind: "checked", fact: "", source: authority.tool, agrees: false, evidence: [answer.reason] };
   }
   const found = atPath(answer.result, authority.refutedWhen.path);
@@ -298,7 +305,7 @@ async function check(
 async function readBack(toolbox: Toolbox, call: ReadBackCall, atMs: number, signal: AbortSignal): Promise<Result> {
   const { callId, chainId, agent, tool, args } = call;
   const answer = await toolbox.runTool({ tool, args, key: "", attempt: 1, atMs, callId, chainId, agent, signal });
-  if (answer.kind === "failed") return { kind: "read-back", shown: false, result: "", reason: answer.reason };
+  if (answer.kind !== "result") return { kind: "read-back", shown: false, result: "", reason: answer.reason };
   const result = shortened(canonicalJson(answer.result));
   for (const [path, expected] of Object.entries(call.expect)) {
     const found = atPath(answer.result, path);

@@ -58,7 +58,8 @@ function hasDueTimer(state: PartitionState, nowMs: number): boolean {
     if (chain.deadlineAtMs > 0 && chain.deadlineAtMs <= nowMs) return true;
     if (state.door !== "open") continue;
     for (const call of Object.values(chain.calls)) {
-      if (call.status === "in-doubt" && call.settleAtMs > 0 && call.settleAtMs <= nowMs) return true;
+      if ((call.status === "in-doubt" || call.status === "delayed") && call.dueAtMs > 0 && call.dueAtMs <= nowMs)
+        return true;
     }
   }
   return false;

@@ -315,7 +315,8 @@ function policyOf(options: TestBusOptions) {
   const everything = { tools: ["*"], models: ["*"], sends: ["*"] };
   const agents = Object.fromEntries(options.agents.map(({ name }) => [name, everything]));
   const { agents: given = {}, ...rest } = options.policy ?? {};
-  return buildPolicy("test policy", { version: 1, ...rest, agents: { ...agents, ...given } }, options.tools ?? []);
+  const project = { version: 1, ...rest, agents: { ...agents, ...given } } as const;
+  return buildPolicy("test policy", project, options.tools ?? [], options.models);
 }
 
 /** Opens a bus in memory: log, gateway, supervisor and the agents, ready when every door is open. Stop it at the end. */
