@@ -33,7 +33,7 @@ export const LEVELS: readonly Level[] = [
     phase: "unit",
     include: [`${SOURCES}/*.test.ts`, "test/harness/*.test.ts"],
     exclude: [`${SOURCES}/*.property.test.ts`, `${SOURCES}/*.int.test.ts`],
-    testTimeoutMs: 5_000,
+    testTimeoutMs: 45_000,
     parallel: true,
   },
   {
