@@ -59,5 +59,5 @@ export const LEVELS: readonly Level[] = [
   { ...broker("e2e", "test/e2e/**/*.test.ts"), testTimeoutMs: 180_000 },
 ];
 
-/** Folders that are no source of tests. */
-export const IGNORED: readonly string[] = ["**/node_modules/**", ".busbar/**"];
+/** Folders that are no source of tests here; those of the template run in a project made of it. */
+export const IGNORED: readonly string[] = ["**/node_modules/**", ".busbar/**", "services/cli/template/**"];

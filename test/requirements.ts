@@ -313,6 +313,12 @@ const PROMISES = {
     "cli:logs-redacted": "logs carry chain, agent, partition, offset and trace id, and no secret or personal field",
     "cli:health": "each service answers livez, readyz and metrics",
   },
+  outside: {
+    "outside:packed-alone": "a packed package imports nothing outside of itself and nothing that it does not declare",
+    "outside:init-refuses":
+      "init refuses a bad name and a folder that is not empty, not writable or in the repository, and leaves nothing behind",
+    "outside:runs": "npm install, npm test and npx busbar dev run in a new project from packed packages",
+  },
   demo: {
     "demo:harm-shown": "without the bus the tables are gone",
     "demo:freeze": "under a freeze nothing is lost and the agent's claim stands beside the fact",

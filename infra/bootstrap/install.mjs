@@ -43,7 +43,10 @@ export async function ensureInstalled(root) {
 
 const seconds = (since) => Math.round((Date.now() - since) / 1000);
 
-/** The npm that runs us, else the one on the PATH, as [program, leading arguments]. */
+/**
+ * The npm that runs us, else the one on the PATH, as [program, leading arguments].
+ * @returns {[string, string[]]}
+ */
 export function findNpm(env = process.env) {
   const running = env.npm_execpath === undefined ? undefined : join(dirname(env.npm_execpath), "npm-cli.js");
   if (running !== undefined && basename(env.npm_execpath).startsWith("np") && existsSync(running)) {

@@ -1,8 +1,9 @@
 /**
- * Broker and registry through the repository's docker-compose.yml. The engine is the user's: only our own compose
+ * Broker and registry through docker-compose.yml: of the repository, or of the package where that is installed. The engine is the user's: only our own compose
  * project is started and ended.
  */
 import { execFile, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import path from "node:path";
 import readline from "node:readline";
 import { promisify } from "node:util";
@@ -11,7 +12,10 @@ import type { Probe } from "./broker-choice.ts";
 
 const run = promisify(execFile);
 const PROBE_TIMEOUT_MS = 2000;
-const COMPOSE_FILE = path.join(import.meta.dirname, "..", "..", "docker-compose.yml");
+const COMPOSE_FILE =
+  ["docker-compose.yml", "../docker-compose.yml"]
+    .map((name) => path.join(import.meta.dirname, "..", name))
+    .find((file) => existsSync(file)) ?? "docker-compose.yml";
 const MAX_REASON = 300;
 
 /** The images, by the name of their service in the compose file. */

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 
 export const ROOT = resolve(import.meta.dirname, "../..");
 const BIN = join(ROOT, "services/cli/bin/busbar.mjs");
@@ -20,6 +20,16 @@ export function personEnv(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
     if (name.startsWith("BUSBAR_") || name === "SCHEMA_REGISTRY_URL") delete env[name];
   for (const name of ["NODE_OPTIONS", "VITEST", "VITEST_MODE", "VITEST_POOL_ID", "VITEST_WORKER_ID"]) delete env[name];
   return { ...env, NO_COLOR: "1", ...more };
+}
+
+/** Of a person in another folder, whose programs are the machine's own: nothing of the repository's is on the PATH. */
+export function outsideEnv(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+  const env = personEnv(more);
+  const path = (env["PATH"] ?? "").split(delimiter).filter((entry) => !entry.includes("node_modules"));
+  const kept = Object.entries(env).filter(
+    ([name]) => !/^npm_(?!config_(?:registry|cache|userconfig)$)|^INIT_CWD$/iu.test(name),
+  );
+  return { ...Object.fromEntries(kept), PATH: path.join(delimiter) };
 }
 
 /** `npx busbar` typed in a folder, as the program that npx would start. */

@@ -15,6 +15,12 @@ export interface CommandRow {
 
 export const COMMANDS: readonly CommandRow[] = [
   {
+    name: "init",
+    group: "Run a bus",
+    summary: "make a project in a new folder",
+    load: async () => (await import("./commands/init.ts")).initCommand(),
+  },
+  {
     name: "dev",
     group: "Run a bus",
     summary: "bring a bus up with the project's agents and stay",

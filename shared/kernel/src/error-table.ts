@@ -187,6 +187,7 @@ export const ERRORS = {
     5,
     429,
   ),
+  BUSBAR_PACK_FAILED: row("fatal", "the packages could not be packed: {reason}", "npm run pack", 1, 500),
   BUSBAR_PORT_IN_USE: row("fatal", "port {port} is in use", "stop what uses it or choose another with --port", 6, 503),
   BUSBAR_RECORD_TOO_LARGE: row(
     "invalid",

@@ -1,8 +1,8 @@
 /** Gateway, supervisor and agents of `busbar dev` as processes on a broker. */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { busbarError, type JsonObject } from "@busbar/kernel";
-import { ROOT } from "../project-file.ts";
 import { type ServiceOptions, ServiceProcess } from "./service-process.ts";
 
 export interface DevServices {
@@ -64,9 +64,10 @@ export async function startChildServices(options: DevOptions): Promise<DevServic
     };
     return new ServiceProcess({ ...common, name, args, logFile: join(logs, `${name}.log`) });
   };
-  const supervisor = service("supervisor", [join(ROOT, "services/supervisor/src/main.ts")]);
-  const gateway = service("gateway", [join(ROOT, "services/gateway/src/main.ts")]);
-  const agents = service("agents", [join(ROOT, "services/cli/src/main.ts"), "agent", "run"]);
+  // By their packages' names: sources in the repository, compiled files where they are installed.
+  const supervisor = service("supervisor", [fileURLToPath(import.meta.resolve("@busbar/supervisor/main"))]);
+  const gateway = service("gateway", [fileURLToPath(import.meta.resolve("@busbar/gateway/main"))]);
+  const agents = service("agents", [fileURLToPath(import.meta.resolve("@busbar/cli/main")), "agent", "run"]);
   // Agents first: what they still have to say finds its door.
   const stop = async (): Promise<void> => {
     await agents.stop();
