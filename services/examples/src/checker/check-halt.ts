@@ -24,6 +24,7 @@ export interface HaltReport {
   readonly admittedAfterAcknowledgement: number;
   /** From the database's journal: begun after, or under way and not named. */
   readonly effectsAfterAcknowledgement: number;
+  /** Calls that the acknowledgements name as started and not yet answered. */
   readonly namedInFlight: number;
   readonly findings: readonly Finding[];
 }
@@ -144,7 +145,7 @@ export function checkHalt(
     unacknowledged,
     admittedAfterAcknowledgement: admitted.length,
     effectsAfterAcknowledgement: begun.length,
-    namedInFlight: new Set(windows.flatMap(({ inFlight }) => [...inFlight])).size,
+    namedInFlight: windows.reduce((sum, { acknowledged }) => sum + acknowledged.named, 0),
     findings: [
       ...unacknowledged.map((partition) =>
         finding("no-acknowledgement", "", `partition ${partition} did not acknowledge the halt of ${scope}`),

@@ -119,6 +119,7 @@ describe("a halt that holds", () => {
     expect(report.findings).toEqual([]);
     expect(report.effects).toMatchObject({ effects: 3, committedKeys: 3, duplicated: 0, lost: 0 });
     expect(report.halts[0]).toMatchObject({ admittedAfterAcknowledgement: 0, effectsAfterAcknowledgement: 0 });
+    expect(report.halts[0]?.namedInFlight).toBe(1);
     expect(report.halts[0]?.windows).toHaveLength(1);
   });
 

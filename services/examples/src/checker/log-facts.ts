@@ -29,6 +29,8 @@ export interface Applied extends Position {
   readonly directives: readonly { readonly kind: string; readonly scope: string }[];
   /** Call ids and effect keys that the acknowledgement names as started and not yet answered. */
   readonly inFlight: ReadonlySet<string>;
+  /** How many calls those are. */
+  readonly named: number;
 }
 
 /** An outcome by which the effect happened (`happened`), or by which its call is over otherwise. */
@@ -97,11 +99,9 @@ function appliedOf(position: Position, body: Fields): Applied {
     const directive = fieldsOf(entry);
     return { kind: textOf(directive["kind"]), scope: textOf(directive["scope"]) };
   });
-  const named = listOf(body["inFlight"]).flatMap((entry) => {
-    const call = fieldsOf(entry);
-    return [textOf(call["callId"]), textOf(call["effectKey"])].filter((name) => name !== "");
-  });
-  return { ...position, directives, inFlight: new Set(named) };
+  const calls = listOf(body["inFlight"]).map(fieldsOf);
+  const names = calls.flatMap((call) => [textOf(call["callId"]), textOf(call["effectKey"])]);
+  return { ...position, directives, inFlight: new Set(names.filter((name) => name !== "")), named: calls.length };
 }
 
 function outcomeOf(position: Position, type: string, body: Fields): Outcome {
