@@ -6,13 +6,15 @@
 /** One level. `phase`: levels of one phase run in one vitest process, and so share one broker. */
 export interface Level {
   readonly name: string;
-  readonly phase: "unit" | "tidy" | "broker";
+  readonly phase: "unit" | "tidy" | "broker" | "containers";
   readonly include: readonly string[];
   readonly exclude: readonly string[];
   readonly testTimeoutMs: number;
   readonly parallel: boolean;
   /** Name of the environment variable without which the level cannot run, and the words for that. */
   readonly needs?: { readonly variable: string; readonly otherwise: string };
+  /** Why all tests of the level may skip themselves: then they are named as not run, with their count. */
+  readonly whereNoneRuns?: string;
 }
 
 const SOURCES = "{shared,services,infra,schemas}/**";
@@ -57,6 +59,11 @@ export const LEVELS: readonly Level[] = [
   broker("scenarios", "test/scenarios/**/*.test.ts"),
   { ...broker("real", "test/real/**/*.test.ts"), needs: { variable: "BUSBAR_REAL_DATA", otherwise: "data absent" } },
   { ...broker("e2e", "test/e2e/**/*.test.ts"), testTimeoutMs: 180_000 },
+  {
+    ...broker("containers", "test/containers/**/*.test.ts"),
+    phase: "containers",
+    whereNoneRuns: "no Docker engine answers",
+  },
 ];
 
 /** Folders that are no source of tests here; those of the template run in a project made of it. */

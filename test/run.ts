@@ -76,6 +76,7 @@ async function runPhase(levels: readonly Level[], folder: string): Promise<reado
     return resultOf(
       level.name,
       report.testResults.filter((file) => owns(file.name)),
+      level.whereNoneRuns,
     );
   });
   const hidden = exitCode !== 0 && results.every((result) => result.failed === 0);

@@ -27,8 +27,8 @@ export interface LevelResult {
   readonly note?: string;
 }
 
-/** Counts the files of a level. */
-export function resultOf(name: string, files: readonly FileReport[]): LevelResult {
+/** Counts the files of a level. `whereNoneRuns`: why all of its tests may be skipped without that being a failure. */
+export function resultOf(name: string, files: readonly FileReport[], whereNoneRuns?: string): LevelResult {
   const tests = files.flatMap((file) => file.assertionResults);
   const count = (status: string): number => tests.filter((test) => test.status === status).length;
   const passed = count("passed");
@@ -42,6 +42,7 @@ export function resultOf(name: string, files: readonly FileReport[]): LevelResul
       : (Math.max(...files.map((file) => file.endTime)) - Math.min(...files.map((file) => file.startTime))) / 1000;
   const counted = { name, passed, skipped: tests.length - passed - count("failed"), seconds };
   if (passed + failed > 0) return { ...counted, failed };
+  if (whereNoneRuns !== undefined && counted.skipped > 0) return { ...counted, failed, note: whereNoneRuns };
   return { ...counted, failed: 1, note: "no test ran" };
 }
 

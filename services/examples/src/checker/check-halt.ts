@@ -13,6 +13,7 @@ export interface HaltWindow {
   readonly acknowledged: Position;
   readonly resumed: Position | null;
   readonly inFlight: ReadonlySet<string>;
+  readonly named: number;
 }
 
 export interface HaltReport {
@@ -40,6 +41,8 @@ function isCovered(scope: string, admission: Admission): boolean {
   return kind === "chain" && (admission.chainId === name || admission.lineage.includes(name));
 }
 
+const namedBy = ({ inFlight, named }: Applied): Pick<Applied, "inFlight" | "named"> => ({ inFlight, named });
+
 function windowsOf(applied: readonly Applied[], scope: string): readonly HaltWindow[] {
   const windows: HaltWindow[] = [];
   const open = new Map<number, HaltWindow>();
@@ -48,7 +51,7 @@ function windowsOf(applied: readonly Applied[], scope: string): readonly HaltWin
     for (const directive of record.directives.filter((entry) => entry.scope === scope)) {
       const current = open.get(partition);
       if (directive.kind === "Halt" && current === undefined) {
-        open.set(partition, { partition, acknowledged: record, resumed: null, inFlight: record.inFlight });
+        open.set(partition, { partition, acknowledged: record, resumed: null, ...namedBy(record) });
       } else if (directive.kind === "Resume" && current !== undefined) {
         windows.push({ ...current, resumed: record });
         open.delete(partition);
@@ -145,7 +148,7 @@ export function checkHalt(
     unacknowledged,
     admittedAfterAcknowledgement: admitted.length,
     effectsAfterAcknowledgement: begun.length,
-    namedInFlight: windows.reduce((sum, { acknowledged }) => sum + acknowledged.named, 0),
+    namedInFlight: windows.reduce((sum, { named }) => sum + named, 0),
     findings: [
       ...unacknowledged.map((partition) =>
         finding("no-acknowledgement", "", `partition ${partition} did not acknowledge the halt of ${scope}`),

@@ -10,6 +10,7 @@ import { promisify } from "node:util";
 import { Kafka, logLevel } from "kafkajs";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Bus, chooseBroker, freePorts, machineProbes, startBus } from "@busbar/infra";
+import { engine, notRun } from "./engine.ts";
 
 /** The first run builds the image, which downloads the services' dependencies. */
 const START_BOUND_MS = 420_000;
@@ -17,10 +18,6 @@ const TEST_TIMEOUT_MS = 180_000;
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
 const run = promisify(execFile);
-
-const engine = await machineProbes().docker();
-if (!engine.ok) process.stderr.write(`compose: not run: ${engine.reason}\n`);
-const notRun = `not run: ${engine.reason}`;
 
 describe("the compose file", () => {
   const stateDir = mkdtempSync(path.join(tmpdir(), "busbar-compose-test-"));
