@@ -75,6 +75,19 @@ export interface Client {
   close(): Promise<void>;
 }
 
+/** Answers to a submission, and whatever changes how a chain ended (task-tracks.ts). */
+const TYPES: ReadonlySet<BusEvent["type"]> = new Set([
+  "TaskSubmitted",
+  "TaskAlreadyKnown",
+  "CommandDeferred",
+  "CommandRejected",
+  "TaskAssigned",
+  "TaskCompleted",
+  "TaskFailed",
+  "ChainHalted",
+  "ChainResumed",
+  "HaltAcknowledged",
+]);
 const UNKNOWN_PAUSE_MS = 200;
 const ACCEPT_TIMEOUT_MS = 30_000;
 /** Chain of a task's key. */
@@ -174,6 +187,7 @@ class BusClient implements Client {
       topic,
       partition,
       from,
+      types: TYPES,
       onBroken: () => this.#watches.delete(partition),
     });
     watch.listen((watched) => {
@@ -262,6 +276,7 @@ class BusClient implements Client {
       topic: this.#eventsTopic,
       partition,
       from,
+      types: TYPES,
       onBroken: () => undefined,
     });
     watch.listen((watched) => {

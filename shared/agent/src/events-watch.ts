@@ -2,7 +2,7 @@
  * Follows one events partition for a client: valid events only, by the placement rule, handed to who listens for their
  * chain. It starts in mid-log with the claim in force there (PROTOCOL 2.3).
  */
-import { type BusEvent, initialPlacement, place, type PlacementState } from "@busbar/events";
+import { type BusEvent, HEADER, initialPlacement, place, type PlacementState } from "@busbar/events";
 import type { Codec } from "@busbar/events/codec";
 import { assert } from "@busbar/kernel";
 import { type Delivery, type EventLog, type Follower, type FollowProblem, locateClaim } from "@busbar/log";
@@ -20,6 +20,8 @@ export interface EventsWatchOptions {
   readonly topic: string;
   readonly partition: number;
   readonly from: bigint;
+  /** Only these are decoded and handed on: a client reads a log of which it wants one event in ten. */
+  readonly types: ReadonlySet<string>;
   /** The partition can no longer be followed. */
   onBroken(problem: FollowProblem): void;
 }
@@ -62,7 +64,7 @@ export class EventsWatch {
     return this.#follower?.position() ?? this.from;
   }
 
-  /** Listens to every valid event from now on; the answer ends it. */
+  /** Listens to every valid event of the types from now on; the answer ends it. */
   listen(listener: EventListener): () => void {
     this.#listeners.add(listener);
     return () => {
@@ -82,6 +84,7 @@ export class EventsWatch {
       const placed = place(this.#placement, { offset, headers });
       this.#placement = placed.state;
       if (placed.verdict !== "valid" || this.#listeners.size === 0 || this.#isStopped) continue;
+      if (!this.#options.types.has(headers[HEADER.type] ?? "")) continue;
       const decoded = this.#options.codec.decode(value, "event");
       if (!decoded.ok) continue;
       for (const listener of this.#listeners) listener({ offset, event: decoded.message });
