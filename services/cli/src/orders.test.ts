@@ -179,4 +179,19 @@ describe("an order of a person", () => {
     });
     expect(applications[1]).toMatchObject({ partition: 1, admittedBetween: [], inFlight: [] });
   });
+
+  it("takes names that come in parts together, each once, and is acknowledged by the last part only [halt:names-in-flight]", async () => {
+    const order = await halt("agent:a");
+    const call = (n: number) => ({ chainId: "c", callId: `c:${n}`, effectKey: `k${n}`, tool: "sql", state: "open" });
+    const part = (...inFlight: readonly object[]) => ({ ...acknowledgement(order.offset), applied: [], inFlight });
+    const waiting = awaitApplied(bus, order, "agent:a", 4000);
+    // The first owner died after one part; the second one began anew.
+    await appendEvent(0, "HaltAcknowledged", part(call(1)));
+    await appendEvent(0, "HaltAcknowledged", part(call(1), call(2)));
+    await appendEvent(0, "HaltAcknowledged", acknowledgement(order.offset + 1n, { inFlight: [call(3)] }));
+    await appendEvent(1, "HaltAcknowledged", acknowledgement(order.offset + 1n));
+    const { applications } = await waiting;
+    expect(applications[0]?.inFlight).toEqual([call(1), call(2), call(3)]);
+    expect(applications[1]?.inFlight).toEqual([]);
+  });
 });

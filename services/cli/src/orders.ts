@@ -94,7 +94,17 @@ interface Watching {
   readonly order: GivenOrder;
   readonly scope: string;
   readonly between: string[];
+  /** Names that filled more than a record: the parts that came so far, before the record that applies the halt. */
+  readonly named: InFlight[];
 }
+
+const isOrder = (event: { readonly applied: readonly { readonly offset: string }[] }, order: GivenOrder): boolean =>
+  event.applied.some(({ offset }) => BigInt(offset) === order.offset);
+
+/** An acknowledgement that was broken off and begun anew names some calls twice. */
+const unique = (named: readonly InFlight[]): readonly InFlight[] => [
+  ...new Map(named.map((call) => [call.callId, call])).values(),
+];
 
 function takeEvent(watching: Watching, event: BusEvent, offset: bigint, atMs: number): Application | null {
   const { order, scope, between, partition } = watching;
@@ -104,11 +114,15 @@ function takeEvent(watching: Watching, event: BusEvent, offset: bigint, atMs: nu
     return null;
   }
   if (event.type !== "HaltAcknowledged" && event.type !== "DirectivesApplied") return null;
+  if (event.type === "HaltAcknowledged") {
+    if (event.applied.length > 0 && !isOrder(event, order)) watching.named.length = 0;
+    else watching.named.push(...event.inFlight);
+  }
   // Having read past it is not enough: an owner that could not verify the order has read past it and applied nothing.
-  if (!event.applied.some(({ offset: applied }) => BigInt(applied) === order.offset)) return null;
+  if (!isOrder(event, order)) return null;
   const isHalt = event.type === "HaltAcknowledged";
   const latencyMs = Math.max(0, atMs - order.appendedAtMs);
-  const [abandoned, inFlight] = isHalt ? [event.abandoned, event.inFlight] : [[], []];
+  const [abandoned, inFlight] = isHalt ? [event.abandoned, unique(watching.named)] : [[], []];
   return { partition, latencyMs, offset, admittedBetween: between, abandoned, inFlight };
 }
 
@@ -157,7 +171,7 @@ export async function awaitApplied(
 ): Promise<Applied> {
   const followers: Follower[] = [];
   const done = new Map<number, Application>();
-  const watched = partitionsOf(bus).map((partition): Watching => ({ partition, order, scope, between: [] }));
+  const watched = partitionsOf(bus).map((partition): Watching => ({ partition, order, scope, between: [], named: [] }));
   const all = watched.map(async (one) => {
     done.set(one.partition, await watch(bus, one, (follower) => followers.push(follower)));
   });

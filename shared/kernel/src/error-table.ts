@@ -25,6 +25,13 @@ const row = (
 ): ErrorRow => ({ disposition, message, next, exitCode, httpStatus });
 
 export const ERRORS = {
+  BUSBAR_APPEND_REFUSED: row(
+    "fatal",
+    "the log refuses what the door decided: {what} fills more than an append",
+    "report it with the output of npx busbar doctor",
+    1,
+    500,
+  ),
   BUSBAR_AUTH_FAILED: row(
     "refused",
     "the command of {principal} is not authenticated: {reason}",
@@ -188,6 +195,13 @@ export const ERRORS = {
     429,
   ),
   BUSBAR_PACK_FAILED: row("fatal", "the packages could not be packed: {reason}", "npm run pack", 1, 500),
+  BUSBAR_POLICY_TOO_LARGE: row(
+    "invalid",
+    "the policy has {bytes} bytes as text; {limit} are allowed",
+    "shorten the tools' schemas, or give a gateway fewer tools",
+    2,
+    413,
+  ),
   BUSBAR_PORT_IN_USE: row("fatal", "port {port} is in use", "stop what uses it or choose another with --port", 6, 503),
   BUSBAR_RECORD_TOO_LARGE: row(
     "invalid",

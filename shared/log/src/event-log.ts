@@ -44,6 +44,8 @@ export type AppendOutcome =
 
 /** The one writer of one partition (PROTOCOL 1.3, 1.4). Appends queue up; a batch is one request, never split. */
 export interface Appender {
+  /** Bytes that one append takes, as `batchBytes` of record-size.ts counts them (the topic's `max.message.bytes`). */
+  readonly maxBatchBytes: number;
   append(records: readonly NewRecord[]): Promise<AppendOutcome>;
   close(): Promise<void>;
 }

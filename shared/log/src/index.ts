@@ -1,2 +1,3 @@
 export * from "./event-log.ts";
 export * from "./locate-claim.ts";
+export { BATCH_OVERHEAD_BYTES } from "./record-size.ts";

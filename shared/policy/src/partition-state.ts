@@ -171,6 +171,10 @@ export interface PartitionState {
   covered: Record<string, Record<string, string>>;
   chains: Record<string, ChainState>;
   closed: Record<string, ClosedChain>;
+  /** Ids of `closed`, the first closed first. */
+  closedOrder: string[];
+  /** Tasks submitted at or before this time may be forgotten although they are young, ms; 0: none is. */
+  forgottenMs: number;
   openChains: number;
   /** Valid events folded so far. */
   events: number;
@@ -197,6 +201,8 @@ export function initialPartitionState(partition: number): PartitionState {
     covered: {},
     chains: {},
     closed: {},
+    closedOrder: [],
+    forgottenMs: 0,
     openChains: 0,
     events: 0,
   };

@@ -4,7 +4,7 @@
  */
 import { type AppliedDirective, type BusDirective, HEADER, type MessageOf } from "@busbar/events";
 import { type Codec, frameSchemaId } from "@busbar/events/codec";
-import { canonicalJson } from "@busbar/kernel";
+import { canonicalJson, utf8Length } from "@busbar/kernel";
 import type { EventLog, Follower, StoredRecord } from "@busbar/log";
 import type { Logger } from "@busbar/telemetry";
 import { type Clock, type Keyring, pause, type Timers } from "./ports.ts";
@@ -19,14 +19,28 @@ export interface FeedOptions {
   readonly timers: Pick<Timers, "after">;
 }
 
+/** The text of a directive that a partition applies at most, bytes: it goes whole into a record of each partition. */
+export const DIRECTIVE_LIMIT_BYTES = 393_216;
+const REASON_CHARACTERS = 4096;
+
+/** A reason may be as long as its author likes; an order must not be lost for it. */
+function withShortReason<T extends object>(said: T): T {
+  if (!("reason" in said) || typeof said.reason !== "string" || said.reason.length <= REASON_CHARACTERS) return said;
+  return { ...said, reason: `${said.reason.slice(0, REASON_CHARACTERS)}…` };
+}
+
 /** A directive as a partition applies it: scope, id, and the rest as canonical JSON. */
 export function appliedOf(offset: bigint, directive: BusDirective, principal = ""): AppliedDirective {
-  const { meta: _meta, type, ...said } = directive;
+  const { meta: _meta, type, ...whole } = directive;
+  const said = withShortReason(whole);
   // Who ordered it is whoever signed it, whatever the text says.
   const body = principal === "" ? said : { ...said, by: principal };
   const scope = "scope" in directive ? directive.scope : "";
   return { offset: offset.toString(), kind: type, scope, id: idOf(directive), detail: canonicalJson(body) };
 }
+
+/** Bytes that a directive takes in the record that applies it. */
+const bytesOf = ({ kind, scope, id, detail }: AppliedDirective): number => utf8Length(kind + scope + id + detail);
 
 function idOf(directive: BusDirective): string {
   switch (directive.type) {
@@ -70,7 +84,10 @@ export async function createDirectiveFeed(options: FeedOptions): Promise<Directi
     if (isStopped) return;
     for (const record of records) {
       const directive = verified(options, record, seen);
-      if (directive !== null) applied.push(appliedOf(record.offset, directive, record.headers[HEADER.principal]));
+      if (directive === null) continue;
+      const one = appliedOf(record.offset, directive, record.headers[HEADER.principal]);
+      if (bytesOf(one) <= DIRECTIVE_LIMIT_BYTES) applied.push(one);
+      else options.logger.error({ offset: record.offset.toString() }, "directive that is too large to apply: ignored");
     }
     through = next;
     if (through >= target) markReady();

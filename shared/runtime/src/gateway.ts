@@ -4,14 +4,21 @@
  */
 import type { Codec } from "@busbar/events/codec";
 import { HEADER } from "@busbar/events";
-import { canonicalJson } from "@busbar/kernel";
+import { busbarError, canonicalJson, utf8Length } from "@busbar/kernel";
 import type { EventLog, Membership } from "@busbar/log";
 import { type PartitionState, type Policy, policyHash } from "@busbar/policy";
 import type { Logger, Metrics } from "@busbar/telemetry";
 import { createCheckpointStore } from "./checkpoint.ts";
+import { createRunningCalls, type RunningCalls } from "./door/executor.ts";
 import { DEFAULT_OWNER_SETTINGS, type OwnerOptions, type OwnerSettings } from "./door/owner-options.ts";
 import { PartitionOwner } from "./door/owner.ts";
-import { createDirectiveFeed, createLifeFeed, type DirectiveFeed, type LifeFeed } from "./feeds.ts";
+import {
+  createDirectiveFeed,
+  createLifeFeed,
+  DIRECTIVE_LIMIT_BYTES,
+  type DirectiveFeed,
+  type LifeFeed,
+} from "./feeds.ts";
 import type { Lifecycle } from "./loop.ts";
 import { metaWith } from "./meta.ts";
 import {
@@ -58,6 +65,8 @@ export interface DoorStatus {
 
 /** A member whose last successful group heartbeat is older than this does not claim or open, ms. */
 const MEMBER_BOUND_MS = 2000;
+/** Names and signer of a directive go with its text. */
+const POLICY_LIMIT_BYTES = DIRECTIVE_LIMIT_BYTES - 1024;
 const BEAT_CHECK_MS = 100;
 const LAG_COMMIT_MS = 2000;
 
@@ -68,9 +77,11 @@ export class Gateway {
   readonly #owners = new Map<number, PartitionOwner>();
   /** Owners that were told to stop: a partition that comes back waits for its old owner's end. */
   readonly #stopping = new Map<number, Promise<void>>();
+  /** Calls that this process runs, by partition. */
+  readonly #running = new Map<number, RunningCalls>();
   #membership: Membership | null = null;
   #feeds: { readonly directives: DirectiveFeed; readonly life: LifeFeed } | null = null;
-  #ownerOptions: Omit<OwnerOptions, "partition"> | null = null;
+  #ownerOptions: Omit<OwnerOptions, "partition" | "running"> | null = null;
   #assigned: ReadonlySet<number> = new Set();
   #beats = { generation: -1, count: -1 };
   #lastBeatMs = 0;
@@ -112,7 +123,10 @@ export class Gateway {
     });
   }
 
-  async #buildOwnerOptions(directives: DirectiveFeed, life: LifeFeed): Promise<Omit<OwnerOptions, "partition">> {
+  async #buildOwnerOptions(
+    directives: DirectiveFeed,
+    life: LifeFeed,
+  ): Promise<Omit<OwnerOptions, "partition" | "running">> {
     const { log, codec, toolbox, keyring, owner, logger, metrics } = this.#options;
     return {
       log,
@@ -152,7 +166,10 @@ export class Gateway {
       atMs: this.#clock.nowMs(),
       namespace: namespace ?? "",
     });
-    const value = codec.encode("SetPolicy", { meta, hash, policy: canonicalJson(policy) });
+    const text = canonicalJson(policy);
+    const bytes = utf8Length(canonicalJson({ hash, policy: text }));
+    if (bytes > POLICY_LIMIT_BYTES) throw busbarError("BUSBAR_POLICY_TOO_LARGE", { bytes, limit: POLICY_LIMIT_BYTES });
+    const value = codec.encode("SetPolicy", { meta, hash, policy: text });
     const sig = keyring.signOrder({ topic: this.#topics.directives, principal, value });
     const headers = { [HEADER.type]: "SetPolicy", [HEADER.principal]: principal, [HEADER.sig]: sig };
     const publication = { topic: this.#topics.directives, partition: 0, record: { key: "policy", value, headers } };
@@ -227,7 +244,9 @@ export class Gateway {
     await this.#stopping.get(partition);
     const options = this.#ownerOptions;
     if (options === null || this.#isStopping || !this.#assigned.has(partition) || this.#owners.has(partition)) return;
-    const owner = new PartitionOwner({ ...options, partition });
+    const running = this.#running.get(partition) ?? createRunningCalls();
+    this.#running.set(partition, running);
+    const owner = new PartitionOwner({ ...options, partition, running });
     this.#owners.set(partition, owner);
     owner.start();
   }

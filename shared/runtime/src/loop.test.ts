@@ -179,6 +179,18 @@ describe("the life of a partition's loop", () => {
     expect(shut.states.at(-1)).toBe("closed");
   });
 
+  it("a turn that can only fail again shuts the partition, and says why, instead of going round for ever [append:size-checked-first]", async () => {
+    const refused = busbarError("BUSBAR_APPEND_REFUSED", { what: "a test" });
+    const { loop, seen, states } = harness({ turns: [refused, "done"] });
+    loop.start();
+    await until(() => loop.state() === "failed");
+    expect(seen).toEqual(["load", "turn"]);
+    expect(loop.failure()?.code).toBe("BUSBAR_APPEND_REFUSED");
+    loop.poke();
+    await loop.stop();
+    expect(states.slice(-2)).toEqual(["failed", "closed"]);
+  });
+
   it("loads only when it may [ownership:release-then-claim]", async () => {
     let mine = false;
     const { loop, seen } = harness({ mayLoad: () => mine });

@@ -2,10 +2,10 @@
  * The one loop (after Kafka's coordinator runtime): per partition one state machine, its lifecycle a small table.
  *
  * P1 Nothing of one partition runs concurrently with itself: load, turn and unload never overlap.
- * P2 A turn that says `lost` drops the memory: load comes again after a jittered wait, if the partition is still ours.
+ * P2 A turn that throws a fatal BusbarError fails the loop: tried again it would end the same way. A turn that says `lost` drops the memory: load comes again after a jittered wait, if the partition is still ours.
  * P3 A state is entered only from the states that the table names; `failed` is left only by `closed`.
  */
-import { assert, isBusbarError, reasonOf } from "@busbar/kernel";
+import { assert, type BusbarError, isBusbarError, reasonOf } from "@busbar/kernel";
 import type { Logger } from "@busbar/telemetry";
 import { pause, type Timers } from "./ports.ts";
 
@@ -45,6 +45,8 @@ export interface LoopOptions {
   readonly onState?: (state: Lifecycle) => void;
 }
 
+const isFatal = (error: unknown): error is BusbarError => isBusbarError(error) && error.disposition === "fatal";
+
 const RELOAD_WAIT_MS: readonly [number, number] = [20, 200];
 
 export class Loop {
@@ -54,6 +56,7 @@ export class Loop {
   #running: Promise<void> | null = null;
   #isStopping = false;
   #lostBy: string | null = null;
+  #failure: BusbarError | null = null;
 
   constructor(work: LoopWork, options: LoopOptions) {
     this.#work = work;
@@ -62,6 +65,11 @@ export class Loop {
 
   state(): Lifecycle {
     return this.#lifecycle;
+  }
+
+  /** Why the loop failed; null while it has not. */
+  failure(): BusbarError | null {
+    return this.#failure;
   }
 
   /** True while a load or a turn runs. */
@@ -131,7 +139,9 @@ export class Loop {
     } catch (error) {
       this.#options.logger.warn({ err: error, loop: this.#work.name }, `load failed: ${reasonOf(error)}`);
       // A log that contradicts our memory is for a person: this partition stays shut.
-      return isBusbarError(error) && error.disposition === "fatal" ? "failed" : "again";
+      if (!isFatal(error)) return "again";
+      this.#failure = error;
+      return "failed";
     }
   }
 
@@ -143,6 +153,7 @@ export class Loop {
       if (this.#lostBy === null && !this.#work.hasWork()) return;
       const result = this.#lostBy === null ? await this.#safeTurn() : "lost";
       if (result === "done") continue;
+      if (result === "failed") return this.#enter("failed");
       const reason = this.#lostBy ?? "an append was not acknowledged at its offset";
       this.#options.logger.warn({ loop: this.#work.name, reason }, "memory dropped");
       this.#enter("loading");
@@ -151,12 +162,14 @@ export class Loop {
     }
   }
 
-  async #safeTurn(): Promise<TurnResult> {
+  async #safeTurn(): Promise<TurnResult | "failed"> {
     try {
       return await this.#work.turn();
     } catch (error) {
       this.#options.logger.error({ err: error, loop: this.#work.name }, `turn failed: ${reasonOf(error)}`);
-      return "lost";
+      if (!isFatal(error)) return "lost";
+      this.#failure = error;
+      return "failed";
     }
   }
 

@@ -123,6 +123,10 @@ class FaultyAppender implements Appender {
     this.#name = name;
   }
 
+  get maxBatchBytes(): number {
+    return this.#appender.maxBatchBytes;
+  }
+
   async append(records: readonly NewRecord[]): Promise<AppendOutcome> {
     if (this.#dead !== null) return this.#dead;
     const fault = this.#injector.take(this.#name);

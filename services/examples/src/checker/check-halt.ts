@@ -46,8 +46,15 @@ const namedBy = ({ inFlight, named }: Applied): Pick<Applied, "inFlight" | "name
 function windowsOf(applied: readonly Applied[], scope: string): readonly HaltWindow[] {
   const windows: HaltWindow[] = [];
   const open = new Map<number, HaltWindow>();
-  for (const record of applied) {
-    const { partition } = record;
+  // Names that fill more than a record come in parts before the one that applies the halt; parts apply nothing.
+  const named = new Map<number, readonly string[]>();
+  for (const part of applied) {
+    const { partition } = part;
+    const names = [...(named.get(partition) ?? []), ...part.inFlight];
+    const isPart = part.directives.length === 0 && part.inFlight.size > 0;
+    named.set(partition, isPart ? names : []);
+    if (isPart) continue;
+    const record = { ...part, inFlight: new Set(names) };
     for (const directive of record.directives.filter((entry) => entry.scope === scope)) {
       const current = open.get(partition);
       if (directive.kind === "Halt" && current === undefined) {

@@ -53,6 +53,11 @@ class Partition {
     this.write("HaltAcknowledged", atMs, { applied: [{ offset: "0", kind: "Halt", scope }], inFlight });
   }
 
+  /** Names that go before the record that applies the halt. */
+  names(atMs: number, inFlight: readonly Body[]): void {
+    this.write("HaltAcknowledged", atMs, { applied: [], inFlight });
+  }
+
   resume(atMs: number, scope = "agent:looper"): void {
     this.write("DirectivesApplied", atMs, { applied: [{ offset: "1", kind: "Resume", scope }] });
   }
@@ -107,6 +112,19 @@ function run(records: readonly RawRecord[] = log.records, partitions: readonly n
 const kinds = (report: CheckReport) => report.findings.map(({ kind, effectKey }) => `${kind} ${effectKey}`.trim());
 
 describe("a halt that holds", () => {
+  it("may name what is in flight in parts; without them the same effects are findings [halt:no-effect-after-journal]", () => {
+    for (const key of ["k1", "k2"]) log.admit(key, 10);
+    log.names(20, [{ callId: "call-k1", effectKey: "k1" }]);
+    log.halt(21, [{ callId: "call-k2", effectKey: "k2" }]);
+    for (const key of ["k1", "k2"]) effect(key, 12, 30);
+    expect(kinds(run()).filter((kind) => kind.startsWith("effect-after"))).toEqual([]);
+    log = new Partition(0);
+    log.claim("again");
+    for (const key of ["k1", "k2"]) log.admit(key, 10);
+    log.halt(21, [{ callId: "call-k2", effectKey: "k2" }]);
+    expect(kinds(run())).toContain("effect-after-acknowledgement k1");
+  });
+
   it("has no finding: effects before it, the named one in flight, and effects after the resume", () => {
     whole("k1", 100);
     log.admit("k2", 104);

@@ -230,6 +230,10 @@ class EmbeddedAppender implements Appender {
     this.#write = write;
   }
 
+  get maxBatchBytes(): number {
+    return this.#topic.maxBatchBytes;
+  }
+
   async append(records: readonly NewRecord[]): Promise<AppendOutcome> {
     const error = flawOfRecords(records, this.#topic.maxBatchBytes);
     if (error !== null) return { kind: "refused", error };

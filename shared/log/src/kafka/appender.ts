@@ -40,6 +40,10 @@ export class KafkaAppender implements Appender {
     this.#target = target;
   }
 
+  get maxBatchBytes(): number {
+    return this.#target.maxBatchBytes;
+  }
+
   append(records: readonly NewRecord[]): Promise<AppendOutcome> {
     const error = flawOfRecords(records, this.#target.maxBatchBytes);
     if (error !== null) return Promise.resolve({ kind: "refused", error });

@@ -137,12 +137,18 @@ export function childChainId(parent: string, step: number): string {
   return shortHash("child", parent, String(step));
 }
 
+/** Longest line from a root to a chain, both counted: it rides on each of the chain's records. */
+export const MAX_LINEAGE = 64;
+
 function sendProblem(turn: Turn, asked: Asked<MessageOf<"SendTask">>): Refusal | null {
   const { chain, command, policy } = asked;
   const halt = stopped(turn, chain, "TaskSent") ?? spent(turn, chain, command.step);
   if (halt !== null) return halt;
   if (!maySend(policy, chain.agent, command.agent)) {
     return { code: "BUSBAR_TOOL_FORBIDDEN", reason: `agent ${chain.agent} may not send tasks to ${command.agent}` };
+  }
+  if (chain.lineage.length >= MAX_LINEAGE) {
+    return { code: "BUSBAR_CHILD_LIMIT", reason: `the chain has ${MAX_LINEAGE - 1} ancestors, the most there may be` };
   }
   const open = Object.values(chain.children).filter((child) => child.open).length;
   if (open >= policy.limits.maxChildren) {

@@ -22,6 +22,9 @@ export const PAYLOAD_LIMIT_BYTES = 262_144;
 const positionOf = (input: { readonly topic: string; readonly offset: bigint }, partition: number): string =>
   `${input.topic}/${partition}/${input.offset}`;
 
+/** Open calls of one chain at most, whatever the policy says: an outcome and the answers of all that waited for it are one append. */
+export const MAX_OPEN_CALLS = 128;
+
 /** Names that nobody has checked yet go into records in bounded length. */
 const short = (name: string): string => name.slice(0, 200);
 
@@ -36,6 +39,17 @@ function aboutCommand(turn: Turn, input: CommandInput): About {
   return chain === undefined
     ? { ...common, chainId: short(meta.chainId), agent: short(meta.agent) }
     : { ...common, chain };
+}
+
+/** The records of one command, with room for what comes of it, fill more than one append. */
+export function rejectTooLarge(turn: Turn, given: CommandInput): void {
+  const input = bounded(given);
+  reject(
+    turn,
+    input,
+    "BUSBAR_RECORD_TOO_LARGE",
+    `its records are larger than an append of ${turn.env.batchBytes} bytes`,
+  );
 }
 
 function reject(turn: Turn, input: CommandInput, code: ErrorCode, reason: string): void {
@@ -161,7 +175,7 @@ function decideStep(turn: Turn, input: CommandInput, command: AgentCommand, chai
   const limits = turn.state.policy?.limits;
   if (limits === undefined) return defer(turn, input, "BUSBAR_DOOR_CLOSED", 0, 250);
   const open = Object.values(chain.calls).filter((call) => call.status !== "answered").length;
-  if (open >= limits.maxOpenCalls) return defer(turn, input, "BUSBAR_OVERLOADED", 0, 250);
+  if (open >= Math.min(limits.maxOpenCalls, MAX_OPEN_CALLS)) return defer(turn, input, "BUSBAR_OVERLOADED", 0, 250);
   const shut = chain.halted === null ? shutFor(turn, command) : null;
   if (shut !== null) return defer(turn, input, shut, 0, RETRY_SHUT_MS);
   decideCall(turn, input, command, chain);

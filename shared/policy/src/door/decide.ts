@@ -1,19 +1,63 @@
 /** One input of the door, decided. The order of inputs is the caller's; control comes first only among undecided ones. */
-import { unreachable } from "@busbar/kernel";
+import { busbarError, unreachable } from "@busbar/kernel";
 import { DEFAULT_LIMITS, DEFAULT_TOOL, type Policy } from "../policy-document.ts";
-import { decideCommand, decideUndecodable, reassign } from "./commands.ts";
+import { decideCommand, decideUndecodable, reassign, rejectTooLarge } from "./commands.ts";
 import { decideDirectives } from "./directives.ts";
-import type { Input } from "./inputs.ts";
+import type { InheritedCall, Input } from "./inputs.ts";
 import { decideOutcome } from "./outcomes.ts";
 import { RELEASED } from "../replay/replay.ts";
 import { decideTick } from "./timers.ts";
-import { emit, type Turn } from "./turn.ts";
+import { attempt, emit, type Turn } from "./turn.ts";
 
 function advance(turn: Turn, input: { readonly source: "commands" | "control"; readonly offset: bigint }): void {
   turn.progress = { ...turn.progress, [input.source]: (input.offset + 1n).toString() };
 }
 
-export function decide(turn: Turn, input: Input): void {
+/**
+ * Decides an input, or as much of it as this append takes; the rest is to be decided first in the next turn, before
+ * anything else. Null: nothing is left. Where there is a rest, something was emitted (PROTOCOL 1.2).
+ */
+export function decide(turn: Turn, input: Input): Input | null {
+  switch (input.kind) {
+    case "directives":
+      return decideDirectives(turn, input);
+    case "inherit":
+      return inherit(turn, input.calls);
+    case "tick":
+      decideTick(turn);
+      return null;
+    default:
+      return decideWhole(turn, input);
+  }
+}
+
+type WholeInput = Exclude<Input, { kind: "directives" | "inherit" | "tick" }>;
+
+/** The records of one command are in one append: there is room for all of them, or it waits for the next one. */
+function decideWhole(turn: Turn, input: WholeInput): Input | null {
+  if (attempt(turn, chainsOf(input), () => decideOne(turn, input))) return null;
+  if (turn.emitted.length > 0) return input;
+  // Alone it fills more than an append: its author is told, and its position is passed.
+  if (input.kind !== "command") throw busbarError("BUSBAR_APPEND_REFUSED", { what: `the ${input.kind}` });
+  advance(turn, input);
+  rejectTooLarge(turn, input);
+  return null;
+}
+
+function chainsOf(input: WholeInput): readonly string[] {
+  switch (input.kind) {
+    case "command":
+      return [input.command.meta.chainId];
+    case "outcome":
+      return [input.outcome.chainId];
+    case "reassign":
+      return [input.chainId];
+    default:
+      return [];
+  }
+}
+
+function decideOne(turn: Turn, input: WholeInput): void {
   switch (input.kind) {
     case "command":
       advance(turn, input);
@@ -23,8 +67,6 @@ export function decide(turn: Turn, input: Input): void {
       return decideUndecodable(turn, input);
     case "gap":
       return decideGap(turn, input);
-    case "directives":
-      return decideDirectives(turn, input.applied, input.through);
     case "outcome":
       return decideOutcome(turn, input.outcome);
     case "open":
@@ -35,10 +77,6 @@ export function decide(turn: Turn, input: Input): void {
       return;
     case "reassign":
       return reassign(turn, input.chainId, input.reason);
-    case "inherit":
-      return inherit(turn, input.calls);
-    case "tick":
-      return decideTick(turn);
     case "release":
       emit(turn, "PartitionReleased", {}, { owner: input.owner, reason: input.reason });
       return;
@@ -74,27 +112,20 @@ function doubtMs(policy: Policy | null, name: string): number {
  * Open admissions of a former owner are in doubt: its bytes may still be on their way. They wait fire bound, time-out
  * and margin from this owner's claim, then settle (PROTOCOL 5.6).
  */
-function inherit(turn: Turn, calls: Extract<Input, { kind: "inherit" }>["calls"]): void {
-  for (const { chainId, callId } of calls) {
-    const chain = turn.state.chains[chainId];
-    const call = chain?.calls[callId];
-    if (chain === undefined || call === undefined || call.status !== "open" || call.kind !== "tool") continue;
-    const waitMs = call.effectClass === "read" ? 0 : doubtMs(turn.state.policy, call.name);
-    const { effectKey, name, attempt, admitted } = call;
-    emit(
-      turn,
-      "EffectInDoubt",
-      { chain },
-      {
-        callId,
-        effectKey,
-        tool: name,
-        attempt,
-        admitted,
-        code: "BUSBAR_EFFECT_IN_DOUBT",
-        reason: "its owner is gone",
-        settleAtMs: turn.env.atMs + waitMs,
-      },
-    );
+function inherit(turn: Turn, calls: Extract<Input, { kind: "inherit" }>["calls"]): Input | null {
+  for (const [index, call] of calls.entries()) {
+    if (!attempt(turn, [call.chainId], () => doubt(turn, call))) return { kind: "inherit", calls: calls.slice(index) };
   }
+  return null;
+}
+
+function doubt(turn: Turn, { chainId, callId }: InheritedCall): void {
+  const chain = turn.state.chains[chainId];
+  const call = chain?.calls[callId];
+  if (chain === undefined || call === undefined || call.status !== "open" || call.kind !== "tool") return;
+  const waitMs = call.effectClass === "read" ? 0 : doubtMs(turn.state.policy, call.name);
+  const { effectKey, name: tool, attempt: of, admitted } = call;
+  const settleAtMs = turn.env.atMs + waitMs;
+  const body = { callId, effectKey, tool, attempt: of, admitted, settleAtMs };
+  emit(turn, "EffectInDoubt", { chain }, { ...body, code: "BUSBAR_EFFECT_IN_DOUBT", reason: "its owner is gone" });
 }

@@ -3,46 +3,118 @@
  * what this turn admitted and the halt covers, and names in flight only what was started or inherited open.
  */
 import { type AppliedDirective, covers, type InFlight } from "@busbar/events";
+import { busbarError, utf8Length } from "@busbar/kernel";
 import type { ChainState } from "../partition-state.ts";
 import { isSettledTrip } from "../replay/directives.ts";
 import { scopeCoversChain } from "../replay/replay.ts";
 import { reassign } from "./commands.ts";
-import { abandonUnstarted, emit, type Turn } from "./turn.ts";
+import type { Acknowledging, Input } from "./inputs.ts";
+import { abandonUnstarted, attempt, emit, RECORD_OVERHEAD_BYTES, roomLeft, type Turn } from "./turn.ts";
 
-/** Directives in one record; more become further records of the same append. */
+/** Directives in one record; more become further records. */
 export const DIRECTIVES_PER_RECORD = 32;
+/** Chains that a resume sets running again in one turn; the rest comes with the timers. */
+export const RESUMES_PER_TURN = 64;
+/** Meta and framing of a record of directives, from above, bytes. */
+const RECORD_BYTES = 4096;
+/** Framing of one entry of a list, bytes. */
+const ENTRY_BYTES = 64;
+
+type DirectivesInput = Extract<Input, { kind: "directives" }>;
 
 const isHalt = (applied: AppliedDirective): boolean => applied.kind === "Halt";
 
-export function decideDirectives(turn: Turn, applied: readonly AppliedDirective[], through: string): void {
-  const fresh = applied.filter((directive) => BigInt(directive.offset) >= BigInt(turn.state.through));
-  if (BigInt(through) <= BigInt(turn.state.through)) return;
-  if (fresh.length === 0) {
-    emit(turn, "DirectivesApplied", {}, { through, applied: [] });
-  }
-  for (let start = 0; start < fresh.length; start += DIRECTIVES_PER_RECORD) {
-    const chunk = fresh.slice(start, start + DIRECTIVES_PER_RECORD);
-    const last = chunk.at(-1);
-    const isLastChunk = start + DIRECTIVES_PER_RECORD >= fresh.length;
-    const reached = isLastChunk || last === undefined ? through : (BigInt(last.offset) + 1n).toString();
-    applyChunk(turn, chunk, reached);
+const bytesOf = (fields: object): number =>
+  Object.values(fields).reduce((sum: number, field) => sum + utf8Length(String(field)), ENTRY_BYTES);
+
+/**
+ * Applies directives as records, as many as this append takes. A halt's acknowledgement that names more calls than fit
+ * is written in parts: records without directives that only name, in appends of their own if need be, and last the one
+ * that applies the halt. Nothing else is decided between them, so the names are those of the moment of the halt.
+ */
+export function decideDirectives(turn: Turn, input: DirectivesInput): Input | null {
+  const { applied, through } = input;
+  if (BigInt(through) <= BigInt(turn.state.through)) return null;
+  let { acknowledging } = input;
+  while (BigInt(turn.state.through) < BigInt(through)) {
+    const current = acknowledging ?? nextChunk(turn, applied, through);
+    if (current === null) return { ...input, ...(acknowledging === undefined ? {} : { acknowledging }) };
+    const rest = applyChunk(turn, current);
+    if (rest !== null) return { kind: "directives", applied, through, acknowledging: rest };
+    acknowledging = undefined;
   }
   resumeChains(turn);
+  return null;
 }
 
-function applyChunk(turn: Turn, chunk: readonly AppliedDirective[], through: string): void {
+/** As many directives from the first on as go into `room` bytes; half of an append is left to names of what is in flight. */
+function fitting(fresh: readonly AppliedDirective[], room: number, halfBytes: number): readonly AppliedDirective[] {
+  let bytes = 0;
+  const end = fresh.slice(0, DIRECTIVES_PER_RECORD).findIndex((directive, index) => {
+    bytes += bytesOf(directive);
+    return bytes > room || (index > 0 && bytes > halfBytes);
+  });
+  return fresh.slice(0, end < 0 ? DIRECTIVES_PER_RECORD : end);
+}
+
+/** The directives of the next record; null where not even one fits beside what this append already holds. */
+function nextChunk(turn: Turn, applied: readonly AppliedDirective[], through: string): Acknowledging | null {
+  const fresh = applied.filter((directive) => BigInt(directive.offset) >= BigInt(turn.state.through));
+  const room = roomLeft(turn) - RECORD_OVERHEAD_BYTES - RECORD_BYTES;
+  const chunk = fitting(fresh, room, turn.env.batchBytes / 2);
+  const last = chunk.at(-1);
+  const isWhole = chunk.length === fresh.length;
+  if (room < 0 || (last === undefined && !isWhole)) {
+    if (turn.emitted.length > 0) return null;
+    throw busbarError("BUSBAR_APPEND_REFUSED", { what: `directive ${fresh[0]?.offset ?? through}` });
+  }
+  const reached = isWhole || last === undefined ? through : (BigInt(last.offset) + 1n).toString();
+  return { chunk, reached, abandoned: [], named: 0 };
+}
+
+/** Null when the chunk is applied; else what is left to be named. */
+function applyChunk(turn: Turn, current: Acknowledging): Acknowledging | null {
+  const { chunk, reached } = current;
   if (!chunk.some(isHalt)) {
-    emit(turn, "DirectivesApplied", {}, { through, applied: chunk });
-    return;
+    emit(turn, "DirectivesApplied", {}, { through: reached, applied: chunk });
+    return null;
   }
   const halts = chunk.filter((directive) => isHalt(directive) && !isSettledTrip(turn.state, directive));
   const isCovered = (chainId: string, tool: string): boolean => {
     const chain = turn.state.chains[chainId];
     return chain !== undefined && halts.some((halt) => coversCall(halt.scope, chain, tool));
   };
-  const abandoned = abandonUnstarted(turn, isCovered, "a halt came before the effect was started");
-  const inFlight = openEffects(turn, isCovered);
-  emit(turn, "HaltAcknowledged", {}, { through, applied: chunk, abandoned, inFlight });
+  let { abandoned } = current;
+  const chains = [...turn.admitted].map((callId) => callId.slice(0, callId.lastIndexOf(":")));
+  const takeBack = (): void => {
+    abandoned = [...abandoned, ...abandonUnstarted(turn, isCovered, "a halt came before the effect was started")];
+  };
+  // Where there is no room to take back what this turn admitted, it is acknowledged first, and the fire step sees the
+  // halt that waits (PROTOCOL 5.3).
+  if (!attempt(turn, chains, takeBack)) return current;
+  return nameInFlight(turn, { ...current, abandoned }, openEffects(turn, isCovered));
+}
+
+/** Names what fits; with the last names the halt takes effect. */
+function nameInFlight(turn: Turn, current: Acknowledging, inFlight: readonly InFlight[]): Acknowledging | null {
+  const { chunk, reached, abandoned, named } = current;
+  const fixed = [...chunk, ...abandoned.map((callId) => ({ callId }))].reduce((sum, entry) => sum + bytesOf(entry), 0);
+  let left = roomLeft(turn) - RECORD_OVERHEAD_BYTES - RECORD_BYTES - fixed;
+  const part: InFlight[] = [];
+  for (const call of inFlight.slice(named)) {
+    left -= bytesOf(call);
+    if (left < 0) break;
+    part.push(call);
+  }
+  if (left >= 0) {
+    emit(turn, "HaltAcknowledged", {}, { through: reached, applied: chunk, abandoned, inFlight: part });
+    return null;
+  }
+  if (part.length > 0) {
+    const { through } = turn.state;
+    emit(turn, "HaltAcknowledged", {}, { through, applied: [], abandoned: [], inFlight: part });
+  }
+  return { ...current, named: named + part.length };
 }
 
 function coversCall(scope: string, chain: ChainState, tool: string): boolean {
@@ -61,24 +133,27 @@ function openEffects(turn: Turn, isCovered: (chainId: string, tool: string) => b
   return inFlight;
 }
 
-/** Chains that a resume set free run again, from their journal, as a new incarnation. */
-function resumeChains(turn: Turn): void {
-  for (const { chainId } of Object.values(turn.state.chains).filter(({ freed }) => freed)) {
-    const chain = turn.state.chains[chainId];
-    if (chain === undefined) continue;
-    const stillCovered = Object.entries(turn.state.fences).find(([scope]) => scopeCoversChain(scope, chain));
-    if (stillCovered !== undefined) {
-      const [, fence] = stillCovered;
-      const body = { rule: "halt", ruleVersion: 1, reason: fence.reason, evidence: [], directive: fence.fence };
-      emit(turn, "ChainHalted", { chain }, body);
-      continue;
-    }
-    emit(
-      turn,
-      "ChainResumed",
-      { chain },
-      { directive: turn.state.through, reason: "the halt was lifted", by: "operator" },
-    );
-    reassign(turn, chainId, "the halt was lifted");
+/** Chains that a resume set free run again, from their journal, as a new incarnation; at a bounded rate. */
+export function resumeChains(turn: Turn): void {
+  let resumed = 0;
+  for (const { chainId, freed } of Object.values(turn.state.chains)) {
+    if (!freed) continue;
+    if (resumed >= RESUMES_PER_TURN || !attempt(turn, [chainId], () => resumeChain(turn, chainId))) return;
+    resumed += 1;
   }
+}
+
+function resumeChain(turn: Turn, chainId: string): void {
+  const chain = turn.state.chains[chainId];
+  if (chain === undefined) return;
+  const stillCovered = Object.entries(turn.state.fences).find(([scope]) => scopeCoversChain(scope, chain));
+  if (stillCovered !== undefined) {
+    const [, fence] = stillCovered;
+    const body = { rule: "halt", ruleVersion: 1, reason: fence.reason, evidence: [], directive: fence.fence };
+    emit(turn, "ChainHalted", { chain }, body);
+    return;
+  }
+  const reason = "the halt was lifted";
+  emit(turn, "ChainResumed", { chain }, { directive: turn.state.through, reason, by: "operator" });
+  reassign(turn, chainId, reason);
 }

@@ -94,7 +94,13 @@ export type Input =
       readonly expected: bigint;
       readonly found: bigint;
     }
-  | { readonly kind: "directives"; readonly applied: readonly AppliedDirective[]; readonly through: string }
+  | {
+      readonly kind: "directives";
+      readonly applied: readonly AppliedDirective[];
+      readonly through: string;
+      /** An acknowledgement whose names fill more than one append, and how far it has come. */
+      readonly acknowledging?: Acknowledging;
+    }
   | { readonly kind: "outcome"; readonly outcome: CallOutcome }
   | { readonly kind: "open"; readonly opening: DoorOpening }
   | { readonly kind: "degrade"; readonly reason: string }
@@ -107,4 +113,14 @@ export type Input =
 export interface InheritedCall {
   readonly chainId: string;
   readonly callId: string;
+}
+
+/** A halt that takes effect when all that is in flight has been named (PROTOCOL 6.2). */
+export interface Acknowledging {
+  readonly chunk: readonly AppliedDirective[];
+  /** Position that is reached when the chunk is applied. */
+  readonly reached: string;
+  readonly abandoned: readonly string[];
+  /** Calls in flight that are named already, in the order of the state. */
+  readonly named: number;
 }

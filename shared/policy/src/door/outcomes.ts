@@ -19,7 +19,19 @@ function aside(outcome: CallOutcome, field: string): ClaimCheck | null {
   return claimCheck === null ? null : { ...claimCheck, field };
 }
 
-export function decideOutcome(turn: Turn, outcome: CallOutcome): void {
+/** What tools and models say of themselves goes into records in bounded length; results are bounded by the executor. */
+const TEXT_CHARACTERS = 4096;
+
+const shortened = (text: string): string =>
+  text.length <= TEXT_CHARACTERS ? text : `${text.slice(0, TEXT_CHARACTERS)}… (${text.length} characters)`;
+
+function bounded(outcome: CallOutcome): CallOutcome {
+  if (outcome.kind === "checked") return { ...outcome, evidence: outcome.evidence.slice(0, 16).map(shortened) };
+  return "reason" in outcome ? { ...outcome, reason: shortened(outcome.reason) } : outcome;
+}
+
+export function decideOutcome(turn: Turn, given: CallOutcome): void {
+  const outcome = bounded(given);
   const found = find(turn, outcome);
   if (found !== null && outcome.kind === "evidence") return evidence(turn, found, outcome);
   if (found === null) return;

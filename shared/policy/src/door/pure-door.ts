@@ -9,7 +9,7 @@ import { type Policy, policyHash } from "../policy-document.ts";
 import { type LoggedEvent, replay } from "../replay/replay.ts";
 import { decide } from "./decide.ts";
 import type { Input } from "./inputs.ts";
-import { beginTurn, type TurnEnv } from "./turn.ts";
+import { beginTurn, type Turn, type TurnEnv } from "./turn.ts";
 
 export interface PureDoorOptions {
   readonly partition?: number;
@@ -17,6 +17,8 @@ export interface PureDoorOptions {
   readonly partitionCount?: number;
   /** Topic in event ids; default `busbar.events`. */
   readonly topic?: string;
+  /** Bytes of an append; default 1 MiB. */
+  readonly batchBytes?: number;
   /** JSON Schema check of arguments; default: everything is allowed. */
   check?(schema: Json, value: Json): string | null;
 }
@@ -28,8 +30,10 @@ export interface PureDoor {
   readonly log: readonly LoggedEvent[];
   /** Event time of the next turn, ms; set it to move time. */
   atMs: number;
-  /** Decides the inputs in one turn; what was recorded. */
+  /** Decides the inputs in one turn, or in as many as their records need appends; what was recorded. */
   turn(...inputs: readonly Input[]): readonly BusEvent[];
+  /** Bytes of the last call's appends, as a turn counts them. */
+  readonly appends: readonly number[];
   /** A new owner's claim: the door is closed until it is opened again. */
   claim(): void;
   /** Claims, applies the policy and opens. */
@@ -41,6 +45,8 @@ export interface PureDoor {
 /** Where the pure door starts its time, ms since the epoch. */
 export const PURE_DOOR_START_MS = 1_795_000_000_000;
 
+const PURE_DOOR_BATCH_BYTES = 1_048_576;
+
 /** One byte per character is enough for a size; nobody decodes them. */
 const bytesOf = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0) & 0xff);
 
@@ -50,6 +56,7 @@ function pureEnv(options: PureDoorOptions, topic: string, atMs: number): TurnEnv
     topic,
     atMs,
     partitionCount: options.partitionCount ?? 1,
+    batchBytes: options.batchBytes ?? PURE_DOOR_BATCH_BYTES,
     namespace: "",
     codeVersion: "pure",
     check: options.check ?? (() => null),
@@ -60,11 +67,23 @@ function pureEnv(options: PureDoorOptions, topic: string, atMs: number): TurnEnv
   };
 }
 
+/** Decides what waits, as far as one append goes; the rest waits in its place. */
+function decideSome(turn: Turn, waiting: Input[]): void {
+  for (let input = waiting.shift(); input !== undefined; input = waiting.shift()) {
+    const rest = decide(turn, input);
+    if (rest !== null) return void waiting.unshift(rest);
+  }
+}
+
 export function createPureDoor(options: PureDoorOptions = {}): PureDoor {
   const topic = options.topic ?? "busbar.events";
   const partition = options.partition ?? 0;
   const log: LoggedEvent[] = [];
-  const own = { state: initialPartitionState(partition), claims: 0 };
+  const own: { state: PartitionState; claims: number; appends: number[] } = {
+    state: initialPartitionState(partition),
+    claims: 0,
+    appends: [],
+  };
 
   const door: PureDoor = {
     get state() {
@@ -73,10 +92,20 @@ export function createPureDoor(options: PureDoorOptions = {}): PureDoor {
     log,
     atMs: PURE_DOOR_START_MS,
     turn: (...inputs) => {
-      const turn = beginTurn(own.state, pureEnv(options, topic, door.atMs));
-      for (const input of inputs) decide(turn, input);
-      log.push(...turn.emitted.map(({ offset, event, digest }) => ({ offset, event, digest })));
-      return turn.emitted.map(({ event }) => event);
+      const waiting = [...inputs];
+      const recorded: BusEvent[] = [];
+      own.appends = [];
+      while (waiting.length > 0) {
+        const turn = beginTurn(own.state, pureEnv(options, topic, door.atMs));
+        decideSome(turn, waiting);
+        own.appends.push(turn.bytes);
+        log.push(...turn.emitted.map(({ offset, event, digest }) => ({ offset, event, digest })));
+        recorded.push(...turn.emitted.map(({ event }) => event));
+      }
+      return recorded;
+    },
+    get appends() {
+      return own.appends;
     },
     claim: () => {
       own.claims += 1;

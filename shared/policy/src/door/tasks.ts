@@ -24,6 +24,8 @@ function submitProblem(turn: Turn, { command, principal }: Submission): string |
   // What is older than finished tasks are remembered may have been done and forgotten.
   const keptMs = policy?.limits.closedChainsMs ?? Number.MAX_SAFE_INTEGER;
   if (meta.atMs > 0 && meta.atMs + keptMs < turn.env.atMs) return `the command is older than ${keptMs} ms`;
+  if (meta.atMs > 0 && meta.atMs <= turn.state.forgottenMs)
+    return "the command is older than the tasks that are remembered";
   if (policy !== null && !Object.hasOwn(policy.agents, command.agent)) return `no agent is named ${command.agent}`;
   return null;
 }

@@ -2,19 +2,22 @@
  * owner has the same ones (PROTOCOL 9). */
 import type { ChainState } from "../partition-state.ts";
 import { giveUpDelayed, retryDue } from "./attempts.ts";
+import { resumeChains } from "./directives.ts";
 import { settleDue } from "./settle.ts";
-import { chainOf, emit, type Turn } from "./turn.ts";
+import { attempt, chainOf, emit, type Turn } from "./turn.ts";
 
 /** Chains whose timers make records in one turn; the rest comes with the next tick. */
 export const TIMERS_PER_TURN = 64;
 
+/** What has no room in this append comes with the next tick. */
 export function decideTick(turn: Turn): void {
+  resumeChains(turn);
   let fired = 0;
   for (const chain of Object.values(turn.state.chains)) {
     if (fired >= TIMERS_PER_TURN) return;
     const before = turn.emitted.length;
-    deadline(turn, chain);
-    dueCalls(turn, chain);
+    const hasRoom = attempt(turn, [chain.chainId], () => deadline(turn, chain)) && dueCalls(turn, chain);
+    if (!hasRoom && turn.emitted.length > 0) return;
     // What cannot be done now (a frozen tool, an open breaker) takes no place from what can.
     if (turn.emitted.length > before) fired += 1;
   }
@@ -33,15 +36,20 @@ function deadline(turn: Turn, chain: ChainState): void {
   emit(turn, "TaskFailed", { chain }, { code: "BUSBAR_DEADLINE_PASSED", reason });
 }
 
-/** What is in doubt and may be settled now; what is delayed and may be tried again now. */
-function dueCalls(turn: Turn, chain: ChainState): void {
-  if (turn.state.door !== "open") return;
+/** What is in doubt and may be settled now; what is delayed and may be tried again now. False: no room for one of them. */
+function dueCalls(turn: Turn, chain: ChainState): boolean {
+  if (turn.state.door !== "open") return true;
   for (const [callId, { dueAtMs }] of Object.entries(chain.calls)) {
     if (dueAtMs === 0 || dueAtMs > turn.env.atMs) continue;
-    const current = chainOf(turn, chain.chainId);
-    const call = current?.calls[callId];
-    if (current === undefined || current.halted !== null || call === undefined) return;
-    if (call.status === "in-doubt") settleDue(turn, current, callId, call);
-    if (call.status === "delayed") retryDue(turn, current, callId, call);
+    if (!attempt(turn, [chain.chainId], () => dueCall(turn, chain.chainId, callId))) return false;
   }
+  return true;
+}
+
+function dueCall(turn: Turn, chainId: string, callId: string): void {
+  const chain = chainOf(turn, chainId);
+  const call = chain?.calls[callId];
+  if (chain === undefined || chain.halted !== null || call === undefined) return;
+  if (call.status === "in-doubt") settleDue(turn, chain, callId, call);
+  if (call.status === "delayed") retryDue(turn, chain, callId, call);
 }

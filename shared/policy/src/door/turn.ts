@@ -4,6 +4,8 @@
  * T1 A decision is replayed the moment it is emitted, so the next input of the same turn sees it (PROTOCOL 4.4).
  * T2 What is emitted is one append; effects and answers wait for its acknowledgement, outside this file.
  * T3 Everything is a function of (state, inputs, env): no clock, no randomness, no I/O.
+ * T4 A record is encoded and measured before it is replayed, and an input whose records have no room in the append
+ *    leaves no trace (`attempt`): it goes into the next append, or is refused where it would fill one alone.
  */
 import type { BusEvent, ClaimCheck, EventBody, Meta, Progress, TypeOfFamily } from "@busbar/events";
 import { assert, type Json, own } from "@busbar/kernel";
@@ -16,6 +18,8 @@ export interface TurnEnv {
   readonly topic: string;
   readonly atMs: number;
   readonly partitionCount: number;
+  /** Bytes that one append takes, each record counted with RECORD_OVERHEAD_BYTES (PROTOCOL 1.2). */
+  readonly batchBytes: number;
   readonly namespace: string;
   readonly codeVersion: string;
   /** Encodes an event; digest = running digest over the partition's valid records, this one included. */
@@ -23,6 +27,15 @@ export interface TurnEnv {
   /** JSON Schema check: null, or what is wrong. */
   check(schema: Json, value: Json): string | null;
 }
+
+/** Key, headers and framing of a record, from above; names in keys are bounded (`short` in commands.ts). */
+export const RECORD_OVERHEAD_BYTES = 1024;
+
+/**
+ * Room that an admission leaves in an append of its own: the failure of the attempt and the admission of the next one,
+ * which repeats the arguments, stand in one append (PROTOCOL 4.5).
+ */
+export const OUTCOME_ROOM_BYTES = 65_536;
 
 export interface EmittedEvent extends LoggedEvent {
   readonly bytes: Uint8Array;
@@ -113,13 +126,60 @@ export function emit<T extends EventType>(turn: Turn, type: T, about: About, bod
   return event.meta.eventId;
 }
 
+/** Thrown by `record` and caught by `attempt`, and by nobody between. */
+class NoRoom extends Error {}
+
+/** What is to be tried again under another record, or again with new arguments, must fit beside its own outcome. */
+const ADMISSIONS: ReadonlySet<BusEvent["type"]> = new Set(["EffectAdmitted", "ModelCallAdmitted", "TaskSent"]);
+
 function record(turn: Turn, event: BusEvent): void {
   const previousDigest = turn.state.digest;
   const { bytes, digest } = turn.env.encode(event, previousDigest);
+  const size = bytes.length + RECORD_OVERHEAD_BYTES;
+  const reserved = ADMISSIONS.has(event.type) ? OUTCOME_ROOM_BYTES : 0;
+  if (size > roomLeft(turn) || size + reserved > turn.env.batchBytes) throw new NoRoom();
   const logged = { offset: BigInt(turn.state.end), event, digest, bytes, previousDigest };
   turn.emitted.push(logged);
-  turn.bytes += bytes.length;
+  turn.bytes += size;
   replay(turn.state, logged);
+}
+
+/** Bytes that the append still takes. */
+export function roomLeft(turn: Turn): number {
+  return turn.env.batchBytes - turn.bytes;
+}
+
+/**
+ * Decides whole or not at all. False: the records of `work` do not fit into this append, and turn and state are as they
+ * were. `work` changes no chains but those named, and no fences, freezes or breakers.
+ */
+export function attempt(turn: Turn, chainIds: Iterable<string>, work: () => void): boolean {
+  const { state, progress, bytes } = turn;
+  const before = { ...state };
+  const closings = state.closedOrder.length;
+  const chains = [...chainIds].map((id) => [id, own(state.chains, id), own(state.closed, id)] as const);
+  const from = turn.emitted.length;
+  try {
+    work();
+    return true;
+  } catch (error) {
+    if (!(error instanceof NoRoom)) throw error;
+  }
+  for (const { event } of turn.emitted.splice(from).reverse()) {
+    if (event.type === "EffectAdmitted") turn.admitted.delete(event.callId);
+    if (event.type === "EffectAbandoned") turn.admitted.add(event.callId);
+  }
+  turn.bytes = bytes;
+  turn.progress = progress;
+  Object.assign(state, before);
+  state.closedOrder.length = closings;
+  for (const [id, chain, closed] of chains) {
+    if (chain === undefined) delete state.chains[id];
+    else state.chains[id] = chain;
+    if (closed === undefined) delete state.closed[id];
+    else state.closed[id] = closed;
+  }
+  return false;
 }
 
 function recordTrip(turn: Turn, chainId: string, causationId: string): void {

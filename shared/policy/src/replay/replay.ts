@@ -103,6 +103,7 @@ function close(state: PartitionState, chain: ChainState, outcome: string, atMs: 
   state.openChains -= 1;
   const { status, parentChainId, parentCallId, tokensUsed } = chain;
   state.closed[chain.chainId] = { state: status, outcome, atMs, parentChainId, parentCallId, tokensUsed };
+  state.closedOrder.push(chain.chainId);
 }
 
 function replayChainEvent(state: PartitionState, event: BusEvent, offset: bigint): void {
@@ -122,19 +123,29 @@ function replayChainEvent(state: PartitionState, event: BusEvent, offset: bigint
 
 function spendGrant(state: PartitionState, event: BusEvent): void {
   if (event.type !== "EffectAdmitted" || event.probe === "") return;
-  const grant = own(state.grants, event.probe);
+  const { [event.probe]: grant, ...others } = state.grants;
   if (grant === undefined) return;
-  if (grant.left <= 1) delete state.grants[event.probe];
-  else state.grants[event.probe] = { ...grant, left: grant.left - 1 };
+  state.grants = grant.left <= 1 ? others : { ...others, [event.probe]: { ...grant, left: grant.left - 1 } };
 }
+
+/** Finished chains that are remembered at most, whatever their age: the bound of this part of the state. */
+export const CLOSED_CHAINS_KEPT = 100_000;
 
 function forgetClosed(state: PartitionState): void {
   const keepMs = state.policy?.limits.closedChainsMs ?? Number.MAX_SAFE_INTEGER;
-  // Insertion order is closing order, so the first that is young enough ends the scan.
-  for (const [chainId, closed] of Object.entries(state.closed)) {
-    if (closed.atMs + keepMs >= state.atMs) return;
+  const surplus = state.closedOrder.length - CLOSED_CHAINS_KEPT;
+  let gone = 0;
+  // The first that is young enough ends the scan, so it costs what it forgets.
+  for (const chainId of state.closedOrder) {
+    const closed = state.closed[chainId];
+    const isYoung = closed !== undefined && closed.atMs + keepMs >= state.atMs;
+    if (isYoung && gone >= surplus) break;
+    // A command from before this one may be of any chain that is forgotten: it is refused (tasks.ts).
+    if (isYoung) state.forgottenMs = Math.max(state.forgottenMs, closed.atMs);
     delete state.closed[chainId];
+    gone += 1;
   }
+  if (gone > 0) state.closedOrder = state.closedOrder.slice(gone);
 }
 
 function replayPositions(state: PartitionState, event: BusEvent): void {

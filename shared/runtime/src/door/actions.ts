@@ -58,6 +58,7 @@ export class Actions {
     this.#projector = new Projector(this.#projection);
     this.#executor = createExecutor({
       toolbox: options.toolbox,
+      running: options.running,
       clock: options.clock,
       timers: options.timers,
       check: options.check,
@@ -85,6 +86,7 @@ export class Actions {
   }
 
   stop(): Promise<void> {
+    this.#executor.detach();
     return this.#projector.stop();
   }
 
@@ -103,7 +105,10 @@ export class Actions {
       }
     }
     this.#projector.enqueue(missed);
-    this.#executor.redeliver();
+    this.#executor.redeliver(({ chainId, callId, admitted }) => {
+      const call = state.chains[chainId]?.calls[callId];
+      return call !== undefined && call.status !== "answered" && call.admitted === admitted;
+    });
     for (const chain of Object.values(state.chains)) {
       for (const [callId, call] of Object.entries(chain.calls)) this.#restartCall(state, chain, callId, call);
     }
@@ -166,6 +171,12 @@ export class Actions {
         if (event.code === "BUSBAR_DUPLICATE" && event.callId !== "")
           this.#answerAgain(event.meta.chainId, event.callId);
         return;
+      case "EffectInDoubt":
+        // Whoever runs it may still tell what came of it, in whatever epoch (PROTOCOL 5.4).
+        return;
+      case "EffectSettled":
+        if (event.outcome === "unknown") return this.#executor.settleReadBack(event.admitted, event.callId);
+        return this.#executor.settle(event.admitted, event.callId);
       default:
         if ("admitted" in event) this.#executor.settle(event.admitted, event.callId);
         else if ("callId" in event) this.#settleByCall(event.meta.chainId, event.callId);

@@ -18,7 +18,7 @@ import {
   type ToolAnswer,
   type ToolRun,
 } from "../ports.ts";
-import { createExecutor, RESULT_LIMIT } from "./executor.ts";
+import { createExecutor, createRunningCalls, RESULT_LIMIT } from "./executor.ts";
 
 const POLICY: Policy = {
   version: 1,
@@ -66,19 +66,23 @@ function bench(check: (schema: Json, value: Json) => string | null = () => null)
     runTool: (run) => new Promise((answer, fail) => tools.push({ run, answer, fail })),
     askModel: () => new Promise((answer) => models.push(answer)),
   };
-  const executor = createExecutor({
-    toolbox,
-    clock: SYSTEM_CLOCK,
-    timers: SYSTEM_TIMERS,
-    check,
-    deliver: (outcome) => void delivered.push(outcome),
-    claimCheck: (text) => {
-      aside.push(text);
-      return Promise.resolve({ sha256: "s", bytes: text.length, offset: "9" });
-    },
-    observe: () => undefined,
-  });
-  return { executor, tools, models, delivered, aside };
+  const running = createRunningCalls();
+  const owner = (deliver: (outcome: CallOutcome) => void) =>
+    createExecutor({
+      toolbox,
+      running,
+      clock: SYSTEM_CLOCK,
+      timers: SYSTEM_TIMERS,
+      check,
+      deliver,
+      claimCheck: (text) => {
+        aside.push(text);
+        return Promise.resolve({ sha256: "s", bytes: text.length, offset: "9" });
+      },
+      observe: () => undefined,
+    });
+  const executor = owner((outcome) => void delivered.push(outcome));
+  return { executor, owner, tools, models, delivered, aside };
 }
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const result = (value: Json): ToolAnswer => ({ kind: "result", result: value });
@@ -179,16 +183,47 @@ describe("the table of running calls", () => {
   it("keeps an outcome until its record is acknowledged, and hands it out again after a reload [effects:outcome-survives-reload]", async () => {
     const { executor, tools, delivered } = bench();
     executor.startTool(admitted, "7", POLICY);
-    executor.redeliver();
+    executor.redeliver(() => true);
     expect(delivered).toEqual([]);
     tools[0]?.answer(result({}));
     await settled();
-    executor.redeliver();
+    executor.redeliver(() => true);
     expect(delivered.map(({ kind }) => kind)).toEqual(["committed", "committed"]);
     executor.settle("7", "c:1");
-    executor.redeliver();
+    executor.redeliver(() => true);
     expect(delivered.length).toBe(2);
     expect(executor.isRunning("7", "c:1")).toBe(false);
+  });
+
+  it("is the process's: a call runs on while its partition is somebody else's, and its outcome goes to the next owner here, once started [effects:outcome-survives-reload]", async () => {
+    const { executor, owner, tools, delivered } = bench();
+    executor.startTool(admitted, "7", POLICY);
+    executor.startTool({ ...admitted, callId: "c:2" }, "8", POLICY);
+    executor.detach();
+    tools[0]?.answer(result({ a: 1 }));
+    await settled();
+    expect(delivered).toEqual([]);
+    const later: CallOutcome[] = [];
+    const next = owner((outcome) => void later.push(outcome));
+    expect([next.isRunning("7", "c:1"), next.isRunning("8", "c:2")]).toEqual([true, true]);
+    next.startTool(admitted, "7", POLICY);
+    expect(tools.length).toBe(2);
+    next.redeliver(() => true);
+    tools[1]?.answer(result({ a: 2 }));
+    await settled();
+    expect(later.map(({ callId, kind }) => [callId, kind])).toEqual([
+      ["c:1", "committed"],
+      ["c:2", "committed"],
+    ]);
+  });
+
+  it("forgets what the log has answered meanwhile [effects:outcome-survives-reload]", async () => {
+    const { executor, tools, delivered } = bench();
+    executor.startTool(admitted, "7", POLICY);
+    tools[0]?.answer(result({}));
+    await settled();
+    executor.redeliver(({ callId }) => callId !== "c:1");
+    expect([delivered.length, executor.isRunning("7", "c:1")]).toEqual([1, false]);
   });
 
   it("drains: waits for what runs, and no longer than it is told [ownership:release-then-claim]", async () => {

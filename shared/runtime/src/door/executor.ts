@@ -1,7 +1,7 @@
 /**
  * Running calls: hands admitted calls to the tools and turns what happens into outcomes. The table of running calls
- * belongs to the process and survives a reload of the partition (PROTOCOL 5.4): an outcome is kept until the record of
- * it is acknowledged.
+ * belongs to the process (PROTOCOL 5.4): it survives a reload of the partition, and its being given away and taken
+ * back. An outcome is kept until the record of it is acknowledged and the call is answered.
  *
  * X1 One admission starts one attempt, here, once: an admission that is already in the table is not started again.
  * X2 A time-out is told at once; the tool's own late answer is told as well, if the process lives to see it.
@@ -17,6 +17,7 @@ type Result = Without<CallOutcome, "chainId" | "callId" | "admitted" | "duration
 
 export interface ExecutorOptions {
   readonly toolbox: Toolbox;
+  readonly running: RunningCalls;
   readonly clock: Clock;
   readonly timers: Pick<Timers, "after">;
   /** JSON Schema check: null, or what is wrong. */
@@ -28,11 +29,21 @@ export interface ExecutorOptions {
   observe(kind: "tool" | "model", name: string, outcome: string, durationMs: number): void;
 }
 
-interface Running {
-  readonly chainId: string;
-  readonly callId: string;
+interface Running extends Ids {
   outcome: CallOutcome | null;
 }
+
+/** What a process runs of one partition, whoever of its owners started it; made once for each partition. */
+export interface RunningCalls {
+  readonly rows: Map<string, Running>;
+  /** Where outcomes go now; null while this process does not own the partition. */
+  sink: ((outcome: CallOutcome) => void) | null;
+}
+
+export const createRunningCalls = (): RunningCalls => ({ rows: new Map(), sink: null });
+
+/** Outcomes that are kept while the partition is somebody else's; of more, the oldest are dropped. */
+const KEPT_WITHOUT_OWNER = 4096;
 
 export interface Executor {
   startTool(event: MessageOf<"EffectAdmitted">, admitted: string, policy: Policy): void;
@@ -42,10 +53,14 @@ export interface Executor {
   /** True while this process runs the admission or keeps its outcome. */
   isRunning(admitted: string, callId: string): boolean;
   isReadingBack(admitted: string, callId: string): boolean;
-  /** The outcome is on the log. */
+  /** The call is answered on the log. */
   settle(admitted: string, callId: string): void;
-  /** Hands out again what is kept. */
-  redeliver(): void;
+  /** What a read-back showed is on the log; the call itself may still be told late. */
+  settleReadBack(admitted: string, callId: string): void;
+  /** After a load: drops what the log has answered and hands out again what is kept. */
+  redeliver(isOpen: (ids: Ids) => boolean): void;
+  /** The owner ends; calls run on, and their outcomes wait for the next owner in this process. */
+  detach(): void;
   /** Resolves when nothing runs any more, or after the bound. */
   drain(boundMs: number): Promise<void>;
 }
@@ -75,7 +90,7 @@ export function atPath(value: Json, path: string): Json | undefined {
   return found;
 }
 
-interface Ids {
+export interface Ids {
   readonly chainId: string;
   readonly callId: string;
   readonly admitted: string;
@@ -95,10 +110,12 @@ const readBackKey = (ids: Pick<Ids, "admitted" | "callId">): string => `read-bac
 
 class CallTable implements Executor {
   readonly #options: ExecutorOptions;
-  readonly #running = new Map<string, Running>();
+  readonly #running: Map<string, Running>;
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
+    this.#running = options.running.rows;
+    options.running.sink = options.deliver;
   }
 
   startTool(event: MessageOf<"EffectAdmitted">, admitted: string, policy: Policy): void {
@@ -159,11 +176,23 @@ class CallTable implements Executor {
 
   settle(admitted: string, callId: string): void {
     this.#running.delete(keyOf({ admitted, callId }));
+    this.settleReadBack(admitted, callId);
+  }
+
+  settleReadBack(admitted: string, callId: string): void {
     this.#running.delete(readBackKey({ admitted, callId }));
   }
 
-  redeliver(): void {
-    for (const { outcome } of this.#running.values()) if (outcome !== null) this.#options.deliver(outcome);
+  redeliver(isOpen: (ids: Ids) => boolean): void {
+    for (const [key, row] of this.#running) {
+      if (!isOpen(row)) this.#running.delete(key);
+      else if (row.outcome !== null) this.#options.deliver(row.outcome);
+    }
+  }
+
+  detach(): void {
+    const { running, deliver } = this.#options;
+    if (running.sink === deliver) running.sink = null;
   }
 
   drain(boundMs: number): Promise<void> {
@@ -173,8 +202,8 @@ class CallTable implements Executor {
   /** Runs one call under its time-out; what comes later is told as well. */
   #start({ ids, timeoutMs, perform, onTimeout, key = keyOf(ids) }: Task): void {
     if (this.#running.has(key)) return;
-    const { chainId, callId } = ids;
-    const row: Running = { chainId, callId, outcome: null };
+    const { chainId, callId, admitted } = ids;
+    const row: Running = { chainId, callId, admitted, outcome: null };
     this.#running.set(key, row);
     const startedMs = this.#options.clock.monotonicMs();
     const abort = new AbortController();
@@ -193,7 +222,14 @@ class CallTable implements Executor {
     const durationMs = Math.round(this.#options.clock.monotonicMs() - startedMs);
     const outcome = { chainId, callId, admitted, durationMs, ...result } as CallOutcome;
     row.outcome = outcome;
-    this.#options.deliver(outcome);
+    const { sink } = this.#options.running;
+    if (sink === null) this.#dropOldest();
+    else sink(outcome);
+  }
+
+  #dropOldest(): void {
+    const told = [...this.#running].filter(([, { outcome }]) => outcome !== null);
+    for (const [key] of told.slice(0, Math.max(0, told.length - KEPT_WITHOUT_OWNER))) this.#running.delete(key);
   }
 }
 

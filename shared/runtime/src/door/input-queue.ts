@@ -8,6 +8,8 @@ import type { Input } from "@busbar/policy";
 
 export interface InputQueue {
   push(input: Input): void;
+  /** What is left of an input that was begun: decided before anything else. */
+  unshift(rest: Input): void;
   shift(): Input | undefined;
   readonly length: number;
   readonly commands: number;
@@ -44,6 +46,11 @@ export function createInputQueue(): InputQueue {
   };
   return {
     push: (input) => void (isData(input) ? commands : control).push(input),
+    unshift: (rest) => {
+      if (!isData(rest)) return void control.unshift(rest);
+      head -= 1;
+      commands[head] = rest;
+    },
     dropFromLog: () => {
       control = control.filter((input) => !isFromLog(input));
       commands = [];

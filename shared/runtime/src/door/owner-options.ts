@@ -7,6 +7,7 @@ import type { CheckpointStore } from "../checkpoint.ts";
 import type { DirectiveFeed, LifeFeed } from "../feeds.ts";
 import type { Chance, Clock, Keyring, Timers, Toolbox } from "../ports.ts";
 import type { TopicNames } from "../topic-names.ts";
+import type { RunningCalls } from "./executor.ts";
 
 export interface OwnerSettings {
   /** A supervisor's heartbeat older than this degrades the door, ms. */
@@ -58,6 +59,8 @@ export interface OwnerOptions {
   readonly timers: Timers;
   readonly chance: Chance;
   readonly toolbox: Toolbox;
+  /** What this process runs of the partition; outlives the owner. */
+  readonly running: RunningCalls;
   readonly keyring: Keyring;
   readonly directives: DirectiveFeed;
   readonly life: LifeFeed;

@@ -9,7 +9,8 @@
  */
 import { stampHeaders } from "@busbar/events";
 import { fastDigestChain } from "@busbar/events/codec";
-import type { Appender, NewRecord } from "@busbar/log";
+import { busbarError } from "@busbar/kernel";
+import { type Appender, BATCH_OVERHEAD_BYTES, type NewRecord } from "@busbar/log";
 import { beginTurn, decide, type EmittedEvent, type Input, type PartitionState, type TurnEnv } from "@busbar/policy";
 import { type Lifecycle, Loop, type LoopWork, type TurnResult } from "../loop.ts";
 import { pause } from "../ports.ts";
@@ -187,13 +188,17 @@ export class PartitionOwner implements LoopWork {
     if (held === null) return "lost";
     const { clock, settings } = this.#options;
     const queued = { monotonicMs: clock.monotonicMs(), wallMs: clock.nowMs() };
-    const turn = beginTurn(held.state, this.#turnEnv());
+    const turn = beginTurn(held.state, this.#turnEnv(held.appender));
     turn.progress = { ...turn.progress, inbox: this.#actions.projectedThrough(held.state.inbox) };
     const base = BigInt(held.state.end);
     for (let taken = 0; taken < settings.turnInputs && turn.bytes < settings.turnBytes; taken += 1) {
       const input = this.#queue.shift();
       if (input === undefined) break;
-      decide(turn, input);
+      const rest = decide(turn, input);
+      if (rest !== null) {
+        this.#queue.unshift(rest);
+        break;
+      }
       if (input.kind === "release") break;
     }
     if (this.#queue.commands < settings.queueHigh / 2 && !this.#isReleasing) this.#commands()?.resume();
@@ -204,12 +209,13 @@ export class PartitionOwner implements LoopWork {
     return "done";
   }
 
-  #turnEnv(): TurnEnv {
+  #turnEnv(appender: Appender): TurnEnv {
     const { clock, codec, topics, partitionCount, namespace, codeVersion, check } = this.#options;
     return {
       topic: topics.events,
       atMs: clock.nowMs(),
       partitionCount,
+      batchBytes: appender.maxBatchBytes - BATCH_OVERHEAD_BYTES,
       namespace,
       codeVersion,
       check,
@@ -232,6 +238,9 @@ export class PartitionOwner implements LoopWork {
       if (outcome.appendedAtMs !== null) held.ticking.skewMs = clock.nowMs() - outcome.appendedAtMs;
       return true;
     }
+    // Measured before it was decided: tried again it would be refused again.
+    if (outcome.kind === "refused")
+      throw busbarError("BUSBAR_APPEND_REFUSED", { what: outcome.error.message }, outcome.error);
     metrics.appendsLost.inc();
     logger.warn({ outcome: outcome.kind, offset: base.toString() }, "append not acknowledged at its offset");
     return false;

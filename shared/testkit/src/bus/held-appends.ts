@@ -15,6 +15,7 @@ export function withHeldAppends(log: EventLog): HeldAppends {
   const held = new Set<string>();
   let waiting: (() => void)[] = [];
   const wrap = (appender: Appender, name: string): Appender => ({
+    maxBatchBytes: appender.maxBatchBytes,
     append: async (records) => {
       const outcome = await appender.append(records);
       if (held.has(name)) await new Promise<void>((resolve) => waiting.push(resolve));

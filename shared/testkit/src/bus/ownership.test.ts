@@ -104,6 +104,26 @@ describe("an append whose answer is lost", () => {
     expect(typesOf(test, task.chainId).filter((type) => type === "EffectCommitted").length).toBe(1);
   });
 
+  it("of an outcome that came late, after its effect was named in doubt: it is told again in the new epoch [effects:outcome-survives-reload]", async () => {
+    const [inTool, at] = [gate(), gate()];
+    at.open();
+    const world = journal({
+      run: async ({ n }) => {
+        await inTool.passed;
+        return { n };
+      },
+    });
+    const { bus: test, faults } = await opened(world, at);
+    const task = await test.start("waiter", { n: 7 });
+    await test.waitFor("ChainDegraded", ({ meta }) => meta.chainId === task.chainId);
+    faults.holdBack(EVENTS, 0);
+    inTool.open();
+    const settled = await test.waitFor("EffectSettled", ({ outcome }) => outcome === "committed");
+    expect(settled.by).toBe("late-outcome");
+    expect(claims(test)).toBe(2);
+    await expect(test.outcome(task)).resolves.toMatchObject({ state: "completed", output: { n: 7 } });
+  });
+
   it("what waited in the queue goes with the memory: it is taken from the log again, once [door:unknown-drops-queue]", async () => {
     const [world, at] = [journal({ toolClass: "exact", fireBoundMs: 400 }), gate()];
     let held: HeldAppends | null = null;
