@@ -67,6 +67,24 @@ function pureEnv(options: PureDoorOptions, topic: string, atMs: number): TurnEnv
   };
 }
 
+/** Decides everything, in as many turns as there are appends to be filled. */
+function decideAll(
+  state: PartitionState,
+  inputs: readonly Input[],
+  env: TurnEnv,
+): { readonly recorded: readonly LoggedEvent[]; readonly appends: number[] } {
+  const waiting = [...inputs];
+  const recorded: LoggedEvent[] = [];
+  const appends: number[] = [];
+  while (waiting.length > 0) {
+    const turn = beginTurn(state, env);
+    decideSome(turn, waiting);
+    appends.push(turn.bytes);
+    recorded.push(...turn.emitted.map(({ offset, event, digest }) => ({ offset, event, digest })));
+  }
+  return { recorded, appends };
+}
+
 /** Decides what waits, as far as one append goes; the rest waits in its place. */
 function decideSome(turn: Turn, waiting: Input[]): void {
   for (let input = waiting.shift(); input !== undefined; input = waiting.shift()) {
@@ -92,17 +110,10 @@ export function createPureDoor(options: PureDoorOptions = {}): PureDoor {
     log,
     atMs: PURE_DOOR_START_MS,
     turn: (...inputs) => {
-      const waiting = [...inputs];
-      const recorded: BusEvent[] = [];
-      own.appends = [];
-      while (waiting.length > 0) {
-        const turn = beginTurn(own.state, pureEnv(options, topic, door.atMs));
-        decideSome(turn, waiting);
-        own.appends.push(turn.bytes);
-        log.push(...turn.emitted.map(({ offset, event, digest }) => ({ offset, event, digest })));
-        recorded.push(...turn.emitted.map(({ event }) => event));
-      }
-      return recorded;
+      const { recorded, appends } = decideAll(own.state, inputs, pureEnv(options, topic, door.atMs));
+      own.appends = appends;
+      log.push(...recorded);
+      return recorded.map(({ event }) => event);
     },
     get appends() {
       return own.appends;

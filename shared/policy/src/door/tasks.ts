@@ -15,17 +15,22 @@ interface Submission {
   readonly causationId: string;
 }
 
+/** What is older than finished tasks are remembered may have been done and forgotten. */
+function forgottenProblem({ state, env }: Turn, sentAtMs: number): string | null {
+  if (sentAtMs <= 0) return null;
+  const keptMs = state.policy?.limits.closedChainsMs ?? Number.MAX_SAFE_INTEGER;
+  if (sentAtMs + keptMs < env.atMs) return `the command is older than ${keptMs} ms`;
+  return sentAtMs <= state.forgottenMs ? "the command is older than the tasks that are remembered" : null;
+}
+
 function submitProblem(turn: Turn, { command, principal }: Submission): string | null {
   const { meta, parentChainId } = command;
   const { policy } = turn.state;
   if (parentChainId !== "" && principal !== "gateway") return "only a gateway opens a sub-task";
   if (parentChainId === "" && meta.chainId !== taskChainId(command.taskKey)) return "the chain is not the key's chain";
   if (parseJson(command.input) === undefined) return "the input is not JSON";
-  // What is older than finished tasks are remembered may have been done and forgotten.
-  const keptMs = policy?.limits.closedChainsMs ?? Number.MAX_SAFE_INTEGER;
-  if (meta.atMs > 0 && meta.atMs + keptMs < turn.env.atMs) return `the command is older than ${keptMs} ms`;
-  if (meta.atMs > 0 && meta.atMs <= turn.state.forgottenMs)
-    return "the command is older than the tasks that are remembered";
+  const forgotten = forgottenProblem(turn, meta.atMs);
+  if (forgotten !== null) return forgotten;
   if (policy !== null && !Object.hasOwn(policy.agents, command.agent)) return `no agent is named ${command.agent}`;
   return null;
 }
