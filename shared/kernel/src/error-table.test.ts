@@ -9,6 +9,7 @@ import { DISPOSITIONS, ERRORS, isErrorCode } from "./error-table.ts";
  * changes breaks somebody's script, so it changes here too or not at all.
  */
 const PINNED = `
+BUSBAR_APPEND_REFUSED fatal 1 500
 BUSBAR_AUTH_FAILED refused 5 403
 BUSBAR_BREAKER_OPEN refused 5 503
 BUSBAR_BROKER_FAILED fatal 6 503
@@ -46,6 +47,7 @@ BUSBAR_OUTCOME_LATE in-doubt 5 504
 BUSBAR_OUTCOME_UNKNOWN in-doubt 5 502
 BUSBAR_OVERLOADED refused 5 429
 BUSBAR_PACK_FAILED fatal 1 500
+BUSBAR_POLICY_TOO_LARGE invalid 2 413
 BUSBAR_PORT_IN_USE fatal 6 503
 BUSBAR_RECORD_TOO_LARGE invalid 2 413
 BUSBAR_REGISTRY_FAILED fatal 6 503
