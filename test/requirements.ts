@@ -342,6 +342,17 @@ const PROMISES = {
     "chaos:gateways-killed": "10 killed gateways: nothing lost, nothing fired twice, the rest named in doubt",
     "chaos:zombie-gateways": "10 suspended and replaced gateways fire nothing when they wake",
   },
+  security: {
+    "security:login-required": "a broker of ours answers nobody who does not log in",
+    "security:deny-by-default": "what no rule allows is denied, on every listener of a broker of ours",
+    "security:one-principal-per-agent":
+      "each agent and client, gateways, supervisors and operators log in as principals of their own",
+    "security:agent-writes-commands-only":
+      "an agent writes commands and signs of life, and no events, directives, control or inbox",
+    "security:agent-reads-its-own":
+      "an agent reads its own inbox and the directives, and no events, commands or other inbox",
+    "security:second-wall": "what gets past the broker is still void or refused: placement, codes and signatures",
+  },
   toolchain: {
     "toolchain:install-when-stale":
       "a command installs the packages when they are missing or older than the lockfile, once",

@@ -20,6 +20,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   shared.starting ??= startTestBroker();
   const broker = await shared.starting;
   project.provide("brokers", broker.brokers);
+  project.provide("securedBrokers", broker.securedBrokers);
+  project.provide("adminPassword", broker.adminPassword);
   project.provide("registryUrl", broker.registryUrl);
   return async () => {
     shared.users -= 1;

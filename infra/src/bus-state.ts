@@ -25,6 +25,8 @@ export interface BusState {
   readonly registryUrl: string | null;
   readonly processes: readonly RecordedProcess[];
   readonly compose: ComposeProject | null;
+  /** Its broker asks who is there; absent: it does not. */
+  readonly secured?: boolean;
 }
 
 const stateFile = (stateDir: string) => path.join(stateDir, "bus.json");

@@ -37,7 +37,14 @@ const docker = (forced: boolean): BrokerChoice => ({
   registryUrl: null,
 });
 const start = (choice: BrokerChoice, env: NodeJS.ProcessEnv) =>
-  startBus({ choice, env, stateDir: path.join(home, "state"), registry: true, onProgress: (line) => said.push(line) });
+  startBus({
+    choice,
+    access: null,
+    env,
+    stateDir: path.join(home, "state"),
+    registry: true,
+    onProgress: (line) => said.push(line),
+  });
 
 describe("the probes", () => {
   it.each([

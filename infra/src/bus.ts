@@ -8,9 +8,12 @@
 import { createHash } from "node:crypto";
 import path from "node:path";
 import { isBusbarError } from "@busbar/kernel";
+import { type BusAccess, grantAccess, writeRegistryLogin } from "./access.ts";
 import { type BrokerChoice, type BrokerKind, chooseBroker, describeChoice } from "./broker-choice.ts";
 import { type BusState, type ComposeProject, readBusState, removeBusState, writeBusState } from "./bus-state.ts";
 import { composeDown, type ComposeOptions, composeUp, type IMAGES, pullImages } from "./docker.ts";
+import { readPassword, type SecurityMode } from "./credentials.ts";
+import { ensureKeys } from "./keys.ts";
 import { startJvmKafka } from "./jvm-kafka.ts";
 import { registryUrlAt, startJvmRegistry } from "./jvm-registry.ts";
 import { freePorts, isListening } from "./ports.ts";
@@ -23,6 +26,8 @@ export interface BusOptions {
   readonly choice: BrokerChoice;
   /** State and data of the bus: `.busbar` of a project, or a temporary folder. */
   readonly stateDir: string;
+  /** Who may use the bus; a broker that is started for it asks everyone who they are. Null: it is open to all. */
+  readonly access: BusAccess | null;
   /** Whether a schema registry is wanted beside the broker. */
   readonly registry: boolean;
   /** The bus outlives this process (`busbar up`); otherwise it ends with it. */
@@ -41,6 +46,8 @@ export interface Bus {
   /** Empty for the embedded log. */
   readonly brokers: readonly string[];
   readonly registryUrl: string | null;
+  /** Every connection to it logs in. */
+  readonly security: SecurityMode;
   /** It ran before. */
   readonly reused: boolean;
   /** Ends what this call started; its data stays unless it is temporary. A bus that was given or ran before is left alone. */
@@ -51,18 +58,29 @@ type Started = BusState & { readonly stop: () => Promise<void> };
 
 const nothing = () => Promise.resolve();
 
+/** The registry needs its user when it starts, so users and permissions come between the two. */
+async function grant(options: BusOptions, brokers: readonly string[]): Promise<{ readonly login?: string }> {
+  const { access, env = process.env, choice } = options;
+  if (access === null) return {};
+  options.onProgress("setting users and permissions");
+  await grantAccess({ brokers, bus: access, env, withRegistry: choice.kind !== "given" && options.registry });
+  return { login: writeRegistryLogin(access.keys) };
+}
+
 async function startJvm(options: BusOptions): Promise<Started> {
-  const { stateDir, onProgress, env = process.env, detached = false } = options;
+  const { stateDir, onProgress, access, env = process.env, detached = false } = options;
   const common = { env, detached, onProgress };
   const port = options.port === undefined ? {} : { port: options.port };
   const data = (name: string) => (options.temporary === true ? {} : { dataDir: path.join(stateDir, name) });
-  const kafka = await startJvmKafka({ ...common, ...port, ...data("kafka") });
+  const secured = access === null ? {} : { adminPassword: readPassword(access.keys, "admin") };
+  const kafka = await startJvmKafka({ ...common, ...port, ...data("kafka"), ...secured });
   const processes = [{ name: "kafka", pid: kafka.pid, marker: kafka.marker }];
-  const state = { kind: "jvm" as const, brokers: kafka.brokers, compose: null };
-  if (!options.registry) return { ...state, registryUrl: null, processes, stop: () => kafka.stop() };
-  onProgress("starting the schema registry");
+  const state = { kind: "jvm" as const, brokers: kafka.brokers, compose: null, secured: access !== null };
   try {
-    const storage = { brokers: kafka.brokers };
+    const login = await grant(options, kafka.brokers);
+    if (!options.registry) return { ...state, registryUrl: null, processes, stop: () => kafka.stop() };
+    onProgress("starting the schema registry");
+    const storage = { brokers: kafka.brokers, ...login };
     const registry = await startJvmRegistry({ ...common, ...data("registry"), storage });
     processes.push({ name: "registry", pid: registry.pid, marker: registry.marker });
     const stop = async () => {
@@ -84,18 +102,28 @@ async function composeProject(options: BusOptions): Promise<ComposeProject> {
 
 async function startDocker(options: BusOptions): Promise<Started> {
   const project = await composeProject(options);
-  const { env = process.env, temporary = false, onProgress } = options;
-  const compose: ComposeOptions = { ...project, env, temporary, onProgress };
+  const { env = process.env, temporary = false, onProgress, access } = options;
+  const secrets = access === null ? null : { adminPassword: readPassword(access.keys, "admin"), keys: access.keys };
+  const compose: ComposeOptions = { ...project, env, temporary, onProgress, secrets };
   const services: (keyof typeof IMAGES)[] = options.registry ? ["kafka", "registry"] : ["kafka"];
   await pullImages(services, compose);
   options.onProgress(`starting ${services.join(" and ")} in Docker`);
-  await composeUp(services, compose);
+  await composeUp(["kafka"], compose);
+  const brokers = [`127.0.0.1:${project.kafkaPort}`];
+  try {
+    await grant(options, brokers);
+  } catch (error) {
+    await composeDown(compose, temporary);
+    throw error;
+  }
+  if (options.registry) await composeUp(["registry"], compose);
   return {
     kind: "docker",
-    brokers: [`127.0.0.1:${project.kafkaPort}`],
+    brokers,
     registryUrl: options.registry ? registryUrlAt(project.registryPort) : null,
     processes: [],
     compose: project,
+    secured: access !== null,
     stop: () => composeDown(compose, temporary),
   };
 }
@@ -114,13 +142,15 @@ async function startDockerOrNext(options: BusOptions): Promise<Started> {
   }
 }
 
-function startChosen(options: BusOptions): Promise<Started> {
+async function startChosen(options: BusOptions): Promise<Started> {
   const { kind, brokers, registryUrl } = options.choice;
+  const nobody = { processes: [], compose: null, stop: nothing };
   switch (kind) {
     case "given":
-      return Promise.resolve({ kind, brokers, registryUrl, processes: [], compose: null, stop: nothing });
+      await grant(options, brokers);
+      return { kind, brokers, registryUrl, secured: options.access !== null, ...nobody };
     case "embedded":
-      return Promise.resolve({ kind, brokers: [], registryUrl: null, processes: [], compose: null, stop: nothing });
+      return { kind, brokers: [], registryUrl: null, secured: false, ...nobody };
     case "jvm":
       return startJvm(options);
     case "docker":
@@ -135,25 +165,31 @@ export async function isBusRunning(state: BusState): Promise<boolean> {
   return port !== undefined && isListening(Number(port), host);
 }
 
-/** Errors: those of the way that was chosen, each with what to do next. After an error nothing of it runs. */
+/**
+ * A bus that runs stays as secured as it was started: its broker cannot change that while it runs.
+ * Errors: those of the way that was chosen, each with what to do next. After an error nothing of it runs.
+ */
 export async function startBus(options: BusOptions): Promise<Bus> {
-  const { stateDir, choice } = options;
+  const { stateDir, choice, access } = options;
+  if (access !== null) ensureKeys(access.keys, access.agents, access.clients);
   const before = await readBusState(stateDir);
   const isLocal = choice.kind === "jvm" || choice.kind === "docker";
   const fits = before !== null && isLocal && (!options.registry || before.registryUrl !== null);
   if (fits && (await isBusRunning(before))) {
     options.onProgress(`using the broker that runs at ${before.brokers.join(",")}`);
-    const { kind, brokers, registryUrl } = before;
-    return { kind, brokers, registryUrl, reused: true, stop: nothing };
+    const { kind, brokers, registryUrl, secured = false } = before;
+    if (secured) await grant(options, brokers);
+    return { kind, brokers, registryUrl, security: secured ? "scram" : "none", reused: true, stop: nothing };
   }
   if (before !== null && isLocal) await stopBus(stateDir, options.env);
   const { stop, ...state } = await startChosen(options);
   if (state.processes.length > 0 || state.compose !== null) await writeBusState(stateDir, state);
-  const { kind, brokers, registryUrl } = state;
+  const { kind, brokers, registryUrl, secured = false } = state;
   return {
     kind,
     brokers,
     registryUrl,
+    security: secured ? "scram" : "none",
     reused: false,
     stop: async () => {
       await stop();
@@ -172,7 +208,8 @@ export async function stopBus(stateDir: string, env: NodeJS.ProcessEnv = process
     if (await endProcess(pid, marker, TERM_BOUND_MS)) ended.push(name);
   }
   if (state.compose !== null) {
-    await composeDown({ ...state.compose, env, temporary: false, onProgress: () => undefined }, false);
+    const quiet = { env, temporary: false, onProgress: () => undefined, secrets: null };
+    await composeDown({ ...state.compose, ...quiet }, false);
     ended.push("kafka", "registry");
   }
   await removeBusState(stateDir);

@@ -12,7 +12,7 @@ const file = join(folder, "log.sqlite");
 describe("how a process reaches the bus", () => {
   it("without a bus it says so, and what to type [cli:error-says-next]", () => {
     for (const env of [{}, { BUSBAR_BROKERS: " , " }, { BUSBAR_EMBEDDED: "" }]) {
-      expect(() => openLog(env, "test")).toThrow(/npx busbar/u);
+      expect(() => openLog(env, "test", "gateway")).toThrow(/npx busbar/u);
     }
   });
 
@@ -21,6 +21,7 @@ describe("how a process reaches the bus", () => {
     const plain = await connect({
       env: { BUSBAR_EMBEDDED: file },
       clientId: "test",
+      principal: "gateway",
       onNotice: (text) => notices.push(text),
     });
     expect([plain.log.capabilities.adapter, plain.prefix, plain.keys]).toEqual([
@@ -32,6 +33,7 @@ describe("how a process reaches the bus", () => {
     const named = await connect({
       env: { BUSBAR_EMBEDDED: file, BUSBAR_PREFIX: "p", BUSBAR_KEYS: "k" },
       clientId: "test",
+      principal: "gateway",
       onNotice: () => undefined,
     });
     expect([named.prefix, named.keys]).toEqual(["p", "k"]);
@@ -40,7 +42,7 @@ describe("how a process reaches the bus", () => {
   });
 
   it("by brokers: Kafka, and nothing is asked of it yet [infra:broker-choice]", async () => {
-    const log = openLog({ BUSBAR_BROKERS: "localhost:1, localhost:2", BUSBAR_EMBEDDED: file }, "test");
+    const log = openLog({ BUSBAR_BROKERS: "localhost:1, localhost:2", BUSBAR_EMBEDDED: file }, "test", "gateway");
     expect(log.capabilities.adapter).toBe("kafka");
     await log.close();
   });
@@ -56,7 +58,7 @@ describe("how a process reaches the bus", () => {
   it("a broken file is an error of the table, not a stack of SQLite", () => {
     const thrown = (() => {
       try {
-        return openLog({ BUSBAR_EMBEDDED: join(folder, "no", "such", "folder", "x.sqlite") }, "test");
+        return openLog({ BUSBAR_EMBEDDED: join(folder, "no", "such", "folder", "x.sqlite") }, "test", "gateway");
       } catch (error) {
         return error;
       }

@@ -5,6 +5,9 @@
  * BUSBAR_BROKERS        host:port[,host:port…] of a Kafka
  * BUSBAR_EMBEDDED       file of the embedded log, where there is no broker (one machine)
  * SCHEMA_REGISTRY_URL   registry (Confluent API); without it, or while it is away, built-in schema ids are used
+ * BUSBAR_SECURITY       `scram`: log in to the broker as the principal of this process; `none` (default): it is open
+ * BUSBAR_TLS_CA         file of the authority that signed the brokers' certificates, or `system`; without it no TLS
+ * BUSBAR_SASL_USERNAME, BUSBAR_SASL_PASSWORD   a user of a broker that others manage, in place of our own
  * BUSBAR_PREFIX         first part of every topic's name; default `busbar`
  * BUSBAR_KEYS           key folder; default `.busbar/keys`
  * BUSBAR_SESSION_MS     silence after which a Kafka group gives a member's partitions to another; default 6000
@@ -25,11 +28,15 @@ import { busbarError, isJsonObject, parseJson, reasonOf } from "@busbar/kernel";
 import type { EventLog } from "@busbar/log";
 import { createEmbeddedLog } from "@busbar/log/embedded";
 import { createKafkaEventLog } from "@busbar/log/kafka";
+import { loginOf } from "./credentials.ts";
+import type { Principal } from "./principals.ts";
 
 export interface ConnectOptions {
   readonly env: NodeJS.ProcessEnv;
   /** Names this process to the broker. */
   readonly clientId: string;
+  /** Who this process is to a broker that asks. */
+  readonly principal: Principal;
   /** Told once when the registry is configured and does not answer. */
   onNotice(text: string): void;
 }
@@ -45,15 +52,21 @@ export interface Connection {
 export const DEFAULT_PREFIX = "busbar";
 export const DEFAULT_KEYS = ".busbar/keys";
 
+/** Key folder and prefix of an environment. */
+export function placeOf(env: NodeJS.ProcessEnv): { readonly keys: string; readonly prefix: string } {
+  return { keys: env["BUSBAR_KEYS"] ?? DEFAULT_KEYS, prefix: env["BUSBAR_PREFIX"] ?? DEFAULT_PREFIX };
+}
+
 /** The log of this environment. Throws BUSBAR_USAGE where nothing says which. */
-export function openLog(env: NodeJS.ProcessEnv, clientId: string): EventLog {
+export function openLog(env: NodeJS.ProcessEnv, clientId: string, principal: Principal): EventLog {
   const brokers = (env["BUSBAR_BROKERS"] ?? "")
     .split(",")
     .map((one) => one.trim())
     .filter((one) => one !== "");
   if (brokers.length > 0) {
     // Each member keeps what it holds up to its even share, so that a second gateway takes half of the load.
-    return createKafkaEventLog({ brokers, clientId, assignment: "balanced", ...sessionOf(env) });
+    const login = loginOf({ env, principal, ...placeOf(env) });
+    return createKafkaEventLog({ brokers, clientId, assignment: "balanced", ...sessionOf(env), ...login });
   }
   const file = env["BUSBAR_EMBEDDED"];
   if (file !== undefined && file !== "") return createEmbeddedLog({ file });
@@ -122,14 +135,8 @@ function withIdsOf(file: string, ids: SchemaIds): SchemaIds {
 }
 
 export async function connect(options: ConnectOptions): Promise<Connection> {
-  const { env, clientId, onNotice } = options;
+  const { env, clientId, principal, onNotice } = options;
   const codec = await openCodec(env, onNotice);
-  const log = openLog(env, clientId);
-  return {
-    log,
-    codec,
-    prefix: env["BUSBAR_PREFIX"] ?? DEFAULT_PREFIX,
-    keys: env["BUSBAR_KEYS"] ?? DEFAULT_KEYS,
-    close: () => log.close(),
-  };
+  const log = openLog(env, clientId, principal);
+  return { log, codec, ...placeOf(env), close: () => log.close() };
 }

@@ -8,6 +8,7 @@ import path from "node:path";
 import readline from "node:readline";
 import { promisify } from "node:util";
 import { busbarError } from "@busbar/kernel";
+import { registryFolder } from "./access.ts";
 import type { Probe } from "./broker-choice.ts";
 
 const run = promisify(execFile);
@@ -50,6 +51,8 @@ export interface ComposeOptions {
   readonly registryPort: number;
   /** The data goes when the start fails. */
   readonly temporary: boolean;
+  /** The super user's password, and the folder of what the registry logs in with; null: the broker is open. */
+  readonly secrets: { readonly adminPassword: string; readonly keys: string } | null;
   readonly env: NodeJS.ProcessEnv;
   readonly onProgress: (line: string) => void;
 }
@@ -68,11 +71,24 @@ async function docker(args: readonly string[], env: NodeJS.ProcessEnv): Promise<
   throw busbarError("BUSBAR_DOCKER_FAILED", { reason: last.slice(0, MAX_REASON) });
 }
 
+/** The compose file is of a broker that asks; these leave it open. */
+const OPEN = {
+  BUSBAR_KAFKA_PROTOCOL: "PLAINTEXT",
+  BUSBAR_KAFKA_SUPER_USERS: "User:admin;User:ANONYMOUS",
+  BUSBAR_REGISTRY_LOGIN: "",
+};
+
 function compose(options: ComposeOptions, args: readonly string[]): Promise<void> {
   const env = {
     ...options.env,
     KAFKA_PORT: String(options.kafkaPort),
     REGISTRY_PORT: String(options.registryPort),
+    ...(options.secrets === null
+      ? OPEN
+      : {
+          BUSBAR_ADMIN_PASSWORD: options.secrets.adminPassword,
+          BUSBAR_REGISTRY_SECRETS: registryFolder(options.secrets.keys),
+        }),
   };
   return docker(["compose", "-f", COMPOSE_FILE, "-p", options.project, "--progress", "quiet", ...args], env);
 }
@@ -87,10 +103,10 @@ export async function pullImages(services: readonly (keyof typeof IMAGES)[], opt
   }
 }
 
-/** Starts the services and resolves when each is healthy. Errors: BUSBAR_DOCKER_FAILED; then nothing of it runs. */
+/** Starts these services and nothing that they ask for; resolves when each is healthy. Errors: BUSBAR_DOCKER_FAILED; then nothing of it runs. */
 export async function composeUp(services: readonly (keyof typeof IMAGES)[], options: ComposeOptions): Promise<void> {
   try {
-    await compose(options, ["up", "-d", "--wait", "--wait-timeout", "120", ...services]);
+    await compose(options, ["up", "-d", "--no-deps", "--wait", "--wait-timeout", "120", ...services]);
   } catch (error) {
     await composeDown(options, options.temporary).catch(() => undefined);
     throw error;

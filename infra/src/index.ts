@@ -11,3 +11,6 @@ export * from "./topics.ts";
 export * from "./keys.ts";
 export * from "./connect.ts";
 export { commandLine, isAlive } from "./process-identity.ts";
+export { type BusAccess, grantAccess } from "./access.ts";
+export { loginOf, passwordFile, readPassword, type SecurityMode, securityMode } from "./credentials.ts";
+export * from "./principals.ts";

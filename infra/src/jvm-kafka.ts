@@ -35,6 +35,10 @@ export interface JvmKafkaOptions {
   readonly controllerPort?: number;
   /** Java heap, "512m". */
   readonly heap?: string;
+  /** The super user's password: the broker asks everyone who they are. Without it the broker is open. */
+  readonly adminPassword?: string;
+  /** A second listener of a secured broker, where nobody logs in and everybody may do all: for tests that forge records. */
+  readonly openListener?: boolean;
   /** Settings that replace or add to ours. */
   readonly props?: Readonly<Record<string, string>>;
   /** The broker outlives this process. */
@@ -47,6 +51,8 @@ export interface JvmKafkaOptions {
 export interface JvmKafka {
   /** For clients: one "host:port". */
   readonly brokers: readonly string[];
+  /** Without a login; empty without `openListener`. */
+  readonly openBrokers: readonly string[];
   readonly port: number;
   readonly dataDir: string;
   /** Of the process that runs now. */
@@ -116,7 +122,10 @@ async function launch(plan: Plan): Promise<JvmProcess> {
   const { port } = plan.address;
   await mkdir(dataDir, { recursive: true });
   const properties = path.join(dataDir, "server.properties");
-  await writeFile(properties, serverProperties(plan.address, path.join(dataDir, "log"), options.props));
+  const text = serverProperties(plan.address, path.join(dataDir, "log"), options.props, options.adminPassword ?? null);
+  // It holds the super user's password.
+  await rm(properties, { force: true });
+  await writeFile(properties, text, { mode: 0o600 });
   await format(plan, properties);
   const heap = options.heap ?? "512m";
   const log = path.join(dataDir, "kafka.log");
@@ -147,8 +156,9 @@ async function launch(plan: Plan): Promise<JvmProcess> {
 }
 
 async function chooseAddress(options: JvmKafkaOptions): Promise<KafkaAddress> {
-  const [a = 0, b = 0] = await freePorts(2);
-  const address = { port: options.port ?? a, controllerPort: options.controllerPort ?? b };
+  const [a = 0, b = 0, c = 0] = await freePorts(3);
+  const open = options.openListener === true ? { openPort: c } : {};
+  const address: KafkaAddress = { port: options.port ?? a, controllerPort: options.controllerPort ?? b, ...open };
   await assertPortFree(address.port);
   await assertPortFree(address.controllerPort);
   return address;
@@ -208,6 +218,7 @@ export async function startJvmKafka(options: JvmKafkaOptions = {}): Promise<JvmK
   let { jvm } = started;
   return {
     brokers: [`127.0.0.1:${plan.address.port}`],
+    openBrokers: plan.address.openPort === undefined ? [] : [`127.0.0.1:${plan.address.openPort}`],
     port: plan.address.port,
     dataDir,
     get pid() {

@@ -17,8 +17,8 @@ const HEALTH_TIMEOUT_MS = 1000;
 const PORT_ATTEMPTS = 5;
 
 export interface JvmRegistryOptions {
-  /** Brokers whose Kafka keeps the schemas; `memory` forgets them at the end. */
-  readonly storage: { readonly brokers: readonly string[] } | "memory";
+  /** Brokers whose Kafka keeps the schemas, and the file of settings to log in with; `memory` forgets them at the end. */
+  readonly storage: { readonly brokers: readonly string[]; readonly login?: string } | "memory";
   /** For its log and pid file; without it a temporary folder that goes with the process. */
   readonly dataDir?: string;
   /** Port on 127.0.0.1; a free one when not given. */
@@ -71,6 +71,7 @@ function storageEnv(storage: JvmRegistryOptions["storage"]): Record<string, stri
   return {
     APICURIO_STORAGE_KIND: "kafkasql",
     APICURIO_KAFKASQL_BOOTSTRAP_SERVERS: storage.brokers.join(","),
+    ...(storage.login === undefined ? {} : { SMALLRYE_CONFIG_LOCATIONS: storage.login }),
     // Its start waits this long for a snapshot; one that it misses is made up for from the journal.
     APICURIO_KAFKASQL_CONSUMER_POLL_TIMEOUT: "1000",
   };

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isBusbarError } from "@busbar/kernel";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { agentKey, ensureKeys, openKeyring, ORDER_ROLES } from "./keys.ts";
+import { agentKey, clientKey, ensureKeys, openKeyring, ORDER_ROLES } from "./keys.ts";
 
 let folder = "";
 beforeEach(() => {
@@ -26,19 +26,28 @@ const codeOf = (run: () => unknown): string => {
 };
 
 describe("the key folder", () => {
-  it("holds one key per agent, one of the gateway, a pair per role, readable by their owner only", () => {
+  it("holds a key per agent and client, a pair per role, a password for each, readable by their owner only", () => {
     ensureKeys(folder, ["clerk", "helper"]);
     const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
     expect(files.map((entry) => entry.name).toSorted()).toEqual([
+      "admin.sasl",
       "clerk.key",
+      "clerk.sasl",
+      "cli.key",
+      "cli.sasl",
       "gateway.key",
       "gateway.pem",
       "gateway.pub.pem",
+      "gateway.sasl",
       "helper.key",
+      "helper.sasl",
       "operator.pem",
       "operator.pub.pem",
+      "operator.sasl",
+      "registry.sasl",
       "supervisor.pem",
       "supervisor.pub.pem",
+      "supervisor.sasl",
     ]);
     for (const entry of files) expect(statSync(join(entry.parentPath, entry.name)).mode & 0o077).toBe(0);
   });
@@ -64,8 +73,9 @@ describe("a keyring", () => {
   it("knows the keys of agents and gateway, and nobody else's [door:authentication-checked]", () => {
     ensureKeys(folder, ["clerk"]);
     const keyring = openKeyring(folder, "gateway");
-    expect(keyring.commandKey("agent:clerk")).toEqual(agentKey(folder, "clerk"));
-    expect(keyring.commandKey("gateway")?.length).toBe(32);
+    expect(keyring.commandKeys("agent:clerk")).toEqual([agentKey(folder, "clerk")]);
+    expect(keyring.commandKeys("client:cli")).toEqual([clientKey(folder, "cli")]);
+    expect(keyring.commandKeys("gateway")[0]?.length).toBe(32);
     for (const principal of [
       "agent:other",
       "agent:../gateway",
@@ -75,16 +85,16 @@ describe("a keyring", () => {
       "clerk",
       "",
     ]) {
-      expect(keyring.commandKey(principal)).toBeNull();
+      expect(keyring.commandKeys(principal)).toEqual([]);
     }
   });
 
   it("finds the key of an agent that came later, without a restart", () => {
     ensureKeys(folder, []);
     const keyring = openKeyring(folder, "gateway");
-    expect(keyring.commandKey("agent:clerk")).toBeNull();
+    expect(keyring.commandKeys("agent:clerk")).toEqual([]);
     ensureKeys(folder, ["clerk"]);
-    expect(keyring.commandKey("agent:clerk")).toEqual(agentKey(folder, "clerk"));
+    expect(keyring.commandKeys("agent:clerk")).toEqual([agentKey(folder, "clerk")]);
   });
 
   it("an order is its role's, its topic's, its principal's and its bytes' [door:orders-signed]", () => {

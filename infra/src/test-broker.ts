@@ -4,13 +4,18 @@
  *
  * Both are temporary: however the run ends (failure, Ctrl-C, kill), no process and no folder of theirs is left.
  */
+import { randomBytes } from "node:crypto";
 import { startJvmKafka } from "./jvm-kafka.ts";
 import { startJvmRegistry } from "./jvm-registry.ts";
 
 declare module "vitest" {
   export interface ProvidedContext {
-    /** Brokers of the run, for a Kafka client. */
+    /** Brokers of the run, for a Kafka client that may do all: a listener without a login, which only this broker has. */
     brokers: string[];
+    /** The same broker where everyone logs in; empty for a given broker that has no such listener. */
+    securedBrokers: string[];
+    /** Its super user's password. */
+    adminPassword: string;
     /** Confluent API of the run's registry; it keeps nothing. */
     registryUrl: string;
   }
@@ -18,6 +23,8 @@ declare module "vitest" {
 
 export interface TestBroker {
   readonly brokers: string[];
+  readonly securedBrokers: string[];
+  readonly adminPassword: string;
   readonly registryUrl: string;
   /** Ends what was started here: nothing where both were given. Idempotent. */
   readonly stop: () => Promise<void>;
@@ -32,12 +39,22 @@ const say = (line: string) => process.stderr.write(`${line}\n`);
 
 /** The variables by which a runner hands its broker to the processes that it starts. */
 export function testBrokerEnv(broker: TestBroker): Record<string, string> {
-  return { BUSBAR_TEST_BROKERS: broker.brokers.join(","), BUSBAR_TEST_REGISTRY: broker.registryUrl };
+  return {
+    BUSBAR_TEST_BROKERS: broker.brokers.join(","),
+    BUSBAR_TEST_REGISTRY: broker.registryUrl,
+    BUSBAR_TEST_SECURED_BROKERS: broker.securedBrokers.join(","),
+    BUSBAR_TEST_ADMIN_PASSWORD: broker.adminPassword,
+  };
 }
 
-function givenIn(env: NodeJS.ProcessEnv): { readonly brokers: string[]; readonly registryUrl: string } {
-  const brokers = (env["BUSBAR_TEST_BROKERS"] ?? "").split(",").filter((broker) => broker !== "");
-  return { brokers, registryUrl: env["BUSBAR_TEST_REGISTRY"] ?? "" };
+function givenIn(env: NodeJS.ProcessEnv): Omit<TestBroker, "stop"> {
+  const list = (name: string) => (env[name] ?? "").split(",").filter((broker) => broker !== "");
+  return {
+    brokers: list("BUSBAR_TEST_BROKERS"),
+    securedBrokers: list("BUSBAR_TEST_SECURED_BROKERS"),
+    adminPassword: env["BUSBAR_TEST_ADMIN_PASSWORD"] ?? "",
+    registryUrl: env["BUSBAR_TEST_REGISTRY"] ?? "",
+  };
 }
 
 type Stoppable = { readonly stop: () => Promise<void> } | null;
@@ -51,14 +68,21 @@ async function stopAll(starting: readonly Promise<Stoppable>[]): Promise<void> {
 /** Starts what BUSBAR_TEST_BROKERS and BUSBAR_TEST_REGISTRY do not give, both at once. Errors: as the starts'. */
 export async function startTestBroker(options: TestBrokerOptions = {}): Promise<TestBroker> {
   const { env = process.env, onProgress = say } = options;
-  const { brokers, registryUrl } = givenIn(env);
-  const kafka = brokers.length === 0 ? startJvmKafka({ env, onProgress }) : Promise.resolve(null);
+  const given = givenIn(env);
+  const { brokers, registryUrl } = given;
+  const adminPassword = randomBytes(16).toString("hex");
+  const secured = { adminPassword, openListener: true };
+  const kafka = brokers.length === 0 ? startJvmKafka({ env, onProgress, ...secured }) : Promise.resolve(null);
   const registry =
     registryUrl === "" ? startJvmRegistry({ env, onProgress, storage: "memory" }) : Promise.resolve(null);
   const stop = () => stopAll([kafka, registry]);
   try {
     const [broker, schemas] = await Promise.all([kafka, registry]);
-    return { brokers: [...(broker?.brokers ?? brokers)], registryUrl: schemas?.url ?? registryUrl, stop };
+    const addresses =
+      broker === null
+        ? given
+        : { brokers: [...broker.openBrokers], securedBrokers: [...broker.brokers], adminPassword };
+    return { ...addresses, registryUrl: schemas?.url ?? registryUrl, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -67,14 +91,16 @@ export async function startTestBroker(options: TestBrokerOptions = {}): Promise<
 
 /** What vitest hands to a global set-up, as far as it is used here. */
 export interface ProvidingProject {
-  provide(name: "brokers", value: string[]): void;
-  provide(name: "registryUrl", value: string): void;
+  provide(name: "brokers" | "securedBrokers", value: string[]): void;
+  provide(name: "registryUrl" | "adminPassword", value: string): void;
 }
 
 /** Vitest's global set-up: provides `brokers` and `registryUrl`; the returned function is its tear-down. */
 export default async function setup(project: ProvidingProject): Promise<() => Promise<void>> {
   const broker = await startTestBroker();
   project.provide("brokers", broker.brokers);
+  project.provide("securedBrokers", broker.securedBrokers);
+  project.provide("adminPassword", broker.adminPassword);
   project.provide("registryUrl", broker.registryUrl);
   return broker.stop;
 }

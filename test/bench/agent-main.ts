@@ -11,7 +11,12 @@ const logger = createLogger({ service: "agent", level: process.env["BUSBAR_LOG_L
 
 await runService(logger, async () => {
   const onNotice = (text: string): void => logger.warn({}, text);
-  const { log, codec, prefix, keys, close } = await connect({ env: process.env, clientId: "bench-agent", onNotice });
+  const { log, codec, prefix, keys, close } = await connect({
+    env: process.env,
+    clientId: "bench-agent",
+    principal: "agent:clerk",
+    onNotice,
+  });
   const { agents } = await loadProject(join(import.meta.dirname, "project/busbar.yaml"));
   const [agent] = agents;
   if (agent === undefined) throw busbarError("BUSBAR_NOT_FOUND", { what: "agent", id: "clerk" });

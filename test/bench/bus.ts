@@ -51,7 +51,7 @@ export async function startBenchBus(options: BenchBusOptions): Promise<BenchBus>
   await createTopics(options);
   const folder = mkdtempSync(join(tmpdir(), "busbar-bench-"));
   const keys = join(folder, "keys");
-  ensureKeys(keys, ["clerk"]);
+  ensureKeys(keys, ["clerk"], ["bench"]);
   const env = {
     BUSBAR_BROKERS: brokers.join(","),
     BUSBAR_PREFIX: name,

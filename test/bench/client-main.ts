@@ -3,7 +3,7 @@
  * A chain that ends in any other way than completed, with the output that its input asks for, ends the bench.
  */
 import { createClient } from "@busbar/agent";
-import { connect } from "@busbar/infra";
+import { clientKey, connect } from "@busbar/infra";
 import { busbarError } from "@busbar/kernel";
 import { measure } from "./load.ts";
 import type { ClerkOutput } from "./project/agents.ts";
@@ -13,8 +13,13 @@ const run = process.argv[5] ?? "run";
 const OUTCOME_MS = 60_000;
 
 const onNotice = (text: string): void => void process.stderr.write(`${text}\n`);
-const { log, codec, prefix, close } = await connect({ env: process.env, clientId: "bench-client", onNotice });
-const client = createClient({ log, codec, prefix, name: "bench" });
+const { log, codec, prefix, keys, close } = await connect({
+  env: process.env,
+  clientId: "bench-client",
+  principal: "client:bench",
+  onNotice,
+});
+const client = createClient({ log, codec, prefix, name: "bench", key: clientKey(keys, "bench") });
 
 async function chain(n: number): Promise<void> {
   const order = `${run}/${n}`;

@@ -9,7 +9,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { Kafka, logLevel } from "kafkajs";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { type Bus, chooseBroker, freePorts, machineProbes, startBus } from "@busbar/infra";
+import { type Bus, chooseBroker, freePorts, machineProbes, readPassword, startBus } from "@busbar/infra";
 import { engine, notRun } from "./engine.ts";
 
 /** The first run builds the image, which downloads the services' dependencies. */
@@ -32,9 +32,25 @@ describe("the compose file", () => {
     async ({ skip }) => {
       skip(!engine.ok, notRun);
       const choice = await chooseBroker({ BUSBAR_BROKER: "docker" }, machineProbes());
-      bus = await startBus({ choice, stateDir, registry: true, temporary: true, onProgress: () => undefined });
+      const access = { keys: path.join(stateDir, "keys"), prefix: "busbar", agents: [], clients: [] };
+      bus = await startBus({
+        choice,
+        access,
+        stateDir,
+        registry: true,
+        temporary: true,
+        onProgress: () => undefined,
+      });
       expect(bus.kind).toBe("docker");
-      const admin = new Kafka({ brokers: [...bus.brokers], logLevel: logLevel.NOTHING }).admin();
+      const stranger = new Kafka({
+        brokers: [...bus.brokers],
+        logLevel: logLevel.NOTHING,
+        retry: { retries: 0 },
+      }).admin();
+      await expect(stranger.connect().then(() => stranger.listTopics())).rejects.toThrow();
+      await stranger.disconnect();
+      const sasl = { mechanism: "plain" as const, username: "admin", password: readPassword(access.keys, "admin") };
+      const admin = new Kafka({ brokers: [...bus.brokers], logLevel: logLevel.NOTHING, sasl }).admin();
       await admin.connect();
       const topics = await admin.listTopics();
       await admin.disconnect();
@@ -77,24 +93,11 @@ describe("the whole bus in containers", () => {
       `label=com.docker.compose.project=${project}`,
     );
 
-  /** From this machine, through the published port. */
+  /** As a client of this bus: its key and its password are in the volume `keys`. */
   async function submit(orderId: number): Promise<unknown> {
-    const program = path.join(ROOT, "services/cli/src/main.ts");
     const input = JSON.stringify({ orderId, reason: "damaged in transit" });
-    const args = [
-      program,
-      "submit",
-      "support",
-      input,
-      "--key",
-      `order-${orderId}`,
-      "--wait",
-      "--timeout",
-      "60s",
-      "-o",
-      "json",
-    ];
-    return JSON.parse((await run(process.execPath, args, { env, cwd: folder })).stdout);
+    const args = ["submit", "support", input, "--key", `order-${orderId}`, "--wait", "--timeout", "60s", "-o", "json"];
+    return JSON.parse(await compose("run", "--rm", "-T", "cli", ...args));
   }
 
   const journal = async (): Promise<unknown> =>
@@ -141,7 +144,10 @@ describe("the whole bus in containers", () => {
       skip(!engine.ok, notRun);
       const listed = await compose("exec", "-T", "agents", "find", "/app/.busbar", "-type", "f");
       const names = listed.split("\n").map((file) => path.relative("/app/.busbar/keys", file));
-      const own = ["cleaner", "looper", "support", "warehouse"].map((agent) => `agents/${agent}.key`);
+      const own = ["cleaner", "looper", "support", "warehouse"].flatMap((agent) => [
+        `agents/${agent}.key`,
+        `agents/${agent}.sasl`,
+      ]);
       const roles = ["gateway", "operator", "supervisor"].map((role) => `${role}.pub.pem`);
       expect(names.toSorted()).toEqual([...own, ...roles]);
       expect(await compose("run", "--rm", "cli", "halt", "agent:looper", "--reason", "a test")).toContain("fence");

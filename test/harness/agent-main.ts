@@ -4,7 +4,7 @@
  */
 import { runAgent } from "@busbar/agent";
 import { loadProject } from "@busbar/agent/project";
-import { agentCredentials, connect } from "@busbar/infra";
+import { agentCredentials, connect, type Connection } from "@busbar/infra";
 import { announceReady, createLogger, runService } from "@busbar/telemetry";
 
 const { env } = process;
@@ -13,13 +13,16 @@ const logger = createLogger({ service: "agent", level: env["BUSBAR_LOG_LEVEL"] ?
 
 await runService(logger, async () => {
   const onNotice = (text: string): void => logger.warn({}, text);
-  const { log, codec, prefix, keys, close } = await connect({ env, clientId: name, onNotice });
   const project = await loadProject(env["BUSBAR_PROJECT"] ?? "busbar.yaml");
   const wanted = (env["BUSBAR_AGENTS"] ?? "").split(",");
   const chosen = project.agents.filter((agent) => wanted.includes(agent.name));
+  const connections: Connection[] = [];
   const obeysHalts = env["BUSBAR_OBEYS_HALTS"] !== "no";
   const processes = await Promise.all(
-    chosen.map((agent) => {
+    chosen.map(async (agent) => {
+      const connection = await connect({ env, clientId: name, principal: `agent:${agent.name}`, onNotice });
+      connections.push(connection);
+      const { log, codec, prefix, keys } = connection;
       const own = { agent, ...agentCredentials(keys, agent.name), instance: `${name}/${agent.name}` };
       return runAgent({
         log,
@@ -37,7 +40,7 @@ await runService(logger, async () => {
   return {
     stop: async () => {
       await Promise.all(processes.map((one) => one.stop()));
-      await close();
+      await Promise.all(connections.map((one) => one.close()));
     },
   };
 });

@@ -3,18 +3,19 @@
  * processes. However the test ends, `close` leaves no process and no folder behind.
  */
 import { randomUUID } from "node:crypto";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type Client, createClient } from "@busbar/agent";
 import { partitionOf } from "@busbar/events";
 import { builtinSchemaIds, type Codec, createCodec } from "@busbar/events/codec";
 import { check, type CheckReport, createShop, type Fault, removeShop } from "@busbar/examples";
-import { ensureKeys, topicSpecs } from "@busbar/infra";
+import { clientKey, ensureKeys, grantAccess, passwordFile, topicSpecs } from "@busbar/infra";
 import { shortHash } from "@busbar/kernel";
 import type { EventLog } from "@busbar/log";
 import { createKafkaEventLog } from "@busbar/log/kafka";
 import { topicNames, type TopicNames } from "@busbar/runtime";
+import { inject } from "vitest";
 import { type Fire, readFires } from "./fires.ts";
 import { createOrders, type Orders } from "./orders.ts";
 import { type ServiceProcess, startService } from "./process.ts";
@@ -29,6 +30,9 @@ const AGENT = join(import.meta.dirname, "agent-main.ts");
 /** Silence after which a group gives a member's partitions to another; short, so that a takeover is not waited for. */
 export const SESSION_MS = 1500;
 export const AGENTS = ["looper", "support", "warehouse", "courier", "booker", "rebel"] as const;
+
+/** The client that a test is. */
+export const CLIENT = "test";
 
 export interface BusOptions {
   readonly brokers: readonly string[];
@@ -104,11 +108,17 @@ class TestBus implements Bus {
     this.keys = join(folder, "keys");
     this.shop = join(folder, "shop.db");
     const { codec, prefix, keys, partitions } = this;
-    ensureKeys(keys, AGENTS);
     createShop(this.shop);
     writeFileSync(join(folder, "busbar.yaml"), projectText(folder, options.project ?? {}));
     this.#env = environmentOf(options, this, folder);
-    this.client = createClient({ log, codec, prefix, name: "test", answerTimeoutMs: 1000 });
+    this.client = createClient({
+      log,
+      codec,
+      prefix,
+      name: CLIENT,
+      key: clientKey(keys, CLIENT),
+      answerTimeoutMs: 1000,
+    });
     this.orders = createOrders({ log, codec, prefix, keys, partitions });
     this.watch = watchEvents({ log, codec, topic: this.topics.events, partitions });
   }
@@ -180,7 +190,8 @@ const prefixOf = (folder: string): string => `t${shortHash("test-bus", folder).s
 
 function environmentOf(options: BusOptions, bus: TestBus, folder: string): Readonly<Record<string, string>> {
   return {
-    BUSBAR_BROKERS: options.brokers.join(","),
+    BUSBAR_BROKERS: serviceBrokers(options).join(","),
+    BUSBAR_SECURITY: isSecured(options) ? "scram" : "none",
     BUSBAR_EMBEDDED: "",
     SCHEMA_REGISTRY_URL: "",
     BUSBAR_PREFIX: bus.prefix,
@@ -199,6 +210,27 @@ function environmentOf(options: BusOptions, bus: TestBus, folder: string): Reado
   };
 }
 
+/**
+ * Services log in as themselves wherever the test speaks to the run's own broker: so a permission that is missing, or
+ * one too many, is found by every test. The test itself may do all: it forges what nobody may write.
+ */
+const isSecured = ({ brokers }: BusOptions): boolean =>
+  inject("securedBrokers").length > 0 && brokers.join(",") === inject("brokers").join(",");
+
+const serviceBrokers = (options: BusOptions): readonly string[] =>
+  isSecured(options) ? inject("securedBrokers") : options.brokers;
+
+/** Keys of everybody, and on a broker that asks their users and permissions. */
+async function admit(options: BusOptions, folder: string): Promise<void> {
+  const keys = join(folder, "keys");
+  mkdirSync(keys, { mode: 0o700 });
+  writeFileSync(passwordFile(keys, "admin"), inject("adminPassword"));
+  ensureKeys(keys, AGENTS, [CLIENT]);
+  if (!isSecured(options)) return;
+  const bus = { keys, prefix: prefixOf(folder), agents: AGENTS, clients: [CLIENT] };
+  await grantAccess({ brokers: serviceBrokers(options), bus, env: {} });
+}
+
 /** Makes the bus; its services are started by the test. */
 export async function openBus(options: BusOptions): Promise<Bus> {
   const folder = mkdtempSync(join(tmpdir(), `busbar-${options.name}-${randomUUID().slice(0, 8)}-`));
@@ -206,6 +238,7 @@ export async function openBus(options: BusOptions): Promise<Bus> {
   try {
     const { partitions = 4, topicConfig = {} } = options;
     const specs = topicSpecs({ prefix: prefixOf(folder), partitions, agents: AGENTS, durability: "page-cache" });
+    await admit(options, folder);
     await log.ensureTopics(specs.map((spec) => ({ ...spec, config: { ...spec.config, ...topicConfig } })));
     return new TestBus(options, folder, log);
   } catch (cause) {

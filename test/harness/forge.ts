@@ -1,11 +1,11 @@
 /** Records as an agent, a client or somebody who is neither would write them, signed or not. */
 import { type BusCommand, type EventBody, HEADER, partitionOf } from "@busbar/events";
 import { signCommand } from "@busbar/events/codec";
-import { agentKey } from "@busbar/infra";
+import { agentKey, clientKey } from "@busbar/infra";
 import { shortHash } from "@busbar/kernel";
 import type { NewRecord } from "@busbar/log";
 import { metaWith } from "@busbar/runtime";
-import type { Bus } from "./bus.ts";
+import { type Bus, CLIENT } from "./bus.ts";
 
 type CommandType = BusCommand["type"];
 
@@ -48,8 +48,11 @@ export function submission(bus: Bus, key: string, agent: string, input: string):
   const meta = metaWith({ eventId: `${chainId}:0:0`, atMs: Date.now(), chainId, agent, lineage: [chainId] });
   const limits = { deadlineAtMs: 0, maxSteps: 0, budgetTokens: 0, parentChainId: "", parentCallId: "" };
   const value = bus.codec.encode("SubmitTask", { meta, taskKey: key, agent, input, ...limits });
-  const headers = { [HEADER.type]: "SubmitTask", [HEADER.principal]: "client:test" };
-  return { partition: partitionOf(chainId, bus.partitions), record: { key: chainId, value, headers } };
+  const partition = partitionOf(chainId, bus.partitions);
+  const position = { topic: bus.topics.commands, partition, chainId, incarnation: 0, sequence: 0, value };
+  const auth = signCommand(clientKey(bus.keys, CLIENT), position);
+  const headers = { [HEADER.type]: "SubmitTask", [HEADER.principal]: `client:${CLIENT}`, [HEADER.auth]: auth };
+  return { partition, record: { key: chainId, value, headers } };
 }
 
 /** Puts records into the commands topic, in order; their offsets. */

@@ -3,20 +3,23 @@
  * Each step may be done twice; after an error, nothing that was started here runs.
  */
 import { mkdir } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { loadSchemaIds, pushSchemas } from "@busbar/events/codec";
 import {
   type BrokerChoice,
   type Bus,
+  type BusAccess,
   chooseBroker,
   DEFAULT_KEYS,
-  DEFAULT_PREFIX,
   describeChoice,
+  CLI_CLIENT,
   ensureKeys,
   isBusRunning,
   machineProbes,
   openLog,
+  placeOf,
   readBusState,
+  securityMode,
   startBus,
   topicSpecs,
   writeBusState,
@@ -68,7 +71,17 @@ function busEnv(options: BringUpOptions, bus: Bus): NodeJS.ProcessEnv {
       ? { BUSBAR_EMBEDDED: embeddedFileOf(stateDir), BUSBAR_BROKERS: "" }
       : { BUSBAR_BROKERS: bus.brokers.join(","), BUSBAR_EMBEDDED: "" };
   const registry = bus.registryUrl ?? env["SCHEMA_REGISTRY_URL"] ?? "";
-  return { ...env, ...place, SCHEMA_REGISTRY_URL: registry, BUSBAR_KEYS: resolve(env["BUSBAR_KEYS"] ?? DEFAULT_KEYS) };
+  const secured = { BUSBAR_SECURITY: bus.security, BUSBAR_KEYS: keysOf(options) };
+  return { ...env, ...place, SCHEMA_REGISTRY_URL: registry, ...secured };
+}
+
+const keysOf = ({ env }: BringUpOptions): string => resolve(env["BUSBAR_KEYS"] ?? DEFAULT_KEYS);
+
+/** Who may use the bus: a broker of ours asks by default, a given one where its user says so, the embedded log never. */
+function accessOf(options: BringUpOptions, kind: BrokerChoice["kind"]): BusAccess | null {
+  const { env, agents } = options;
+  if (kind === "embedded" || securityMode(env, kind === "given" ? "none" : "scram") === "none") return null;
+  return { keys: keysOf(options), prefix: placeOf(env).prefix, agents, clients: [CLI_CLIENT] };
 }
 
 async function ensureSchemas(url: string, note: (line: string) => void): Promise<void> {
@@ -83,9 +96,9 @@ async function ensureSchemas(url: string, note: (line: string) => void): Promise
 
 /** The count of a bus that is there wins over the default, never over a count that was asked for. */
 async function ensureTopics(options: BringUpOptions, env: NodeJS.ProcessEnv): Promise<number> {
-  const log = openLog(env, "busbar-up");
+  const log = openLog(env, "busbar-up", "admin");
   try {
-    const prefix = env["BUSBAR_PREFIX"] ?? DEFAULT_PREFIX;
+    const { prefix } = placeOf(env);
     const { events } = topicNames(prefix);
     const isThere = (await log.listTopics()).includes(events);
     const found = isThere ? await log.partitionCount(events) : DEFAULT_PARTITIONS;
@@ -101,7 +114,7 @@ async function ensureTopics(options: BringUpOptions, env: NodeJS.ProcessEnv): Pr
 /** Keys, schemas and topics on a bus that runs. */
 async function furnish(options: BringUpOptions, bus: Bus): Promise<Omit<BroughtUp, "stop">> {
   const env = busEnv(options, bus);
-  ensureKeys(env["BUSBAR_KEYS"] ?? join(options.stateDir, "keys"), options.agents);
+  ensureKeys(keysOf(options), options.agents);
   const registry = env["SCHEMA_REGISTRY_URL"] ?? "";
   if (registry !== "") await ensureSchemas(registry, options.note);
   return { bus, env, partitionCount: await ensureTopics(options, env) };
@@ -124,7 +137,8 @@ export async function bringUp(options: BringUpOptions): Promise<BroughtUp> {
   }
   if (choice.kind === "jvm" && choice.reason !== RUNS_HERE) note("starting the broker");
   const at = port === undefined ? {} : { port };
-  const bus = await startBus({ choice, stateDir, registry: true, detached, env, onProgress: note, ...at });
+  const access = accessOf(options, choice.kind);
+  const bus = await startBus({ choice, stateDir, access, registry: true, detached, env, onProgress: note, ...at });
   try {
     const furnished = await furnish(options, bus);
     // What `busbar up` recorded stays recorded when somebody else ends.

@@ -41,7 +41,10 @@ describe("the bus of a command", () => {
     expect(await findBus({ BUSBAR_BROKERS: "" }, folder)).toEqual({
       BUSBAR_BROKERS: `127.0.0.1:${port}`,
       SCHEMA_REGISTRY_URL: "http://127.0.0.1:1/apis",
+      BUSBAR_SECURITY: "none",
     });
+    await record({ ...kafkaAt(port), secured: true });
+    expect(await findBus({}, folder)).toMatchObject({ BUSBAR_SECURITY: "scram" });
     await new Promise((resolve) => void server.close(resolve));
     await expect(findBus({}, folder)).rejects.toMatchObject({ code: "BUSBAR_BUS_MISSING" });
   });

@@ -3,7 +3,15 @@
  * records. A recorded bus that does not run is an error at once, not after a time-out.
  */
 import { join } from "node:path";
-import { type Connection, connect, type FolderKeyring, isBusRunning, openKeyring, readBusState } from "@busbar/infra";
+import {
+  type Connection,
+  connect,
+  type FolderKeyring,
+  isBusRunning,
+  openKeyring,
+  type Principal,
+  readBusState,
+} from "@busbar/infra";
 import { busbarError } from "@busbar/kernel";
 import { topicNames, type TopicNames } from "@busbar/runtime";
 import type { Output } from "./output.ts";
@@ -31,12 +39,13 @@ export async function findBus(env: NodeJS.ProcessEnv, stateDir: string): Promise
     throw busbarError("BUSBAR_BUS_MISSING", { reason });
   }
   if (state.kind === "embedded") return { ...env, BUSBAR_EMBEDDED: embeddedFileOf(stateDir) };
+  const secured = { BUSBAR_SECURITY: state.secured === true ? "scram" : "none" };
   if (!(await isBusRunning(state))) {
     const where = state.brokers.join(",");
     throw busbarError("BUSBAR_BUS_MISSING", { reason: `the broker at ${where}, which ${stateDir} records, is gone` });
   }
   const registry = state.registryUrl === null ? {} : { SCHEMA_REGISTRY_URL: state.registryUrl };
-  return { ...env, BUSBAR_BROKERS: state.brokers.join(","), ...registry };
+  return { ...env, BUSBAR_BROKERS: state.brokers.join(","), ...registry, ...secured };
 }
 
 export interface OpenBus extends Connection {
@@ -46,19 +55,26 @@ export interface OpenBus extends Connection {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** The bus without knowing yet whether its topics exist. */
-export async function openConnection(output: Output): Promise<Connection & Pick<OpenBus, "topics" | "env">> {
+/** The bus, as an operator unless said otherwise, without knowing yet whether its topics exist. */
+export async function openConnection(
+  output: Output,
+  principal: Principal = "operator",
+): Promise<Connection & Pick<OpenBus, "topics" | "env">> {
   const env = await findBus(process.env, stateDirOf());
   const onNotice = (text: string) => {
     output.note(text);
   };
-  const connection = await connect({ env, clientId: "busbar-cli", onNotice });
+  const connection = await connect({ env, clientId: "busbar-cli", principal, onNotice });
   return { ...connection, topics: topicNames(connection.prefix), env };
 }
 
 /** Runs something on the bus and closes it again, however that ends. */
-export async function withBus<T>(output: Output, action: (bus: OpenBus) => Promise<T>): Promise<T> {
-  const connection = await openConnection(output);
+export async function withBus<T>(
+  output: Output,
+  action: (bus: OpenBus) => Promise<T>,
+  principal: Principal = "operator",
+): Promise<T> {
+  const connection = await openConnection(output, principal);
   try {
     const partitionCount = await connection.log.partitionCount(connection.topics.events);
     return await action({ ...connection, partitionCount });

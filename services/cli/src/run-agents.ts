@@ -29,9 +29,9 @@ export interface RunningAgents {
   stop(): Promise<void>;
 }
 
-/** Runs them until `stop`. After an error none of them runs. */
+/** Runs them until `stop`, each on the connection that it is given. After an error none of them runs. */
 export async function runAgents(
-  bus: Connection,
+  open: (agent: string) => Promise<Connection>,
   agents: readonly AgentDefinition[],
   logger: Logger,
 ): Promise<RunningAgents> {
@@ -41,7 +41,7 @@ export async function runAgents(
   };
   try {
     for (const agent of agents) {
-      const { log, codec, prefix, keys } = bus;
+      const { log, codec, prefix, keys } = await open(agent.name);
       const instance = `${agent.name}@${hostname()}-${process.pid}`;
       const credentials = agentCredentials(keys, agent.name);
       processes.push(await runAgent({ log, codec, prefix, agent, instance, logger, ...credentials }));

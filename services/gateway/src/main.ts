@@ -12,7 +12,7 @@ const logger = createLogger({ service: "gateway", level: config.logLevel });
 await runService(logger, async () => {
   const owner = config.owner ?? `${hostname()}-${process.pid}`;
   const onNotice = (text: string): void => logger.warn({}, text);
-  const connection = await connect({ env: process.env, clientId: `gateway-${owner}`, onNotice });
+  const connection = await connect({ env: process.env, clientId: `gateway-${owner}`, principal: "gateway", onNotice });
   const { policy, tools, models } = await loadProject(config.project);
   const metrics = createMetrics();
   const gateway = new Gateway({

@@ -12,6 +12,7 @@ await runService(logger, async () => {
   const { log, codec, prefix, keys, close } = await connect({
     env: process.env,
     clientId: `supervisor-${name}`,
+    principal: "supervisor",
     onNotice,
   });
   const metrics = createMetrics();

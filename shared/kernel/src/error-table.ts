@@ -25,6 +25,13 @@ const row = (
 ): ErrorRow => ({ disposition, message, next, exitCode, httpStatus });
 
 export const ERRORS = {
+  BUSBAR_ACCESS_FAILED: row(
+    "fatal",
+    "users and permissions could not be set at {brokers}: {reason}",
+    "check that admin.sasl in the key folder holds the broker's super user password, then npx busbar up",
+    6,
+    503,
+  ),
   BUSBAR_APPEND_REFUSED: row(
     "fatal",
     "the log refuses what the door decided: {what} fills more than an append",
@@ -143,6 +150,13 @@ export const ERRORS = {
     503,
   ),
   BUSBAR_LOG_CORRUPT: row("fatal", "the log contradicts itself at {position}: {reason}", "npx busbar doctor", 1, 500),
+  BUSBAR_LOG_FORBIDDEN: row(
+    "refused",
+    "the broker does not allow it: {what}",
+    "docs/security.md says who may do what; npx busbar up sets users and permissions again",
+    5,
+    403,
+  ),
   BUSBAR_LOG_GAP: row(
     "fatal",
     "{topic}/{partition}: positions {from} to {to} are gone from the log",

@@ -117,11 +117,19 @@ export interface Toolbox {
 
 /** Who may speak: HMAC keys of agents and gateway, public keys of those who give orders. */
 export interface Keyring {
-  /** HMAC key of a principal `agent:<name>` or `gateway`; null: unknown, so nothing of it is accepted. */
-  commandKey(principal: string): Uint8Array | null;
-  /** Whether the Ed25519 signature of an order is that of its principal. */
+  /**
+   * HMAC keys that are accepted of a principal (`agent:<name>`, `client:<name>`, `gateway`), the newest first: several
+   * while a key is being replaced. Empty: unknown, so nothing of it is accepted.
+   */
+  commandKeys(principal: string): readonly Uint8Array[];
+  /** Whether the Ed25519 signature of an order is that of its principal; `offset`: where it stands in the directives. */
   isOrderSigned(
-    order: { readonly topic: string; readonly principal: string; readonly value: Uint8Array },
+    order: {
+      readonly topic: string;
+      readonly principal: string;
+      readonly value: Uint8Array;
+      readonly offset?: bigint;
+    },
     sig: string,
   ): boolean;
   /** Signs an order of this process. */

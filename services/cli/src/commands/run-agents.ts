@@ -3,6 +3,7 @@
  * With BUSBAR_HTTP_PORT (and BUSBAR_HTTP_HOST) it serves /livez, /readyz and /metrics; without it listens nowhere.
  */
 import { loadProject } from "@busbar/agent/project";
+import type { Connection } from "@busbar/infra";
 import { busbarError } from "@busbar/kernel";
 import { createLogger, createMetrics, type HealthServer, startHealthServer } from "@busbar/telemetry";
 import { Command } from "commander";
@@ -33,9 +34,15 @@ async function runNamed(names: readonly string[], _options: object, self: Comman
   const project = await loadProject(chooseProject(process.env, process.cwd()).file);
   const agents = chosenAgents(project.agents, names);
   const logger = createLogger({ service: "agent", level: process.env["BUSBAR_LOG_LEVEL"] ?? "info" });
-  const bus = await openConnection(output);
+  const connections: Connection[] = [];
+  // Each agent is itself to the broker, also where several share a process.
+  const open = async (agent: string): Promise<Connection> => {
+    const connection = await openConnection(output, `agent:${agent}`);
+    connections.push(connection);
+    return connection;
+  };
   try {
-    const running = await runAgents(bus, agents, logger);
+    const running = await runAgents(open, agents, logger);
     let health: HealthServer | null = null;
     try {
       health = await serveHealth(process.env, running);
@@ -48,7 +55,7 @@ async function runNamed(names: readonly string[], _options: object, self: Comman
       await health?.close();
     }
   } finally {
-    await bus.close();
+    await Promise.all(connections.map((one) => one.close()));
   }
 }
 

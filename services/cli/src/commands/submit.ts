@@ -3,9 +3,10 @@ import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { text as readAll } from "node:stream/consumers";
 import { createClient, type TaskHandle, type TaskOutcome } from "@busbar/agent";
+import { CLI_CLIENT, clientKey } from "@busbar/infra";
 import { busbarError, type Json, reasonOf } from "@busbar/kernel";
 import { Command } from "commander";
-import { withBus } from "../bus.ts";
+import { type OpenBus, withBus } from "../bus.ts";
 import { endWith, outputOf } from "../command-output.ts";
 import type { Output } from "../output.ts";
 import { countOption } from "../parse/count.ts";
@@ -62,8 +63,9 @@ async function submit(agent: string, given: string, options: SubmitOptions, self
   const output = outputOf(self);
   const input = await readInput(given);
   const key = options.key ?? randomUUID();
-  await withBus(output, async (bus) => {
-    const client = createClient({ log: bus.log, codec: bus.codec, prefix: bus.prefix, name: "cli" });
+  const submitOn = async (bus: OpenBus): Promise<void> => {
+    const { log, codec, prefix } = bus;
+    const client = createClient({ log, codec, prefix, name: CLI_CLIENT, key: clientKey(bus.keys, CLI_CLIENT) });
     try {
       const { timeout: timeoutMs, wait, deadline, maxSteps, budgetTokens } = options;
       const handle = await client.submit({
@@ -88,7 +90,8 @@ async function submit(agent: string, given: string, options: SubmitOptions, self
     } finally {
       await client.close();
     }
-  });
+  };
+  await withBus(output, submitOn, `client:${CLI_CLIENT}`);
 }
 
 export function submitCommand(): Command {

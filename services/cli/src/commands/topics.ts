@@ -67,7 +67,8 @@ export async function compareTopics(
 async function list(command: Command, apply: boolean): Promise<void> {
   const output = outputOf(command);
   const agents = await agentNames(chooseProject(process.env, process.cwd()));
-  const { log, prefix, close } = await openConnection(output);
+  // Only the super user creates topics.
+  const { log, prefix, close } = await openConnection(output, apply ? "admin" : "operator");
   try {
     if (apply) {
       const partitions = await log.partitionCount(`${prefix}.events`).catch(() => 4);

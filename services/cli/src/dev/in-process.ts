@@ -41,7 +41,7 @@ async function startAll(
   await supervisor.start();
   stops.push(() => gateway.stop());
   await gateway.start();
-  const agents = await runAgents(bus, project.agents, logger);
+  const agents = await runAgents(() => Promise.resolve(bus), project.agents, logger);
   stops.push(() => agents.stop());
   await awaitDoors(partitionCount, () => Promise.resolve(gateway.doors()));
 }
@@ -50,7 +50,7 @@ export async function startInProcess(options: DevOptions): Promise<DevServices> 
   const { env, stateDir, note } = options;
   const logs = join(stateDir, "logs");
   await mkdir(logs, { recursive: true });
-  const bus = await connect({ env, clientId: "busbar-dev", onNotice: note });
+  const bus = await connect({ env, clientId: "busbar-dev", principal: "gateway", onNotice: note });
   const stops: (() => Promise<void>)[] = [() => bus.close()];
   const stop = async (): Promise<void> => {
     // In the opposite order of their start.

@@ -6,7 +6,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { type AgentProcess, chainOfTaskKey, type Client, createClient, runAgent } from "@busbar/agent";
-import { agentCredentials, ensureKeys, openKeyring, topicSpecs } from "@busbar/infra";
+import { agentCredentials, clientKey, ensureKeys, openKeyring, topicSpecs } from "@busbar/infra";
 import { busbarError } from "@busbar/kernel";
 import type { Follower } from "@busbar/log";
 import type { Policy } from "@busbar/policy";
@@ -122,6 +122,8 @@ interface Parts {
   agent: AgentProcess | null;
 }
 
+const PLAY_CLIENT = "play";
+
 function build(options: PlayBusOptions, runs: ReadonlyMap<string, RecordedRun>, keys: string): Parts {
   const { log, codec, prefix } = options.bus;
   const logger = createLogger({ service: "play", level: options.logLevel });
@@ -136,7 +138,7 @@ function build(options: PlayBusOptions, runs: ReadonlyMap<string, RecordedRun>, 
     owner: "play",
   });
   const timers = endingTimers();
-  const client = createClient({ log, codec, prefix, name: "play", timers });
+  const client = createClient({ log, codec, prefix, name: PLAY_CLIENT, key: clientKey(keys, PLAY_CLIENT), timers });
   return { judges: new Judges(), supervisor, gateway, client, timers, agent: null };
 }
 
@@ -161,7 +163,7 @@ export async function startPlayBus(options: PlayBusOptions): Promise<PlayBus> {
     await rm(keys, { recursive: true, force: true });
   };
   try {
-    ensureKeys(keys, [RECORDED_AGENT]);
+    ensureKeys(keys, [RECORDED_AGENT], [PLAY_CLIENT]);
     await log.ensureTopics(
       topicSpecs({ prefix, partitions: PARTITIONS, agents: [RECORDED_AGENT], durability: "page-cache" }),
     );

@@ -12,8 +12,10 @@ import {
   chooseBroker,
   describeChoice,
   isBusRunning,
+  loginOf,
   machineProbes,
   openCodec,
+  placeOf,
   readBusState,
   startBus,
 } from "@busbar/infra";
@@ -46,15 +48,18 @@ const nothing = (): Promise<void> => Promise.resolve();
 
 interface Place {
   readonly brokers: readonly string[];
+  /** How to log in there. */
+  readonly env: NodeJS.ProcessEnv;
   readonly where: string;
   readonly isKept: boolean;
   stop(): Promise<void>;
 }
 
-const MEMORY: Place = { brokers: [], where: "the embedded log in memory", isKept: false, stop: nothing };
+const MEMORY: Place = { brokers: [], env: {}, where: "the embedded log in memory", isKept: false, stop: nothing };
 
-const kept = (brokers: readonly string[]): Place => ({
+const kept = (brokers: readonly string[], env: NodeJS.ProcessEnv): Place => ({
   brokers,
+  env,
   where: `Kafka at ${brokers.join(",")}`,
   isKept: true,
   stop: nothing,
@@ -68,7 +73,7 @@ async function startForNow(env: NodeJS.ProcessEnv, say: (line: string) => void):
   const removeFolder = () => rm(stateDir, { recursive: true, force: true });
   let bus: Bus;
   try {
-    bus = await startBus({ choice, stateDir, registry: false, env, onProgress: say });
+    bus = await startBus({ choice, stateDir, access: null, registry: false, env, onProgress: say });
   } catch (error) {
     await removeFolder();
     throw error;
@@ -78,16 +83,18 @@ async function startForNow(env: NodeJS.ProcessEnv, say: (line: string) => void):
     await removeFolder();
   };
   if (bus.kind === "embedded") return { ...MEMORY, stop };
-  return { brokers: bus.brokers, where: "a Kafka for the time of this command", isKept: false, stop };
+  return { brokers: bus.brokers, env: {}, where: "a Kafka for the time of this command", isKept: false, stop };
 }
 
 async function findPlace({ env, stateDir, embedded, say }: PlayLogOptions): Promise<Place> {
   if (embedded) return MEMORY;
   const given = (env["BUSBAR_BROKERS"] ?? "").split(",").flatMap((one) => one.trim() || []);
-  if (given.length > 0) return kept(given);
+  if (given.length > 0) return kept(given, env);
   const state = await readBusState(stateDir);
   if (state?.kind === "embedded") return MEMORY;
-  if (state !== null && (await isBusRunning(state))) return kept(state.brokers);
+  if (state !== null && (await isBusRunning(state))) {
+    return kept(state.brokers, { ...env, BUSBAR_SECURITY: state.secured === true ? "scram" : "none" });
+  }
   return startForNow(env, say);
 }
 
@@ -98,7 +105,12 @@ export async function openPlayLog(options: PlayLogOptions): Promise<PlayLog> {
   const prefix = `play-${randomBytes(4).toString("hex")}`;
   try {
     const codec = await openCodec(isKept ? options.env : {}, options.say);
-    const log = brokers.length === 0 ? createEmbeddedLog() : createKafkaEventLog({ brokers, clientId: "busbar-play" });
+    // Topics of its own on a broker that asks: that takes the super user.
+    const login = { env: place.env, principal: "admin" as const, ...placeOf(place.env) };
+    const log =
+      brokers.length === 0
+        ? createEmbeddedLog()
+        : createKafkaEventLog({ brokers, clientId: "busbar-play", ...loginOf(login) });
     const close = async (): Promise<void> => {
       await log.close();
       await stop();

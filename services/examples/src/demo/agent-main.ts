@@ -1,6 +1,6 @@
 /** A process that runs the example agents named on its command line. The looper runs without the SDK's own obedience. */
 import { runAgent } from "@busbar/agent";
-import { agentCredentials, connect } from "@busbar/infra";
+import { agentCredentials, connect, type Connection } from "@busbar/infra";
 import { announceReady, createLogger, runService } from "@busbar/telemetry";
 import { agents } from "../agents/index.ts";
 
@@ -9,15 +9,15 @@ const logger = createLogger({ service: "agent", level: process.env["BUSBAR_LOG_L
 
 await runService(logger, async () => {
   const onNotice = (text: string): void => logger.warn({}, text);
-  const { log, codec, prefix, keys, close } = await connect({
-    env: process.env,
-    clientId: `agent-${names.join("-")}`,
-    onNotice,
-  });
+  const connections: Connection[] = [];
   const chosen = agents.filter((agent) => names.includes(agent.name));
   const running = await Promise.all(
-    chosen.map((agent) => {
+    chosen.map(async (agent) => {
       const { name } = agent;
+      const clientId = `agent-${name}`;
+      const connection = await connect({ env: process.env, clientId, principal: `agent:${name}`, onNotice });
+      connections.push(connection);
+      const { log, codec, prefix, keys } = connection;
       const instance = `${name}-${process.pid}`;
       return runAgent({
         log,
@@ -35,7 +35,7 @@ await runService(logger, async () => {
   return {
     stop: async () => {
       await Promise.all(running.map((one) => one.stop()));
-      await close();
+      await Promise.all(connections.map((one) => one.close()));
     },
   };
 });

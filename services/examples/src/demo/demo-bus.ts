@@ -2,7 +2,6 @@
  * The demo's own bus: broker, topics, keys, shop, gateways, supervisor, agents. On a Kafka its services are processes
  * of their own; on the embedded log, which is one process, they run in here.
  */
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createClient, runAgent } from "@busbar/agent";
@@ -11,6 +10,7 @@ import type { Codec } from "@busbar/events/codec";
 import {
   agentCredentials,
   type Bus,
+  clientKey,
   connect,
   ensureKeys,
   type FolderKeyring,
@@ -42,7 +42,14 @@ export interface DemoBus {
   stop(): Promise<void>;
 }
 
+/** The client that the demo is. */
+export const DEMO_CLIENT = "demo";
+
+/** The example project. */
+export const loadDemoProject = (): Promise<Project> => loadProject(PROJECT);
+
 export interface DemoBusOptions {
+  readonly project: Project;
   readonly bus: Bus;
   readonly folder: string;
   readonly shop: string;
@@ -61,6 +68,7 @@ function environment(options: DemoBusOptions): NodeJS.ProcessEnv {
   return {
     ...process.env,
     BUSBAR_BROKERS: bus.brokers.join(","),
+    BUSBAR_SECURITY: bus.security,
     BUSBAR_EMBEDDED: bus.kind === "embedded" ? embeddedFile : "",
     SCHEMA_REGISTRY_URL: bus.registryUrl ?? "",
     BUSBAR_PREFIX: prefix,
@@ -74,20 +82,18 @@ function environment(options: DemoBusOptions): NodeJS.ProcessEnv {
 
 export async function startDemoBus(options: DemoBusOptions): Promise<DemoBus> {
   const env = environment(options);
-  const { folder, prefix } = options;
-  // The tools' module reads the database's place when it is loaded.
-  process.env["BUSBAR_SHOP"] = options.shop;
-  const { log, codec, keys, close } = await connect({ env, clientId: "demo", onNotice: () => undefined });
-  const project = await loadProject(PROJECT);
+  const { folder, prefix, project } = options;
+  const isEmbedded = options.bus.kind === "embedded";
   const agents = Object.keys(project.policy.agents);
-  mkdirSync(keys, { recursive: true });
-  ensureKeys(keys, agents);
+  ensureKeys(join(folder, "keys"), agents, [DEMO_CLIENT]);
+  const onNotice = (): void => undefined;
+  // The demo sets its bus up, gives orders, submits tasks and, where all runs in one process, is that process.
+  const { log, codec, keys, close } = await connect({ env, clientId: "demo", principal: "admin", onNotice });
   await log.ensureTopics(topicSpecs({ prefix, partitions: PARTITIONS, agents, durability: "page-cache" }));
   const running: Running = { children: [], stops: [] };
-  const isEmbedded = options.bus.kind === "embedded";
   const world: World = { env, folder, log, codec, keys, prefix, project };
   await (isEmbedded ? startInside(world, running) : startServices(world, running));
-  const client = createClient({ log, codec, prefix, name: "demo" });
+  const client = createClient({ log, codec, prefix, name: DEMO_CLIENT, key: clientKey(keys, DEMO_CLIENT) });
   const topics = topicNames(prefix);
   await awaitDoors(log, topics);
   return {

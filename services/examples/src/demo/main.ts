@@ -2,24 +2,28 @@
  * `npm run demo`: the essay's incident on a real database. One adversary, three runs: without the bus, under a freeze,
  * halted by a person; beside it an honest agent that must not notice. Everything that it starts it ends.
  */
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { pushSchemas } from "@busbar/events/codec";
 import {
   type BrokerChoice,
+  type BusAccess,
   chooseBroker,
   DEFAULT_PREFIX,
   describeChoice,
   machineProbes,
+  passwordFile,
+  placeOf,
+  securityMode,
   startBus,
   topicSpecs,
 } from "@busbar/infra";
 import { isBusbarError, reasonOf } from "@busbar/kernel";
 import { check, type CheckReport } from "../checker/checker.ts";
 import { createShop } from "../shop/create-shop.ts";
-import { type DemoBus, PARTITIONS, startDemoBus } from "./demo-bus.ts";
+import { DEMO_CLIENT, type DemoBus, loadDemoProject, PARTITIONS, startDemoBus } from "./demo-bus.ts";
 import { Honest, type HonestReport } from "./honest.ts";
 import { type FrozenReport, haltedByAPerson, type HaltedReport, underAFreeze, withoutTheBus } from "./parts.ts";
 import { eventsOf, keepLog, rawEvents } from "./records.ts";
@@ -47,11 +51,35 @@ interface Start {
   readonly shop: string;
 }
 
+interface Whose {
+  readonly folder: string;
+  readonly prefix: string;
+  readonly agents: readonly string[];
+}
+
+/** A broker of ours asks who is there; a given one where BUSBAR_SECURITY says so; BUSBAR_SECURITY=none leaves it open. */
+function accessOf({ kind }: BrokerChoice, { folder, prefix, agents }: Whose): BusAccess | null {
+  const mode = securityMode(process.env, kind === "given" ? "none" : "scram");
+  if (kind === "embedded" || mode === "none") return null;
+  // On a broker that others manage their super user sets this bus up.
+  if (kind === "given") takeAdmin(folder);
+  return { keys: join(folder, "keys"), prefix, agents, clients: [DEMO_CLIENT] };
+}
+
+function takeAdmin(folder: string): void {
+  mkdirSync(join(folder, "keys"), { recursive: true, mode: 0o700 });
+  copyFileSync(passwordFile(placeOf(process.env).keys, "admin"), passwordFile(join(folder, "keys"), "admin"));
+}
+
 async function startBroker({ choice, folder, prefix, shop }: Start): Promise<DemoBus> {
   const onProgress = (line: string): void => say(dim(`  ${line}`));
+  // The tools' module reads the database's place when it is loaded.
+  process.env["BUSBAR_SHOP"] = shop;
+  const project = await loadDemoProject();
+  const access = accessOf(choice, { folder, prefix, agents: Object.keys(project.policy.agents) });
   const bus = await during(
     "broker and schema registry start",
-    startBus({ choice, stateDir: folder, temporary: true, registry: choice.kind !== "embedded", onProgress }),
+    startBus({ choice, access, stateDir: folder, temporary: true, registry: choice.kind !== "embedded", onProgress }),
   );
   undo.push(() => bus.stop());
   if (bus.registryUrl !== null)
@@ -60,7 +88,10 @@ async function startBroker({ choice, folder, prefix, shop }: Start): Promise<Dem
   const embeddedFile = resolve(KEPT_FILE);
   if (bus.kind === "embedded")
     for (const suffix of ["", "-wal", "-shm"]) rmSync(`${embeddedFile}${suffix}`, { force: true });
-  const demo = await during("gateways and supervisor start", startDemoBus({ bus, folder, shop, prefix, embeddedFile }));
+  const demo = await during(
+    "gateways and supervisor start",
+    startDemoBus({ bus, project, folder, shop, prefix, embeddedFile }),
+  );
   undo.push(() => demo.stop());
   return demo;
 }

@@ -18,7 +18,7 @@ export function clientConfig(settings: KafkaSettings, sockets: SocketSet): Kafka
     logLevel: settings.logger === undefined ? logLevel.NOTHING : logLevel.WARN,
     logCreator: logCreatorFor(settings.logger),
     ...(settings.ssl === undefined ? {} : { ssl: settings.ssl }),
-    ...(settings.sasl === undefined ? {} : { sasl: settings.sasl }),
+    ...(settings.sasl === undefined ? {} : { sasl: settings.sasl() }),
   };
 }
 

@@ -25,11 +25,21 @@ export interface FetchTarget {
 interface WireRequest {
   readonly request: { readonly apiVersion: number };
 }
+/** A request and how its answer is read, as kafkajs sends them. */
+export interface WireExchange<T> {
+  readonly request: {
+    readonly apiKey: number;
+    readonly apiVersion: number;
+    readonly apiName: string;
+    encode(): Promise<unknown>;
+  };
+  readonly response: { decode(bytes: Buffer): Promise<T>; parse(answer: T): Promise<T> };
+}
 interface Broker {
   readonly connectionPool: {
     readonly host: string;
     readonly port: number;
-    send(request: unknown): Promise<FetchAnswer>;
+    send<T>(request: unknown): Promise<T>;
   };
   lookupRequest(apiKey: number, definition: unknown): (options: unknown) => WireRequest;
   listOffsets(options: unknown): Promise<{
@@ -47,6 +57,7 @@ interface Cluster {
   refreshMetadata(): Promise<void>;
   findTopicPartitionMetadata(topic: string): readonly PartitionMetadata[];
   findBroker(node: { readonly nodeId: number }): Promise<Broker>;
+  findControllerBroker(): Promise<Broker>;
   readonly brokerPool: {
     /** Null before the first answer. */
     readonly metadata: object | null;
@@ -143,7 +154,7 @@ export class BrokerLink {
       })),
     });
     if (wire.request.apiVersion !== FETCH_VERSION) throw new Error("the broker is older than Kafka 2.3");
-    const answer = await broker.connectionPool.send({ ...wire, response: FETCH_RESPONSE });
+    const answer = await broker.connectionPool.send<FetchAnswer>({ ...wire, response: FETCH_RESPONSE });
     if (answer.errorCode !== 0) throw new Error(`fetch answered with error ${answer.errorCode}`);
     return answer.partitions;
   }
@@ -158,6 +169,14 @@ export class BrokerLink {
     const offset = answer.responses[0]?.partitions[0]?.offset;
     if (offset === undefined) throw new Error(`${topic}/${partition}: no offset in the answer`);
     return BigInt(offset) < 0n ? null : BigInt(offset);
+  }
+
+  /** A request of ours to the node that passes on what the controller decides. */
+  async ask<T>(exchange: WireExchange<T>): Promise<T> {
+    if (!this.#cluster.isConnected()) await this.#cluster.connect();
+    await this.#cluster.refreshMetadata();
+    const broker = await this.#cluster.findControllerBroker();
+    return broker.connectionPool.send<T>(exchange);
   }
 
   /** Cuts the connections to one node; the next request opens new ones. */

@@ -162,7 +162,7 @@ class KafkaEventLog implements EventLog {
       this.#maxBatchBytes.set(topic, facts.maxBatchBytes);
     } catch (cause) {
       // Nothing was sent; but only what will never work is `refused`.
-      const hopeless = isBusbarError(cause) && cause.code === "BUSBAR_NOT_FOUND";
+      const hopeless = isBusbarError(cause) && ["BUSBAR_NOT_FOUND", "BUSBAR_LOG_FORBIDDEN"].includes(cause.code);
       return hopeless ? { kind: "refused", error: cause } : { kind: "unknown", cause };
     }
     return this.#publisher.publish(publication);

@@ -14,7 +14,8 @@ export interface KafkaLogOptions {
   readonly clientId: string;
   readonly logger?: LogSink;
   readonly ssl?: boolean | ConnectionOptions;
-  readonly sasl?: SASLOptions;
+  /** Asked at each new connection, so that a changed password is taken up. */
+  readonly sasl?: () => SASLOptions;
   /** From the send of an append to its answer, ms; then it is `unknown`. Default 10 000. */
   readonly appendDeadlineMs?: number;
   /** One request of the client library, ms. Default 10 000. */

@@ -1,5 +1,5 @@
 /** Reads a range that is already in the log, batch by batch, as fast as it is consumed. */
-import { busbarError, reasonOf } from "@busbar/kernel";
+import { busbarError, isBusbarError, reasonOf } from "@busbar/kernel";
 import type { Delivery } from "../event-log.ts";
 import type { FetchedPartition } from "./fetch-answer.ts";
 import type { BrokerLink } from "./internals.ts";
@@ -15,6 +15,7 @@ export interface Range {
 }
 
 const OFFSET_OUT_OF_RANGE = 1;
+const TOPIC_AUTHORIZATION_FAILED = 29;
 const MAX_BYTES = 1024 * 1024;
 const MAX_WAIT_MS = 50;
 /** How long a read goes on without any progress. */
@@ -22,8 +23,8 @@ const PATIENCE_MS = 20_000;
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
- * Throws BUSBAR_LOG_GAP or BUSBAR_LOG_TRUNCATED when the range is not (or no longer) all there, and
- * BUSBAR_LOG_UNAVAILABLE when the broker stays away.
+ * Throws BUSBAR_LOG_GAP or BUSBAR_LOG_TRUNCATED when the range is not (or no longer) all there, BUSBAR_LOG_FORBIDDEN when
+ * the broker does not allow it, and BUSBAR_LOG_UNAVAILABLE when it stays away.
  */
 export async function* readRange(link: () => BrokerLink, range: Range): AsyncGenerator<Delivery> {
   let next = range.from;
@@ -36,6 +37,7 @@ export async function* readRange(link: () => BrokerLink, range: Range): AsyncGen
       delivery = await fetchOnce(link(), range, next);
     } catch (thrown) {
       if (thrown instanceof OutOfRange) throw await outOfRange(link(), range, next);
+      if (isBusbarError(thrown) && thrown.code === "BUSBAR_LOG_FORBIDDEN") throw thrown;
       cause = thrown;
       await pause(backoff.next());
     }
@@ -66,6 +68,8 @@ async function fetchOnce(link: BrokerLink, range: Range, next: bigint): Promise<
     throw cause;
   }
   if (part?.errorCode === OFFSET_OUT_OF_RANGE) throw new OutOfRange();
+  if (part?.errorCode === TOPIC_AUTHORIZATION_FAILED)
+    throw busbarError("BUSBAR_LOG_FORBIDDEN", { what: `reading ${topic}` });
   if (part?.errorCode !== 0) {
     await link.refresh(topic);
     throw new Error(`${topic}/${partition}: the broker answered with error ${String(part?.errorCode)}`);

@@ -167,6 +167,9 @@ export class TopicCatalog {
       } catch (cause) {
         const answered = wasAnswered(cause);
         if (!answered) this.#drop(client);
+        if (mentions(cause, /_AUTHORIZATION_FAILED$/)) {
+          throw busbarError("BUSBAR_LOG_FORBIDDEN", { what: reasonOf(cause) }, cause);
+        }
         if (answered || attempt === ATTEMPTS || this.#closed) {
           throw busbarError("BUSBAR_LOG_UNAVAILABLE", { reason: reasonOf(cause) }, cause);
         }
@@ -195,9 +198,11 @@ function wasAnswered(cause: unknown): boolean {
 }
 
 /** kafkajs wraps the broker's error, one or several deep. */
-function mentionsMissing(cause: unknown): boolean {
+function mentions(cause: unknown, type: RegExp): boolean {
   for (let error = cause; error instanceof Error; error = error.cause) {
-    if ("type" in error && error.type === "UNKNOWN_TOPIC_OR_PARTITION") return true;
+    if ("type" in error && typeof error.type === "string" && type.test(error.type)) return true;
   }
   return false;
 }
+
+const mentionsMissing = (cause: unknown): boolean => mentions(cause, /^UNKNOWN_TOPIC_OR_PARTITION$/);

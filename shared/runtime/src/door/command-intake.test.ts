@@ -44,7 +44,7 @@ async function intakeFrom(from: bigint) {
       return { ...follower, stop: () => Promise.resolve() };
     },
   } as unknown as EventLog;
-  const keyring = { commandKey: () => null, isOrderSigned: () => false, signOrder: () => "" };
+  const keyring = { commandKeys: () => [], isOrderSigned: () => false, signOrder: () => "" };
   const clock = { nowMs: () => 1, monotonicMs: () => 1 };
   const timers = SYSTEM_TIMERS;
   const ports = { log, codec, keyring, clock, timers, logger: SILENT_LOGGER, push, onDeadLetter: () => undefined };

@@ -162,16 +162,13 @@ function authProblemOf(
     const order = { topic: options.topic, principal, value };
     return options.keyring.isOrderSigned(order, record.headers[HEADER.sig] ?? "") ? null : "the order is not signed";
   }
-  // A client may submit work; whether the agent and its limits allow it is decided at the door.
-  if (command.type === "SubmitTask" && principal.startsWith("client:")) return null;
-  const key = options.keyring.commandKey(principal);
-  if (key === null) return `no key is known for ${principal === "" ? "a sender without a name" : principal}`;
+  const keys = options.keyring.commandKeys(principal);
+  if (keys.length === 0) return `no key is known for ${principal === "" ? "a sender without a name" : principal}`;
   const { chainId, incarnation, streamSeq: sequence } = command.meta;
   const { topic, partition } = options;
   const position = { topic, partition, chainId, incarnation, sequence, value };
-  return verifyCommand(key, position, record.headers[HEADER.auth] ?? "")
-    ? null
-    : "the authentication code does not match";
+  const auth = record.headers[HEADER.auth] ?? "";
+  return keys.some((key) => verifyCommand(key, position, auth)) ? null : "the authentication code does not match";
 }
 
 function unreadableInput(options: IntakeOptions, position: Delivery["unreadable"][number]): Input | Promise<Input> {

@@ -277,9 +277,9 @@ function gatewayCommand(options: ProjectorOptions, made: GatewayCommand): Public
   const atMs = clock.nowMs();
   const meta = metaWith({ eventId, atMs, chainId, lineage, correlationId, causationId, traceparent, namespace });
   const value = codec.encode(made.type, { meta, ...made.body } as never);
-  const key = keyring.commandKey("gateway");
+  const [key] = keyring.commandKeys("gateway");
   const position = { topic: topics.commands, partition, chainId: made.chainId, incarnation: 0, sequence: 0, value };
-  const auth = key === null ? "" : signCommand(key, position);
+  const auth = key === undefined ? "" : signCommand(key, position);
   const headers = { [HEADER.type]: made.type, [HEADER.principal]: "gateway", [HEADER.auth]: auth };
   return { topic: topics.commands, partition, record: { key: made.chainId, value, headers } };
 }

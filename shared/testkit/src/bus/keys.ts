@@ -8,6 +8,8 @@ export interface TestKeys {
   readonly keyring: Keyring;
   /** HMAC key of an agent. */
   agentKey(agent: string): Uint8Array;
+  /** HMAC key of a client. */
+  clientKey(client: string): Uint8Array;
 }
 
 export function createTestKeys(): TestKeys {
@@ -15,8 +17,9 @@ export function createTestKeys(): TestKeys {
   const keyOf = (principal: string): Uint8Array => Buffer.from(sha256Hex(`test key of ${principal}`), "hex");
   return {
     agentKey: (agent) => keyOf(`agent:${agent}`),
+    clientKey: (client) => keyOf(`client:${client}`),
     keyring: {
-      commandKey: (principal) => (principal === "gateway" || principal.startsWith("agent:") ? keyOf(principal) : null),
+      commandKeys: (principal) => (/^(gateway$|agent:|client:)/.test(principal) ? [keyOf(principal)] : []),
       isOrderSigned: (order, sig) => verifyOrder(publicKey, order, sig),
       signOrder: (order) => signOrder(privateKey, order),
     },

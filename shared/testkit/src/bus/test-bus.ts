@@ -95,6 +95,7 @@ export interface TestBus {
   stop(): Promise<void>;
 }
 
+const CLIENT = "test";
 const PREFIX = "test";
 const FAST: Partial<OwnerSettings> = { tickMs: 5, idleCheckMs: 50, lifeBoundMs: 300, drainMs: 50, childAskMs: 100 };
 
@@ -123,7 +124,8 @@ class MemoryBus implements TestBus {
       log: this.log,
       codec: this.codec,
       prefix: PREFIX,
-      name: "test",
+      name: CLIENT,
+      key: this.#keys.clientKey(CLIENT),
       answerTimeoutMs: 200,
     });
   }
