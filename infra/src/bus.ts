@@ -177,25 +177,21 @@ export async function startBus(options: BusOptions): Promise<Bus> {
   const fits = before !== null && isLocal && (!options.registry || before.registryUrl !== null);
   if (fits && (await isBusRunning(before))) {
     options.onProgress(`using the broker that runs at ${before.brokers.join(",")}`);
-    const { kind, brokers, registryUrl, secured = false } = before;
-    if (secured) await grant(options, brokers);
-    return { kind, brokers, registryUrl, security: secured ? "scram" : "none", reused: true, stop: nothing };
+    if (before.secured === true) await grant(options, before.brokers);
+    return busOf(before, true, nothing);
   }
   if (before !== null && isLocal) await stopBus(stateDir, options.env);
   const { stop, ...state } = await startChosen(options);
   if (state.processes.length > 0 || state.compose !== null) await writeBusState(stateDir, state);
+  return busOf(state, false, async () => {
+    await stop();
+    await removeBusState(stateDir);
+  });
+}
+
+function busOf(state: BusState, reused: boolean, stop: () => Promise<void>): Bus {
   const { kind, brokers, registryUrl, secured = false } = state;
-  return {
-    kind,
-    brokers,
-    registryUrl,
-    security: secured ? "scram" : "none",
-    reused: false,
-    stop: async () => {
-      await stop();
-      await removeBusState(stateDir);
-    },
-  };
+  return { kind, brokers, registryUrl, security: secured ? "scram" : "none", reused, stop };
 }
 
 /** Ends the bus that `stateDir` records and returns what was ended, by name; its data stays. */

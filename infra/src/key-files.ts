@@ -56,9 +56,6 @@ export function parseSecrets(text: string): readonly SecretKey[] {
   });
 }
 
-export const secretsText = (keys: readonly SecretKey[]): string =>
-  `${keys.map(({ bytes }) => Buffer.from(bytes).toString("hex")).join("\n")}\n`;
-
 export interface PublicKey {
   readonly id: string;
   readonly pem: string;
@@ -77,11 +74,6 @@ export function parsePublicKeys(text: string): readonly PublicKey[] {
     return { id, pem, key, retiredAt: retired === undefined ? null : BigInt(retired) };
   });
 }
-
-export const publicKeysText = (keys: readonly PublicKey[]): string =>
-  keys
-    .map(({ pem, retiredAt }) => `${retiredAt === null ? "" : `# retired at directive ${retiredAt}\n`}${pem}\n`)
-    .join("");
 
 /** What a file holds, read again when it changes (F2); null while there is none. */
 export function watchedFile<T>(file: string, parse: (text: string) => T): () => T | null {
