@@ -174,8 +174,7 @@ export async function startBus(options: BusOptions): Promise<Bus> {
   if (access !== null) ensureKeys(access.keys, access.agents, access.clients);
   const before = await readBusState(stateDir);
   const isLocal = choice.kind === "jvm" || choice.kind === "docker";
-  const fits = before !== null && isLocal && (!options.registry || before.registryUrl !== null);
-  if (fits && (await isBusRunning(before))) {
+  if (before !== null && isLocal && (await isUsable(before, options.registry))) {
     options.onProgress(`using the broker that runs at ${before.brokers.join(",")}`);
     if (before.secured === true) await grant(options, before.brokers);
     return busOf(before, true, nothing);
@@ -188,6 +187,9 @@ export async function startBus(options: BusOptions): Promise<Bus> {
     await removeBusState(stateDir);
   });
 }
+
+const isUsable = async (state: BusState, withRegistry: boolean): Promise<boolean> =>
+  (!withRegistry || state.registryUrl !== null) && (await isBusRunning(state));
 
 function busOf(state: BusState, reused: boolean, stop: () => Promise<void>): Bus {
   const { kind, brokers, registryUrl, secured = false } = state;
