@@ -9,6 +9,7 @@ import { DISPOSITIONS, ERRORS, isErrorCode } from "./error-table.ts";
  * changes breaks somebody's script, so it changes here too or not at all.
  */
 const PINNED = `
+BUSBAR_ACCESS_FAILED fatal 6 503
 BUSBAR_APPEND_REFUSED fatal 1 500
 BUSBAR_AUTH_FAILED refused 5 403
 BUSBAR_BREAKER_OPEN refused 5 503
@@ -37,6 +38,7 @@ BUSBAR_INPUT_INVALID invalid 2 400
 BUSBAR_INTERNAL fatal 1 500
 BUSBAR_JAVA_MISSING fatal 6 503
 BUSBAR_LOG_CORRUPT fatal 1 500
+BUSBAR_LOG_FORBIDDEN refused 5 403
 BUSBAR_LOG_GAP fatal 1 500
 BUSBAR_LOG_TRUNCATED fatal 1 500
 BUSBAR_LOG_UNAVAILABLE transient 6 503
