@@ -317,6 +317,7 @@ const PROMISES = {
     "outside:packed-alone": "a packed package imports nothing outside of itself and nothing that it does not declare",
     "outside:init-refuses":
       "init refuses a bad name and a folder that is not empty, not writable or in the repository, and leaves nothing behind",
+    "outside:tutorial": "each of the tutorial's six steps prints what the page says",
     "outside:runs": "npm install, npm test and npx busbar dev run in a new project from packed packages",
   },
   demo: {

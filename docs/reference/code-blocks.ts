@@ -37,11 +37,13 @@ function withCode(root: string, text: string): string {
 const folders = (root: string, parent: string): readonly string[] =>
   readdirSync(join(root, parent)).map((name) => `${parent}/${name}`);
 
-/** Guides, and the README of each package. */
+/** The tutorial, guides, and the README of each package. */
 function documentsOf(root: string): readonly string[] {
   const guides = folders(root, "docs/guides").filter((path) => path.endsWith(".md"));
   const packages = [...folders(root, "shared"), ...folders(root, "services"), "infra"];
-  return [...guides, ...packages.map((folder) => `${folder}/README.md`)].filter((path) => existsSync(join(root, path)));
+  return ["docs/tutorial.md", ...guides, ...packages.map((folder) => `${folder}/README.md`)].filter((path) =>
+    existsSync(join(root, path)),
+  );
 }
 
 /** Every document that may hold code, with its code as it is now, by path. */
