@@ -6,26 +6,25 @@
  *    are stopped and no longer vouched for.
  * A3 An outcome of a chain that it does not run makes it ask for the journal, once until that is answered.
  * A4 Whether something may be done next, the agent machine says.
+ * A5 What is meant for another version of the agent is passed over: it starts nothing here and asks for nothing.
  */
 import { HEADER, parseEventId } from "@busbar/events";
-import type { Codec } from "@busbar/events/codec";
 import { reasonOf } from "@busbar/kernel";
-import type { EventLog, Membership, StoredRecord } from "@busbar/log";
+import type { Membership, StoredRecord } from "@busbar/log";
 import { type Logger, SILENT_LOGGER } from "@busbar/telemetry";
 import { AgentCommands } from "./agent-commands.ts";
+import { agentGroup, type AgentProcess, type AgentProcessState, type RunAgentOptions } from "./agent-process.ts";
 import { readClaimChecked, withContent } from "./claim-check.ts";
 import { ChainHost, type HostPhase } from "./chain-host.ts";
 import type { InboxRecord } from "./chain-inbox.ts";
 import { type CommitGatherer, createCommitGatherer } from "./commit-gatherer.ts";
-import type { AgentDefinition } from "./define-agent.ts";
-import { DirectiveWatch, type Fence, type OrderCheck } from "./directive-watch.ts";
+import { DirectiveWatch, type Fence } from "./directive-watch.ts";
 import { createHeartbeat } from "./heartbeat.ts";
 import { JournalRequests } from "./journal-requests.ts";
 import { answerOf } from "./journal.ts";
 import {
   type AgentEvent,
   type AgentSnapshot,
-  type AgentState,
   agentStateOf,
   canAgent,
   initialAgent,
@@ -34,44 +33,6 @@ import {
 import { handlerOf } from "./machine-handler.ts";
 import { PartitionFeed } from "./partition-feed.ts";
 import { systemTimers, type Timers } from "./timers.ts";
-
-export interface RunAgentOptions {
-  readonly log: EventLog;
-  readonly codec: Codec;
-  readonly agent: AgentDefinition;
-  /** Of the topics; default `busbar`. */
-  readonly prefix?: string;
-  /** The agent's HMAC key. */
-  readonly key: Uint8Array;
-  /** Name of this process in heartbeats; unique. */
-  readonly instance: string;
-  readonly logger?: Logger;
-  readonly timers?: Timers;
-  /** Chains that run at once; above it they wait. Default 64. */
-  readonly maxChains?: number;
-  /** Default 500. */
-  readonly heartbeatMs?: number;
-  /** First pause before an unanswered command is sent again; default 3000. */
-  readonly answerTimeoutMs?: number;
-  /** How long a replay may fail to make a recorded call; default 10000. */
-  readonly stallMs?: number;
-  /** Default true. False: only the door stops this agent; for showing that it does. */
-  readonly obeysHalts?: boolean;
-  /** Checks who gave an order: the agent stops for no other. */
-  readonly isOrderSigned: OrderCheck;
-}
-
-export interface AgentProcessState {
-  readonly state: AgentState;
-  readonly partitions: readonly number[];
-  readonly chains: readonly { readonly chainId: string; readonly incarnation: number; readonly phase: HostPhase }[];
-}
-
-export interface AgentProcess {
-  state(): AgentProcessState;
-  /** Stops chains and signs of life and leaves the group. What was running is assigned again by its owner. */
-  stop(): Promise<void>;
-}
 
 const ENDED_MAX = 20_000;
 /** An assignment whose journal stops coming in is no longer vouched for after this time. */
@@ -89,6 +50,8 @@ class AgentRunner {
   readonly #prefix: string;
   readonly #timers: Timers;
   readonly #logger: Logger;
+  /** Version that a record must name; empty: those that name none. */
+  readonly #version: string;
   readonly #inboxTopic: string;
   readonly #group: string;
   readonly #hosts = new Map<string, ChainHost>();
@@ -112,7 +75,9 @@ class AgentRunner {
     this.#timers = options.timers ?? systemTimers;
     this.#logger = (options.logger ?? SILENT_LOGGER).child({ agent: options.agent.name });
     this.#inboxTopic = `${this.#prefix}.inbox.${options.agent.name}`;
-    this.#group = `${this.#prefix}.agent.${options.agent.name}`;
+    this.#version = options.deployed === true ? options.agent.version : "";
+    // Each version has its own place in the inbox, so that the versions of an agent run side by side.
+    this.#group = agentGroup(this.#prefix, options.agent.name, this.#version);
     this.#commands = new AgentCommands({ ...options, prefix: this.#prefix, timers: this.#timers });
     this.#commits = createCommitGatherer(async (positions) => this.#membership?.commit(this.#inboxTopic, positions));
     this.#requests = new JournalRequests({
@@ -132,6 +97,7 @@ class AgentRunner {
       prefix: this.#prefix,
       timers: this.#timers,
       logger: this.#logger,
+      version: this.#version,
       everyMs: options.heartbeatMs ?? 500,
       sign: () => this.#signOfLife(),
       onBeat: () => {
@@ -236,6 +202,7 @@ class AgentRunner {
       group: this.#group,
       topic: this.#inboxTopic,
       partition,
+      concerns: (record) => this.#concerns(record),
       onRecord: (record, content) => this.#onRecord(record, content),
       fetchContent: (record) => this.#fetchContent(record),
       onCommitted: () => {
@@ -281,6 +248,12 @@ class AgentRunner {
         "an outcome came for a chain that does not run here",
       );
     return null;
+  }
+
+  /** A5. A notice to a chain that the door no longer knows names no version: it concerns whoever still runs it. */
+  #concerns({ headers, key }: StoredRecord): boolean {
+    const version = headers[HEADER.version] ?? "";
+    return version === this.#version || (version === "" && key !== null && this.#hosts.has(key));
   }
 
   /** Not one that ended here in this incarnation. */

@@ -1,6 +1,7 @@
 import type { EventLog } from "@busbar/log";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type AgentProcess, runAgent } from "./agent-runner.ts";
+import type { AgentProcess } from "./agent-process.ts";
+import { runAgent } from "./agent-runner.ts";
 import { chainOfTaskKey, type Client, createClient } from "./client.ts";
 import { defineAgent } from "./define-agent.ts";
 import { bind } from "./test-logs.ts";

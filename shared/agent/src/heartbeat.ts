@@ -17,6 +17,8 @@ export interface HeartbeatOptions {
   readonly timers: Timers;
   readonly logger: Logger;
   readonly everyMs: number;
+  /** Version whose chains the process runs; empty where nobody deployed it. */
+  readonly version: string;
   /** What the next beat says. */
   sign(): { readonly state: string; readonly chains: readonly ChainLife[] };
   /** Called with each beat, before it is sent. */
@@ -47,7 +49,7 @@ export function createHeartbeat(options: HeartbeatOptions): { stop(): Promise<vo
 }
 
 async function sendBeat(options: HeartbeatOptions): Promise<void> {
-  const { log, codec, agent, instance, prefix, timers } = options;
+  const { log, codec, agent, instance, prefix, timers, version } = options;
   const { state, chains } = options.sign();
   const meta = metaOf(agent, prefix, instance, timers.now());
   try {
@@ -55,6 +57,7 @@ async function sendBeat(options: HeartbeatOptions): Promise<void> {
       meta,
       agent: agent.name,
       instance,
+      version,
       state,
       chains,
       sentAtMs: meta.atMs,

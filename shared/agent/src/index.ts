@@ -1,8 +1,9 @@
 /** @busbar/agent: write agents, tools and models; run them on the bus; submit tasks to them. */
 export * from "./agent-context.ts";
 export * from "./agent-machine.ts";
+export * from "./agent-process.ts";
+export { runAgent } from "./agent-runner.ts";
 export * from "./attempt-errors.ts";
-export { type AgentProcess, type AgentProcessState, runAgent, type RunAgentOptions } from "./agent-runner.ts";
 export {
   chainOfTaskKey,
   type Client,

@@ -41,6 +41,7 @@ async function harness() {
     group: "g",
     topic: "inbox",
     partition: 0,
+    concerns: () => true,
     onRecord:
       ({ offset }) =>
       () =>

@@ -17,6 +17,8 @@ export interface FeedOptions {
   readonly group: string;
   readonly topic: string;
   readonly partition: number;
+  /** False for what is meant for another version of the agent: it is passed over. */
+  concerns(record: StoredRecord): boolean;
   /** Handles one record. When a chain became ready by it: what to call once the position behind it is committed. */
   onRecord(record: StoredRecord, content?: string): (() => void) | null;
   /** Fetches the content that a record only refers to. */
@@ -74,14 +76,18 @@ export class PartitionFeed {
 
   /** Follows records one after the other; one that refers to content elsewhere holds up those behind it. */
   #onDelivery(delivery: Delivery): void | Promise<void> {
-    const isWhole = delivery.records.every((record) => record.headers[HEADER.claimCheck] === undefined);
+    const isWhole = !delivery.records.some((record) => this.#refersElsewhere(record));
     return isWhole ? this.#take(delivery, new Map()) : this.#fetchThenTake(delivery);
+  }
+
+  #refersElsewhere(record: StoredRecord): boolean {
+    return record.headers[HEADER.claimCheck] !== undefined && this.#options.concerns(record);
   }
 
   async #fetchThenTake(delivery: Delivery): Promise<void> {
     const contents = new Map<bigint, string>();
     for (const record of delivery.records) {
-      if (record.headers[HEADER.claimCheck] === undefined) continue;
+      if (!this.#refersElsewhere(record)) continue;
       try {
         contents.set(record.offset, await this.#options.fetchContent(record));
       } catch (error) {
@@ -102,6 +108,7 @@ export class PartitionFeed {
       logger.warn({ topic, partition, offset: String(offset), reason }, "an inbox position cannot be read");
     }
     for (const record of records) {
+      if (!this.#options.concerns(record)) continue;
       const start = this.#options.onRecord(record, contents.get(record.offset));
       if (start !== null) this.#ready.push({ offset: record.offset, start });
     }

@@ -47,6 +47,7 @@ interface Chain {
   readonly chainId: string;
   readonly partition: number;
   readonly agent: string;
+  readonly version: string;
   incarnation: number;
   sequence: number;
   state: string;
@@ -60,6 +61,8 @@ export interface TestBus {
   /** Every command record that came, in order; those of the script included. */
   readonly commands: { readonly command: BusCommand; readonly record: StoredRecord }[];
   script(judge: (command: CallCommand) => Script): void;
+  /** Chains that are opened from now on are pinned to this version. */
+  pin(version: string): void;
   /** Answers a call that was only admitted. */
   answer(chainId: string, step: number, result: Json): Promise<void>;
   emit(chainId: string, type: BusEvent["type"], body: object): Promise<string>;
@@ -101,6 +104,7 @@ class Bus implements TestBus {
   readonly #chains = new Map<string, Chain>();
   readonly #writers: { readonly appender: Appender; readonly claim: Claim; next: bigint; prev: string }[] = [];
   #judge: (command: CallCommand) => Script = () => ({ do: "answer" });
+  #version = "";
   /** Writes are serial, as those of a partition's owner are. */
   #orders = 0;
   #tail: Promise<unknown> = Promise.resolve();
@@ -114,6 +118,10 @@ class Bus implements TestBus {
       spec("heartbeats", 1),
     ]);
     for (let partition = 0; partition < PARTITIONS; partition += 1) await this.#own(partition);
+  }
+
+  pin(version: string): void {
+    this.#version = version;
   }
 
   script(judge: (command: CallCommand) => Script): void {
@@ -134,7 +142,8 @@ class Bus implements TestBus {
     const chain = this.#chain(chainId);
     chain.incarnation += 1;
     chain.sequence = 0;
-    await this.emit(chainId, "TaskAssigned", { agent: chain.agent, incarnation: chain.incarnation, reason: "again" });
+    const { agent, incarnation, version } = chain;
+    await this.emit(chainId, "TaskAssigned", { agent, incarnation, version, reason: "again" });
   }
 
   async direct(type: "Halt" | "Resume", body: object): Promise<bigint> {
@@ -245,7 +254,8 @@ class Bus implements TestBus {
   }
 
   async #project(chain: Chain, value: Uint8Array, headers: Record<string, string>): Promise<void> {
-    const record = { key: chain.chainId, value, headers };
+    const pinned = chain.version === "" ? {} : { [HEADER.version]: chain.version };
+    const record = { key: chain.chainId, value, headers: { ...headers, ...pinned } };
     await this.log.publish([{ topic: `${PREFIX}.inbox.${chain.agent}`, partition: chain.partition, record }]);
   }
 
@@ -353,6 +363,7 @@ class Bus implements TestBus {
       chainId,
       partition,
       agent,
+      version: this.#version,
       incarnation: 0,
       sequence: 0,
       state: "working",

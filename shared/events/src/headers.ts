@@ -34,6 +34,8 @@ export const HEADER = {
   journal: "journal",
   /** inboxes: content of the event is kept in the blobs topic. */
   claimCheck: "claim-check",
+  /** inboxes: version that the chain is pinned to; absent where it is pinned to none. */
+  version: "version",
   /** inboxes: number of journal records that follow an assignment. */
   journalCount: "journal-count",
 } as const;

@@ -10,6 +10,7 @@ import { DISPOSITIONS, ERRORS, isErrorCode } from "./error-table.ts";
  */
 const PINNED = `
 BUSBAR_ACCESS_FAILED fatal 6 503
+BUSBAR_AGENT_UNDEPLOYED refused 5 409
 BUSBAR_APPEND_REFUSED fatal 1 500
 BUSBAR_AUTH_FAILED refused 5 403
 BUSBAR_BREAKER_OPEN refused 5 503
@@ -72,6 +73,7 @@ BUSBAR_TOOL_FORBIDDEN refused 5 403
 BUSBAR_TOOL_UNKNOWN refused 5 404
 BUSBAR_TOPIC_MISMATCH fatal 1 500
 BUSBAR_USAGE invalid 2 400
+BUSBAR_VERSION_MISMATCH refused 5 409
 `;
 
 const rows = Object.entries(ERRORS).map(

@@ -32,6 +32,13 @@ export const ERRORS = {
     6,
     503,
   ),
+  BUSBAR_AGENT_UNDEPLOYED: row(
+    "refused",
+    "agent {agent} is undeployed",
+    "deploy it again: npx busbar deploy <folder>",
+    5,
+    409,
+  ),
   BUSBAR_APPEND_REFUSED: row(
     "fatal",
     "the log refuses what the door decided: {what} fills more than an append",
@@ -286,6 +293,13 @@ export const ERRORS = {
   BUSBAR_TOOL_UNKNOWN: row("refused", "no tool is named {tool}", "npx busbar status", 5, 404),
   BUSBAR_TOPIC_MISMATCH: row("fatal", "topic {topic}: {reason}", "npx busbar topics", 1, 500),
   BUSBAR_USAGE: row("invalid", "{reason}", "npx busbar help", 2, 400),
+  BUSBAR_VERSION_MISMATCH: row(
+    "refused",
+    "the chain runs on version {expected} of its agent, not on {found}",
+    "nothing: a process of that version finishes the chain; npx busbar status shows it",
+    5,
+    409,
+  ),
 } as const satisfies Readonly<Record<string, ErrorRow>>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -3,6 +3,7 @@
  * `replay` alone changes it. Offsets are decimal strings (JSON has no bigint), "" means none yet.
  */
 import { GENESIS_DIGEST } from "@busbar/events";
+import type { Deployments } from "./deployments.ts";
 import type { ChainStatus } from "./machines/chain.ts";
 import type { EffectClass, Policy } from "./policy-document.ts";
 import type { ChainRulesState, Trip } from "./rules/index.ts";
@@ -66,6 +67,8 @@ export interface ChainState {
   readonly chainId: string;
   readonly status: ChainStatus;
   readonly agent: string;
+  /** Version of the agent that runs it to its end; empty before the first assignment and where nobody deployed it. */
+  readonly version: string;
   readonly incarnation: number;
   readonly assignedAtMs: number;
   /** Last accepted command sequence of the current incarnation. */
@@ -167,6 +170,7 @@ export interface PartitionState {
   freezes: Record<string, FreezeState>;
   breakers: Record<string, BreakerView>;
   grants: Record<string, GrantState>;
+  deployments: Deployments;
   /** What each resumed scope covered, per events partition: a trip whose cause lies before has no effect. */
   covered: Record<string, Record<string, string>>;
   chains: Record<string, ChainState>;
@@ -198,6 +202,7 @@ export function initialPartitionState(partition: number): PartitionState {
     freezes: {},
     breakers: {},
     grants: {},
+    deployments: {},
     covered: {},
     chains: {},
     closed: {},

@@ -6,6 +6,7 @@ import { type AppliedDirective, type BusDirective, HEADER, type MessageOf } from
 import { type Codec, frameSchemaId } from "@busbar/events/codec";
 import { canonicalJson, utf8Length } from "@busbar/kernel";
 import type { EventLog, Follower, StoredRecord } from "@busbar/log";
+import { DEPLOYMENT_ORDERS } from "@busbar/policy";
 import type { Logger } from "@busbar/telemetry";
 import { type Clock, type Keyring, pause, type Timers } from "./ports.ts";
 
@@ -55,6 +56,13 @@ function idOf(directive: BusDirective): string {
       return directive.hash;
     case "Grant":
       return directive.grantId;
+    case "AgentDeployed":
+    case "AgentPromoted":
+    case "AgentRolledBack":
+    case "AgentUndeployed":
+      return `${directive.agent}@${directive.version}`;
+    case "AgentScaled":
+      return directive.agent;
     default:
       return directive.key;
   }
@@ -173,8 +181,11 @@ async function learnSchema(options: FeedOptions, record: StoredRecord, isStopped
   }
 }
 
-/** What was stopped or is held by hand is let go by a person and by no service, whatever key it has (PROTOCOL 5.5). */
-const PERSONS: ReadonlySet<BusDirective["type"]> = new Set(["Resume", "Unfreeze", "IsolateBreaker"]);
+/**
+ * What was stopped or is held by hand is let go by a person and by no service, whatever key it has (PROTOCOL 5.5); and
+ * which code runs is a person's word as well.
+ */
+const PERSONS: ReadonlySet<string> = new Set(["Resume", "Unfreeze", "IsolateBreaker", ...DEPLOYMENT_ORDERS]);
 
 const mayOrder = (principal: string, directive: BusDirective): boolean =>
   !PERSONS.has(directive.type) || principal.startsWith("operator:");
@@ -190,8 +201,8 @@ export interface LifeFeed {
   supervisor(partition: number): SupervisorBeat | null;
   /** When the chain was last said to be run in this incarnation, by our clock; 0: never. */
   chainSeenMs(chainId: string, incarnation: number): number;
-  /** When any process of the agent last gave a sign of life, by our clock; 0: never. */
-  agentSeenMs(agent: string): number;
+  /** When any process that runs this version's chains last gave a sign of life, by our clock; 0: never. */
+  agentSeenMs(agent: string, version: string): number;
   agents(): readonly MessageOf<"AgentHeartbeat">[];
   stop(): Promise<void>;
 }
@@ -230,9 +241,11 @@ export async function createLifeFeed(options: FeedOptions): Promise<LifeFeed> {
   return {
     supervisor: (partition) => beats.get(partition) ?? null,
     chainSeenMs: (chainId, incarnation) => chains.get(`${chainId} ${incarnation}`) ?? 0,
-    agentSeenMs: (agent) => {
+    agentSeenMs: (agent, version) => {
       let seen = 0;
-      for (const { beat, seenMs } of agents.values()) if (beat.agent === agent) seen = Math.max(seen, seenMs);
+      for (const { beat, seenMs } of agents.values()) {
+        if (beat.agent === agent && beat.version === version) seen = Math.max(seen, seenMs);
+      }
       return seen;
     },
     agents: () => [...agents.values()].map(({ beat }) => beat),

@@ -34,6 +34,7 @@ const agentBeat = (instance: string, atMs: number): Beat => ({
     meta,
     agent: "a",
     instance,
+    version: "",
     state: "working",
     chains: [{ chainId: "c1", incarnation: 1 }],
     sentAtMs: atMs,

@@ -8,7 +8,7 @@ const CHILD = { chain: "child", lineage: ["root", "child"], of: "warehouse" };
 
 const opened = (who: object, agent: string) => [
   { type: "TaskSubmitted", ...who, agent, input: '{"orderId":7}' } as const,
-  { type: "TaskAssigned", ...who, agent, incarnation: 1, reason: "" } as const,
+  { type: "TaskAssigned", ...who, agent, incarnation: 1, version: "", reason: "" } as const,
 ];
 const admitted = (who: object, step: number, tool: string, attempt = 1) =>
   ({ type: "EffectAdmitted", ...who, callId: `c:${step}`, step, tool, args: '{"a":1}', attempt }) as const;
@@ -167,7 +167,7 @@ describe("the trace of a chain", () => {
         ...opened(ROOT, "support"),
         halt,
         { type: "ChainResumed", ...ROOT, by: "operator", reason: "the halt was lifted" },
-        { type: "TaskAssigned", ...ROOT, agent: "support", incarnation: 2, reason: "the halt was lifted" },
+        { type: "TaskAssigned", ...ROOT, agent: "support", incarnation: 2, version: "", reason: "the halt was lifted" },
         { type: "TaskCompleted", ...ROOT, output: "1" },
         halt,
       ]),

@@ -30,7 +30,7 @@ export interface Meta {
   readonly replay: boolean;
   /** Hash of the policy in force at the decision; empty before the first one. (internal) */
   readonly policyHash: string;
-  /** Version of the code that decided. (internal) */
+  /** Version of the code: of the agent on its commands and heartbeats; on events of a chain the version that the chain is pinned to, empty where its agent is not deployed; on other events of the gateway. (internal) */
   readonly codeVersion: string;
   /** Where the content of one field is kept when it is too large for the record. (internal) */
   readonly claimCheck: ClaimCheck | null;
@@ -114,6 +114,14 @@ export interface ToolCallProblem {
   readonly tool: string;
   /** What is wrong with it, in one sentence. (internal) */
   readonly reason: string;
+}
+
+/** A tool that an agent may call, as its manifest said when the agent was deployed. */
+export interface ToolDigest {
+  /** Name of the tool. (public) */
+  readonly tool: string;
+  /** SHA-256 of its manifest, hex. (public) */
+  readonly digest: string;
 }
 
 /** The chain goes on under closer watch. */
@@ -712,6 +720,8 @@ export interface TaskAssigned {
   readonly agent: string;
   /** Number of this run of the chain; commands of older ones are refused. (internal) */
   readonly incarnation: number;
+  /** Version of the agent that runs the chain to its end; empty where nobody deployed the agent. (public) */
+  readonly version: string;
   /** Why, in one sentence for a person. (internal) */
   readonly reason: string;
 }
@@ -950,6 +960,93 @@ export interface SubmitTask {
   readonly parentCallId: string;
 }
 
+/** A version of an agent may be run: its code, its tools and its policy are these. It takes no task before AgentPromoted. */
+export interface AgentDeployed {
+  readonly type: "AgentDeployed";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Name of the agent. (public) */
+  readonly agent: string;
+  /** Version of the code, as defineAgent says it. (public) */
+  readonly version: string;
+  /** SHA-256 over the files of the version as they are loaded, hex. (public) */
+  readonly codeDigest: string;
+  /** The tools that it may call. (public) */
+  readonly tools: readonly ToolDigest[];
+  /** Hash of the policy that it was checked against. (public) */
+  readonly policyHash: string;
+  /** Processes that each of its deployment supervisors runs. (public) */
+  readonly instances: number;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Principal who ordered it. (internal) */
+  readonly by: string;
+}
+
+/** The version is ready: tasks that are assigned from now on are its. */
+export interface AgentPromoted {
+  readonly type: "AgentPromoted";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Name of the agent. (public) */
+  readonly agent: string;
+  /** Version that is current from now on. (public) */
+  readonly version: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Principal who ordered it. (internal) */
+  readonly by: string;
+}
+
+/** The version failed: the one before takes new tasks, and those that the failed one has not begun. */
+export interface AgentRolledBack {
+  readonly type: "AgentRolledBack";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Name of the agent. (public) */
+  readonly agent: string;
+  /** Version that failed. (public) */
+  readonly version: string;
+  /** Version that is current from now on; empty where the failed one was not current. (public) */
+  readonly to: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Principal who ordered it. (internal) */
+  readonly by: string;
+}
+
+/** How many processes of the agent are wanted. */
+export interface AgentScaled {
+  readonly type: "AgentScaled";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Name of the agent. (public) */
+  readonly agent: string;
+  /** Processes that each of its deployment supervisors runs. (public) */
+  readonly instances: number;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Principal who ordered it. (internal) */
+  readonly by: string;
+}
+
+/** The agent, or one version of it that is not current, takes no tasks any more. */
+export interface AgentUndeployed {
+  readonly type: "AgentUndeployed";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Name of the agent. (public) */
+  readonly agent: string;
+  /** One version; empty for the whole agent. (public) */
+  readonly version: string;
+  /** Its open chains fail instead of being finished. (public) */
+  readonly force: boolean;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Principal who ordered it. (internal) */
+  readonly by: string;
+}
+
 /** Lets calls of the key through again. */
 export interface CloseBreaker {
   readonly type: "CloseBreaker";
@@ -1129,6 +1226,8 @@ export interface AgentHeartbeat {
   readonly agent: string;
   /** Name of the agent process. (internal) */
   readonly instance: string;
+  /** Version whose chains the process runs; empty where it runs those of an agent that nobody deployed. (public) */
+  readonly version: string;
   /** State of the agent machine. (internal) */
   readonly state: string;
   /** The chains that this process runs. (internal) */
@@ -1236,6 +1335,11 @@ export type BusCommand =
   | SubmitTask;
 
 export type BusDirective =
+  | AgentDeployed
+  | AgentPromoted
+  | AgentRolledBack
+  | AgentScaled
+  | AgentUndeployed
   | CloseBreaker
   | Freeze
   | Grant
@@ -1303,6 +1407,11 @@ export interface MessageMap {
   readonly SendTask: SendTask;
   readonly SettleEffect: SettleEffect;
   readonly SubmitTask: SubmitTask;
+  readonly AgentDeployed: AgentDeployed;
+  readonly AgentPromoted: AgentPromoted;
+  readonly AgentRolledBack: AgentRolledBack;
+  readonly AgentScaled: AgentScaled;
+  readonly AgentUndeployed: AgentUndeployed;
   readonly CloseBreaker: CloseBreaker;
   readonly Freeze: Freeze;
   readonly Grant: Grant;
@@ -1378,6 +1487,11 @@ export const FAMILY_OF = {
   SendTask: "command",
   SettleEffect: "command",
   SubmitTask: "command",
+  AgentDeployed: "directive",
+  AgentPromoted: "directive",
+  AgentRolledBack: "directive",
+  AgentScaled: "directive",
+  AgentUndeployed: "directive",
   CloseBreaker: "directive",
   Freeze: "directive",
   Grant: "directive",

@@ -1,6 +1,7 @@
 /** Model calls, sub-tasks and statements: steps of a chain that are no tool calls. Halts stop them like any other. */
 import { covers, type MessageOf } from "@busbar/events";
 import { canonicalJson, type ErrorCode, own, parseJson, sha256Hex, shortHash } from "@busbar/kernel";
+import { isUndeployed } from "../deployments.ts";
 import { canChain } from "../machines/chain.ts";
 import type { ChainState } from "../partition-state.ts";
 import { DEFAULT_MODEL, mayAsk, maySend, type Policy } from "../policy-document.ts";
@@ -149,6 +150,9 @@ function sendProblem(turn: Turn, asked: Asked<MessageOf<"SendTask">>): Refusal |
   }
   if (chain.lineage.length >= MAX_LINEAGE) {
     return { code: "BUSBAR_CHILD_LIMIT", reason: `the chain has ${MAX_LINEAGE - 1} ancestors, the most there may be` };
+  }
+  if (isUndeployed(turn.state.deployments, command.agent)) {
+    return { code: "BUSBAR_AGENT_UNDEPLOYED", reason: `agent ${command.agent} is undeployed` };
   }
   const open = Object.values(chain.children).filter((child) => child.open).length;
   if (open >= policy.limits.maxChildren) {

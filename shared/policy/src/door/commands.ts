@@ -8,6 +8,7 @@ import { canonicalJson, type ErrorCode, own, parseJson, sha256Hex, utf8Length } 
 import { canChain } from "../machines/chain.ts";
 import type { CallState, ChainState } from "../partition-state.ts";
 import { decideToolCall } from "./admit.ts";
+import { reassign } from "./assign.ts";
 import { decideModelCall, decideSend, decideStatement, refusedName } from "./calls.ts";
 import type { Input } from "./inputs.ts";
 import { settleByPerson } from "./settle.ts";
@@ -141,6 +142,10 @@ function chainProblem(turn: Turn, input: CommandInput): { readonly code: ErrorCo
   }
   if (meta.agent !== chain.agent || input.principal !== `agent:${chain.agent}`) {
     return { code: "BUSBAR_AUTH_FAILED", reason: `the chain belongs to agent ${chain.agent}` };
+  }
+  if (chain.version !== "" && meta.codeVersion !== chain.version) {
+    const reason = `the chain runs on version ${chain.version}; the command is of ${short(meta.codeVersion)}`;
+    return { code: "BUSBAR_VERSION_MISMATCH", reason };
   }
   return null;
 }
@@ -282,14 +287,6 @@ function finish(
   const about = { ...aboutCommand(turn, input), commandSeq: command.meta.streamSeq };
   if (command.type === "CompleteTask") emit(turn, "TaskCompleted", about, { output: command.output });
   else emit(turn, "TaskFailed", about, { code: command.code, reason: command.reason });
-}
-
-/** Gives a chain to its agent again, with the next incarnation; what an older run still sends is refused. */
-export function reassign(turn: Turn, chainId: string, reason: string): void {
-  const chain = turn.state.chains[chainId];
-  if (chain === undefined || chain.halted !== null) return;
-  const incarnation = chain.incarnation + 1;
-  emit(turn, "TaskAssigned", { chain, incarnation }, { agent: chain.agent, incarnation, reason });
 }
 
 /** Input that nobody could read: one rejection on the log; bytes and reason go to the dead letters. */

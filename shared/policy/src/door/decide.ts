@@ -1,7 +1,8 @@
 /** One input of the door, decided. The order of inputs is the caller's; control comes first only among undecided ones. */
 import { busbarError, unreachable } from "@busbar/kernel";
 import { DEFAULT_LIMITS, DEFAULT_TOOL, type Policy } from "../policy-document.ts";
-import { decideCommand, decideUndecodable, reassign, rejectTooLarge } from "./commands.ts";
+import { reassign } from "./assign.ts";
+import { decideCommand, decideUndecodable, rejectTooLarge } from "./commands.ts";
 import { decideDirectives } from "./directives.ts";
 import type { InheritedCall, Input } from "./inputs.ts";
 import { decideOutcome } from "./outcomes.ts";

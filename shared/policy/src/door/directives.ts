@@ -7,7 +7,7 @@ import { busbarError, utf8Length } from "@busbar/kernel";
 import type { ChainState } from "../partition-state.ts";
 import { isSettledTrip } from "../replay/directives.ts";
 import { scopeCoversChain } from "../replay/replay.ts";
-import { reassign } from "./commands.ts";
+import { assignDeployed, reassign } from "./assign.ts";
 import type { Acknowledging, Input } from "./inputs.ts";
 import { abandonUnstarted, attempt, emit, RECORD_OVERHEAD_BYTES, roomLeft, type Turn } from "./turn.ts";
 
@@ -44,6 +44,7 @@ export function decideDirectives(turn: Turn, input: DirectivesInput): Input | nu
     acknowledging = undefined;
   }
   resumeChains(turn);
+  assignDeployed(turn);
   return null;
 }
 

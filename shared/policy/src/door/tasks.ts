@@ -1,7 +1,9 @@
 /** Tasks: how chains are opened, given to agents and ended (PROTOCOL 4.3, 4.6). */
 import { covers, type MessageOf } from "@busbar/events";
-import { canonicalJson, own, parseJson, shortHash } from "@busbar/kernel";
+import { canonicalJson, type ErrorCode, own, parseJson, shortHash } from "@busbar/kernel";
+import { isUndeployed } from "../deployments.ts";
 import type { ChainState } from "../partition-state.ts";
+import { reassign } from "./assign.ts";
 import { emit, type Turn } from "./turn.ts";
 
 /** Chain of a client's task: the same key names the same task for ever. */
@@ -63,20 +65,19 @@ export function decideSubmit(turn: Turn, submission: Submission): void {
     return;
   }
   const problem = submitProblem(turn, submission);
-  if (problem !== null) {
-    const offset = causationId.slice(causationId.lastIndexOf("/") + 1);
-    const body = {
-      code: "BUSBAR_INPUT_INVALID",
-      reason: problem,
-      commandType: "SubmitTask",
-      topic: "",
-      offset,
-      callId: "",
-    };
-    emit(turn, "CommandRejected", common, body);
-    return;
+  if (problem !== null) return rejectSubmit(turn, submission, "BUSBAR_INPUT_INVALID", problem);
+  if (answerKnown(turn, submission)) return;
+  if (command.parentChainId === "" && isUndeployed(turn.state.deployments, command.agent)) {
+    return rejectSubmit(turn, submission, "BUSBAR_AGENT_UNDEPLOYED", undeployed(command.agent));
   }
-  if (!answerKnown(turn, submission)) openTask(turn, submission);
+  openTask(turn, submission);
+}
+
+function rejectSubmit(turn: Turn, { command, causationId }: Submission, code: ErrorCode, reason: string): void {
+  const { chainId, traceparent } = command.meta;
+  const offset = causationId.slice(causationId.lastIndexOf("/") + 1);
+  const about = { chainId, agent: command.agent, causationId, traceparent };
+  emit(turn, "CommandRejected", about, { code, reason, commandType: "SubmitTask", topic: "", offset, callId: "" });
 }
 
 function openTask(turn: Turn, { command, causationId }: Submission): void {
@@ -108,8 +109,17 @@ function openTask(turn: Turn, { command, causationId }: Submission): void {
   });
   const chain = turn.state.chains[meta.chainId];
   if (chain === undefined) return;
-  if (startHalted(turn, chain)) return;
-  emit(turn, "TaskAssigned", { chain, incarnation: 1 }, { agent: command.agent, incarnation: 1, reason: "submitted" });
+  if (refuseUndeployed(turn, chain) || startHalted(turn, chain)) return;
+  reassign(turn, meta.chainId, "submitted");
+}
+
+const undeployed = (agent: string): string => `agent ${agent} is undeployed`;
+
+/** A sub-task whose agent was undeployed after its parent asked: it fails, so that the parent hears of it. */
+function refuseUndeployed(turn: Turn, chain: ChainState): boolean {
+  if (!isUndeployed(turn.state.deployments, chain.agent)) return false;
+  emit(turn, "TaskFailed", { chain }, { code: "BUSBAR_AGENT_UNDEPLOYED", reason: undeployed(chain.agent) });
+  return true;
 }
 
 /** A task that comes under a standing halt is kept, and assigned when the halt is lifted. */

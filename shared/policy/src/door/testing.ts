@@ -176,7 +176,8 @@ class DoorScene implements Scene {
 
   command(chainId: string, body: CommandBody, sent: Sent = {}): Input {
     const { source = "commands", authProblem = null } = sent;
-    const meta = { ...META, chainId, ...this.#sender(chainId, sent), ...sent.meta };
+    const codeVersion = own(this.door.state.chains, chainId)?.version ?? "";
+    const meta = { ...META, chainId, codeVersion, ...this.#sender(chainId, sent), ...sent.meta };
     const principal = sent.principal ?? `agent:${meta.agent}`;
     const command = { ...body, meta } as BusCommand;
     const at = { source, topic: `busbar.${source}`, offset: this.#next(source) };

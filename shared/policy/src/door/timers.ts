@@ -1,6 +1,9 @@
 /** Time at the door: due timers only generate records, at a bounded rate; they are derived from the state, so a new
  * owner has the same ones (PROTOCOL 9). */
+import type { ErrorCode } from "@busbar/kernel";
+import { isEnding } from "../deployments.ts";
 import type { ChainState } from "../partition-state.ts";
+import { assignDeployed } from "./assign.ts";
 import { giveUpDelayed, retryDue } from "./attempts.ts";
 import { resumeChains } from "./directives.ts";
 import { settleDue } from "./settle.ts";
@@ -12,28 +15,41 @@ export const TIMERS_PER_TURN = 64;
 /** What has no room in this append comes with the next tick. */
 export function decideTick(turn: Turn): void {
   resumeChains(turn);
+  assignDeployed(turn);
   let fired = 0;
   for (const chain of Object.values(turn.state.chains)) {
     if (fired >= TIMERS_PER_TURN) return;
     const before = turn.emitted.length;
-    const hasRoom = attempt(turn, [chain.chainId], () => deadline(turn, chain)) && dueCalls(turn, chain);
+    const hasRoom = attempt(turn, [chain.chainId], () => end(turn, chain)) && dueCalls(turn, chain);
     if (!hasRoom && turn.emitted.length > 0) return;
     // What cannot be done now (a frozen tool, an open breaker) takes no place from what can.
     if (turn.emitted.length > before) fired += 1;
   }
 }
 
-function deadline(turn: Turn, chain: ChainState): void {
-  const { deadlineAtMs } = chain;
-  if (deadlineAtMs === 0 || turn.env.atMs < deadlineAtMs || chain.halted !== null) return;
-  giveUpDelayed(turn, chain, `the deadline ${deadlineAtMs} has passed`);
+/** Why a chain is over though its agent has not said so; null while it goes on. */
+function endOf(turn: Turn, chain: ChainState): { readonly code: ErrorCode; readonly reason: string } | null {
+  const { deadlineAtMs, agent, version } = chain;
+  if (isEnding(turn.state.deployments, chain)) {
+    const what = version === "" ? agent : `version ${version} of ${agent}`;
+    return { code: "BUSBAR_AGENT_UNDEPLOYED", reason: `${what} was undeployed by force` };
+  }
+  if (deadlineAtMs === 0 || turn.env.atMs < deadlineAtMs) return null;
+  return { code: "BUSBAR_DEADLINE_PASSED", reason: `the deadline ${deadlineAtMs} has passed` };
+}
+
+function end(turn: Turn, chain: ChainState): void {
+  const over = chain.halted === null ? endOf(turn, chain) : null;
+  if (over === null) return;
+  giveUpDelayed(turn, chain, over.reason);
   const now = chainOf(turn, chain.chainId);
   if (now === undefined || now.halted !== null) return;
   // An effect that is still open decides first: a chain never ends with an unknown behind it.
   if (Object.values(now.calls).some((call) => call.kind === "tool" && call.status !== "answered")) return;
-  emit(turn, "TimerFired", { chain }, { timer: `deadline:${chain.chainId}`, dueAtMs: deadlineAtMs });
-  const reason = `the deadline ${deadlineAtMs} has passed`;
-  emit(turn, "TaskFailed", { chain }, { code: "BUSBAR_DEADLINE_PASSED", reason });
+  if (over.code === "BUSBAR_DEADLINE_PASSED") {
+    emit(turn, "TimerFired", { chain }, { timer: `deadline:${chain.chainId}`, dueAtMs: chain.deadlineAtMs });
+  }
+  emit(turn, "TaskFailed", { chain }, over);
 }
 
 /** What is in doubt and may be settled now; what is delayed and may be tried again now. False: no room for one of them. */

@@ -21,6 +21,7 @@ export interface TurnEnv {
   /** Bytes that one append takes, each record counted with RECORD_OVERHEAD_BYTES (PROTOCOL 1.2). */
   readonly batchBytes: number;
   readonly namespace: string;
+  /** Of the gateway; on the events that are about no chain. */
   readonly codeVersion: string;
   /** Encodes an event; digest = running digest over the partition's valid records, this one included. */
   encode(event: BusEvent, previousDigest: string): { readonly bytes: Uint8Array; readonly digest: string };
@@ -71,6 +72,8 @@ export interface About {
   readonly traceparent?: string;
   readonly commandSeq?: number;
   readonly correlationId?: string;
+  /** Of an assignment: the version that it pins the chain to. */
+  readonly codeVersion?: string;
   readonly claimCheck?: ClaimCheck | null;
 }
 
@@ -89,8 +92,9 @@ const NOBODY = {
 /** What a chain says about itself; what is said beside it goes before. */
 function ofChain(chain: ChainState | undefined): Partial<Meta> & Pick<Meta, "streamSeq"> {
   if (chain === undefined) return { streamSeq: 1 };
-  const { chainId, lineage, agent, incarnation, correlationId, traceparent } = chain;
-  return { chainId, lineage, agent, incarnation, correlationId, traceparent, streamSeq: chain.streamSeq + 1 };
+  const { chainId, lineage, agent, incarnation, correlationId, traceparent, version } = chain;
+  const streamSeq = chain.streamSeq + 1;
+  return { chainId, lineage, agent, incarnation, correlationId, traceparent, streamSeq, codeVersion: version };
 }
 
 function metaOf(turn: Turn, about: About): Meta {
@@ -98,6 +102,7 @@ function metaOf(turn: Turn, about: About): Meta {
   const { chain, ...said } = about;
   return {
     ...NOBODY,
+    codeVersion: (about.chainId ?? "") === "" ? env.codeVersion : "",
     ...ofChain(chain),
     ...said,
     eventId: `${env.topic}/${state.partition}/${state.end}`,
@@ -105,7 +110,6 @@ function metaOf(turn: Turn, about: About): Meta {
     namespace: env.namespace,
     replay: false,
     policyHash: state.policyHash,
-    codeVersion: env.codeVersion,
     progress,
   };
 }

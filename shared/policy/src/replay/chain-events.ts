@@ -13,6 +13,7 @@ export function openChain(event: MessageOf<"TaskSubmitted">): ChainState {
     chainId: meta.chainId,
     status: "working",
     agent: event.agent,
+    version: "",
     incarnation: 0,
     assignedAtMs: meta.atMs,
     sequence: 0,
@@ -101,6 +102,7 @@ function delayed(chain: ChainState, event: MessageOf<"EffectFailed" | "ModelCall
 const HANDLERS: Handlers = {
   TaskAssigned: (chain, event) => ({
     ...chain,
+    version: event.version,
     incarnation: event.incarnation,
     freed: false,
     assignedAtMs: event.meta.atMs,

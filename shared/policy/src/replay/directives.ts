@@ -4,17 +4,10 @@
  */
 import { type AppliedDirective, parseEventId } from "@busbar/events";
 import { isJsonObject, type Json, type JsonObject, own, parseJson } from "@busbar/kernel";
+import { applyDeployment } from "../deployments.ts";
 import type { Policy } from "../policy-document.ts";
 import { type BreakerView, FENCE_TRIPS_KEPT, type PartitionState } from "../partition-state.ts";
-
-const text = (body: JsonObject, field: string): string => {
-  const value = body[field];
-  return typeof value === "string" ? value : "";
-};
-const number = (body: JsonObject, field: string): number => {
-  const value = body[field];
-  return typeof value === "number" ? value : 0;
-};
+import { number, text } from "./body.ts";
 
 /** The directive's fields as the record keeps them. */
 export function directiveBody(applied: AppliedDirective): JsonObject {
@@ -135,5 +128,7 @@ const APPLY: Readonly<Record<string, Apply>> = {
 
 /** Applies one directive; an unknown kind changes nothing. */
 export function applyDirective(state: PartitionState, applied: AppliedDirective): void {
-  own(APPLY, applied.kind)?.(state, applied, directiveBody(applied));
+  const body = directiveBody(applied);
+  own(APPLY, applied.kind)?.(state, applied, body);
+  state.deployments = applyDeployment(state.deployments, applied, body);
 }

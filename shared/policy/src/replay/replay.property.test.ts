@@ -10,13 +10,15 @@ import { canChain } from "../machines/chain.ts";
 import { initialPartitionState, type PartitionState } from "../partition-state.ts";
 import { disagreement } from "../breaker/signals.ts";
 import { type LoggedEvent, replay } from "./replay.ts";
-import { Driver, type Step, steps } from "./testing.ts";
+import { Driver, type Step, steps, upgrades } from "./testing.ts";
 
 interface Ran {
   readonly log: readonly LoggedEvent[];
   readonly live: PartitionState;
   /** State after each record, as JSON: what a checkpoint there would hold. */
   readonly prefixes: readonly string[];
+  /** Version that each command said, by the command's position. */
+  readonly spoken: ReadonlyMap<string, string>;
 }
 
 function play(all: readonly Step[], restoreEach: boolean): Ran {
@@ -45,7 +47,7 @@ function play(all: readonly Step[], restoreEach: boolean): Ran {
     replay(folded, logged);
     return JSON.stringify(folded);
   });
-  return { log: door.log, live: door.state, prefixes };
+  return { log: door.log, live: door.state, prefixes, spoken: driver.spoken };
 }
 
 const rest = (from: PartitionState, log: readonly LoggedEvent[]): PartitionState => {
@@ -74,6 +76,27 @@ describe("replay, after any run", () => {
         }
       }),
       { numRuns: 60 },
+    );
+  });
+
+  it("the accepted commands of a pinned chain come from one version [deploy:version-pinned]", () => {
+    const order = (variant: number, chain: number): Step => {
+      return { kind: "deploy", variant, chain, step: 1, tool: "", id: 0, gapMs: 0, flush: true };
+    };
+    const twoVersions = [order(0, 0), order(2, 0), order(0, 1)];
+    fc.assert(
+      fc.property(upgrades, (all) => {
+        const { log, spoken } = play([...twoVersions, ...all], false);
+        const found = new Map<string, Set<string>>();
+        for (const { event } of log) {
+          const { chainId, commandSeq, codeVersion, causationId } = event.meta;
+          const version = spoken.get(causationId);
+          if (commandSeq === 0 || codeVersion === "" || version === undefined) continue;
+          found.set(chainId, (found.get(chainId) ?? new Set()).add(version));
+        }
+        for (const [chainId, versions] of found) expect([chainId, ...versions]).toHaveLength(2);
+      }),
+      { numRuns: 300 },
     );
   });
 

@@ -1,7 +1,15 @@
 /** For properties of the door: drawn steps of agents, tools, people, clocks and owners, made into inputs. */
 import fc from "fast-check";
 import type { Input } from "../door/inputs.ts";
-import { type CommandBody, createScene, MODEL_REPLY, type OutcomeBody, POLICY, type Scene } from "../door/testing.ts";
+import {
+  type CommandBody,
+  createScene,
+  MODEL_REPLY,
+  type Orders,
+  type OutcomeBody,
+  POLICY,
+  type Scene,
+} from "../door/testing.ts";
 import type { PartitionState } from "../partition-state.ts";
 
 export interface Step {
@@ -46,19 +54,28 @@ const KINDS = [
   "reassign",
   "diverge",
   "again",
+  "stranger",
+  "deploy",
+  "deploy",
 ] as const;
-const step: fc.Arbitrary<Step> = fc.record({
-  kind: fc.constantFrom<string>(...KINDS),
-  chain: fc.nat(2),
-  step: fc.integer({ min: 1, max: 12 }),
-  tool: fc.constantFrom(...Object.keys(POLICY.tools), "db.nothing"),
-  id: fc.nat(2),
-  variant: fc.nat(8),
-  gapMs: fc.constantFrom(0, 0, 1, 400, 13_000),
-  flush: fc.boolean(),
-});
+const stepOf = (kinds: readonly string[]): fc.Arbitrary<Step> =>
+  fc.record({
+    kind: fc.constantFrom<string>(...kinds),
+    chain: fc.nat(2),
+    step: fc.integer({ min: 1, max: 12 }),
+    tool: fc.constantFrom(...Object.keys(POLICY.tools), "db.nothing"),
+    id: fc.nat(2),
+    variant: fc.nat(8),
+    gapMs: fc.constantFrom(0, 0, 1, 400, 13_000),
+    flush: fc.boolean(),
+  });
 /** A run of them. */
-export const steps = fc.array(step, { minLength: 1, maxLength: 60 });
+export const steps = fc.array(stepOf(KINDS), { minLength: 1, maxLength: 60 });
+/** Runs in which versions change under chains that are at work. */
+export const upgrades = fc.array(stepOf(["submit", "call", "call", "stranger", "reassign", "deploy"]), {
+  minLength: 20,
+  maxLength: 40,
+});
 
 const OUTCOMES: readonly OutcomeBody[] = [
   { kind: "committed", result: '{"n":1}' },
@@ -88,6 +105,8 @@ const MODEL_OUTCOMES: readonly OutcomeBody[] = [
 /** Turns a drawn step into an input; null where it means nothing now. */
 export class Driver {
   readonly scene: Scene = createScene();
+  /** Version that each command said, by the command's position. */
+  readonly spoken = new Map<string, string>();
   readonly #keys = [0, 0, 0];
   #last: Input | null = null;
 
@@ -125,7 +144,10 @@ export class Driver {
 
   inputOf(one: Step): Input | null {
     const input = this.#made(one);
-    if (input?.kind === "command") this.#last = input;
+    if (input?.kind === "command") {
+      this.#last = input;
+      this.spoken.set(`${input.topic}/0/${input.offset}`, input.command.meta.codeVersion);
+    }
     return input;
   }
 
@@ -143,6 +165,16 @@ export class Driver {
         );
       case "outcome":
         return this.#outcome(one, chain);
+      case "stranger":
+        return scene.call(
+          chain,
+          one.step,
+          one.tool,
+          { id: one.id },
+          { meta: { codeVersion: `${one.variant}` }, sequence: (this.#state.chains[chain]?.sequence ?? 0) + 1 },
+        );
+      case "deploy":
+        return scene.orders(deployOrderOf(one));
       case "again":
         return this.#last;
       case "tick":
@@ -207,6 +239,23 @@ export class Driver {
       default:
         return null;
     }
+  }
+}
+
+function deployOrderOf(one: Step): readonly [string, Orders] {
+  const agent = "support";
+  const version = `${one.chain + 1}`;
+  switch (one.variant) {
+    case 0:
+    case 1:
+      return ["AgentDeployed", { agent, version, codeDigest: "d", policyHash: "", instances: one.step }];
+    case 2:
+    case 3:
+      return ["AgentPromoted", { agent, version }];
+    case 4:
+      return ["AgentRolledBack", { agent, version, to: `${one.id + 1}`, reason: "bad" }];
+    default:
+      return ["AgentUndeployed", { agent, version: one.id === 0 ? "" : version, force: one.step > 6 }];
   }
 }
 

@@ -22,7 +22,7 @@ import type { OwnerOptions } from "./owner-options.ts";
 import { inheritedCalls, inputsOfTick, newTicking, type Ticking } from "./ticks.ts";
 
 /** Machines and code whose states are interchangeable. */
-export const STATE_VERSION = "door-1";
+export const STATE_VERSION = "door-2";
 
 interface Held {
   readonly state: PartitionState;

@@ -194,7 +194,8 @@ function inbox(
   const { event, bytes } = acked;
   if (event.meta.agent === "" || event.meta.chainId === "") return [];
   const claimed = event.meta.claimCheck === null ? {} : { [HEADER.claimCheck]: "1" };
-  const headers = { [HEADER.type]: event.type, [HEADER.source]: event.meta.eventId, ...claimed, ...more };
+  const pinned = event.meta.codeVersion === "" ? {} : { [HEADER.version]: event.meta.codeVersion };
+  const headers = { [HEADER.type]: event.type, [HEADER.source]: event.meta.eventId, ...claimed, ...pinned, ...more };
   const record: NewRecord = { key: event.meta.chainId, value: bytes, headers };
   return [{ topic: options.topics.inbox(event.meta.agent), partition: options.partition, record }];
 }
@@ -231,7 +232,9 @@ function assignment(
   events: readonly AckedEvent[],
 ): readonly Publication[] {
   const journal = events.filter((found) => isJournalled(found.event) && !isNotice(found.event));
-  const journalHeader = { [HEADER.journal]: String(event.incarnation) };
+  // The submission was recorded before the chain was pinned; its copy goes where the assignment goes.
+  const pinned: Record<string, string> = event.version === "" ? {} : { [HEADER.version]: event.version };
+  const journalHeader = { [HEADER.journal]: String(event.incarnation), ...pinned };
   const target = event.agent;
   const records = journal.flatMap((found) => inbox(options, withAgent(found, target), journalHeader));
   return [...inbox(options, acked, { [HEADER.journalCount]: String(records.length) }), ...records];

@@ -51,3 +51,35 @@ describe("the owner's clock against the broker's append time", () => {
     }
   });
 });
+
+describe("a chain without a sign of life", () => {
+  const chain = {
+    chainId: "c",
+    agent: "a",
+    version: "1",
+    incarnation: 1,
+    halted: null,
+    assignedAtMs: 0,
+    deadlineAtMs: 0,
+  };
+  const life = { ...options.life, chainSeenMs: () => 0 };
+  const reassigned = (alive: string): readonly unknown[] => {
+    const agentSeenMs = (_agent: string, version: string): number => (version === alive ? NOW_MS : 0);
+    const state = { ...stateOf("open"), chains: { c: { ...chain, calls: {} } }, deployments: {} };
+    const inputs = inputsOfTick(
+      { ...options, life: { ...life, agentSeenMs } } as unknown as OwnerOptions,
+      state as unknown as PartitionState,
+      newTicking(0, 0),
+    );
+    return inputs.filter(({ kind }) => kind === "reassign");
+  };
+
+  it("is assigned again where a process of its version lives [agents:reassigned-without-life]", () => {
+    expect(reassigned("1")).toMatchObject([{ chainId: "c" }]);
+  });
+
+  it("waits where only another version of its agent lives, or none [deploy:waits-without-process]", () => {
+    expect(reassigned("2")).toEqual([]);
+    expect(reassigned("")).toEqual([]);
+  });
+});

@@ -1,6 +1,13 @@
 /** What the passing of time means to a partition: timers, the door, chains without a sign of life. It only makes
  * inputs; the decisions are recorded ones (PROTOCOL 6.3, 6.4, 8.2, 9). */
-import type { InheritedCall, Input, PartitionState } from "@busbar/policy";
+import {
+  awaitsVersion,
+  type ChainState,
+  type InheritedCall,
+  type Input,
+  isEnding,
+  type PartitionState,
+} from "@busbar/policy";
 import type { SupervisorBeat } from "../feeds.ts";
 import type { OwnerOptions } from "./owner-options.ts";
 
@@ -56,16 +63,18 @@ function hasDueTimer(state: PartitionState, nowMs: number): boolean {
   for (const chain of Object.values(state.chains)) {
     if (chain.halted !== null) continue;
     if (chain.deadlineAtMs > 0 && chain.deadlineAtMs <= nowMs) return true;
-    if (state.door !== "open") continue;
-    for (const call of Object.values(chain.calls)) {
-      if ((call.status === "in-doubt" || call.status === "delayed") && call.dueAtMs > 0 && call.dueAtMs <= nowMs)
-        return true;
-    }
+    if (isEnding(state.deployments, chain) || awaitsVersion(state.deployments, chain)) return true;
+    if (state.door === "open" && hasDueCall(chain, nowMs)) return true;
   }
   return false;
 }
 
-/** Chains that no process of a living agent says it runs. Where the whole agent is silent there is nobody to assign to. */
+const hasDueCall = ({ calls }: ChainState, nowMs: number): boolean =>
+  Object.values(calls).some(({ status, dueAtMs }) => {
+    return (status === "in-doubt" || status === "delayed") && dueAtMs > 0 && dueAtMs <= nowMs;
+  });
+
+/** Chains that no process of a living version says it runs. Where the whole version is silent nobody could take them. */
 function lifelessChains(
   options: OwnerOptions,
   state: PartitionState,
@@ -75,9 +84,9 @@ function lifelessChains(
   const { life, settings } = options;
   const inputs: Input[] = [];
   for (const chain of Object.values(state.chains)) {
-    const { chainId, incarnation, agent } = chain;
+    const { chainId, incarnation, agent, version } = chain;
     if (incarnation === 0 || chain.halted !== null || ticking.reassigning.get(chainId) === incarnation) continue;
-    if (nowMs - life.agentSeenMs(agent) > settings.lifeBoundMs / 2) continue;
+    if (nowMs - life.agentSeenMs(agent, version) > settings.lifeBoundMs / 2) continue;
     const lastMs = Math.max(life.chainSeenMs(chainId, incarnation), chain.assignedAtMs, ticking.loadedMs);
     if (nowMs - lastMs <= settings.lifeBoundMs) continue;
     ticking.reassigning.set(chainId, incarnation);
