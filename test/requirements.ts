@@ -336,6 +336,7 @@ const PROMISES = {
     "outside:init-refuses":
       "init refuses a bad name and a folder that is not empty, not writable or in the repository, and leaves nothing behind",
     "outside:tutorial": "each of the tutorial's six steps prints what the page says",
+    "outside:oldest-node": "a project runs on the oldest Node that the packages name",
     "outside:runs": "npm install, npm test and npx busbar dev run in a new project from packed packages",
   },
   demo: {

@@ -29,15 +29,31 @@ function readJson<T>(path: string): T {
   return parsed;
 }
 
-class PackError extends Error {}
+class PackError extends Error {
+  readonly next: string;
 
-/** Runs a program to its end; what it says is shown only when it fails. */
-function run(what: string, program: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): string {
+  constructor(message: string, next: string) {
+    super(message);
+    this.next = next;
+  }
+}
+
+interface Tool {
+  /** As messages call it. */
+  readonly what: string;
+  readonly command: readonly [program: string, ...args: string[]];
+  readonly env: NodeJS.ProcessEnv;
+  /** What to type when it fails. */
+  readonly next: string;
+}
+
+/** Runs a tool to its end; what it says is shown only when it fails. */
+function run({ what, command, env, next }: Tool): void {
+  const [program, ...args] = command;
   const shell = program.endsWith(".cmd");
-  const { status, stdout, stderr, error } = spawnSync(program, [...args], { cwd: ROOT, env, encoding: "utf8", shell });
-  if (error !== undefined) throw new PackError(`${what} did not start: ${error.message}`);
-  if (status !== 0) throw new PackError(`${what} failed\n${stdout}${stderr}`.trimEnd());
-  return stdout;
+  const { status, stdout, stderr, error } = spawnSync(program, args, { cwd: ROOT, env, encoding: "utf8", shell });
+  if (error !== undefined) throw new PackError(`${what} did not start: ${error.message}`, next);
+  if (status !== 0) throw new PackError(`${what} failed\n${stdout}${stderr}`.trimEnd(), next);
 }
 
 /** The folders of the workspaces by the names of their packages. */
@@ -59,7 +75,12 @@ function build(target: string): readonly string[] {
   });
   const packages = closureOf(ROOTS, new Map(manifests));
   const compiler = join(ROOT, "node_modules/typescript/bin/tsc");
-  run("the compiler", process.execPath, [compiler, "-b", ...ROOTS.map(folderOf)]);
+  run({
+    what: "the compiler",
+    command: [process.execPath, compiler, "-b", ...ROOTS.map(folderOf)],
+    env: process.env,
+    next: "npm run check -- types",
+  });
   return packages.map((manifest) => {
     const staged = join(target, basename(manifest.name));
     stagePackage({
@@ -79,8 +100,13 @@ function build(target: string): readonly string[] {
 function pack(folders: readonly string[], target: string): readonly string[] {
   mkdirSync(target, { recursive: true });
   const [npm, leading] = findNpm();
-  const args = [...leading, "pack", ...folders, "--pack-destination", target, "--ignore-scripts", "--loglevel=error"];
-  run("npm pack", npm, args, innerEnvironment(ROOT));
+  const args = ["pack", ...folders, "--pack-destination", target, "--ignore-scripts", "--loglevel=error"];
+  run({
+    what: "npm pack",
+    command: [npm, ...leading, ...args],
+    env: innerEnvironment(ROOT),
+    next: "npm --version",
+  });
   return readdirSync(target)
     .filter((name) => name.endsWith(".tgz"))
     .map((name) => join(target, name));
@@ -117,6 +143,6 @@ try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   if (!(error instanceof PackError)) throw error;
-  process.stderr.write(`busbar: ${error.message}\n  next: npm run check -- types\n`);
+  process.stderr.write(`busbar: ${error.message}\n  next: ${error.next}\n`);
   process.exitCode = 1;
 }

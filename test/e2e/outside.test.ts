@@ -76,13 +76,14 @@ test("a new project has Busbar from its own tarballs, and its types and tests ho
   expect(await typed("npx tsc --skipLibCheck false")).toMatchObject({ code: 0, out: "" });
 });
 
-test("npx busbar dev answers there, and Ctrl-C leaves nothing [outside:runs]", async () => {
+/** `npx busbar dev`, a task from another terminal, Ctrl-C. */
+async function answerAndEnd(name: string): Promise<void> {
   const { child, text } = await startDev();
   expect(text()).toContain(`npx busbar submit hello '{"name":"world"}' --wait`);
 
-  const answer = await typed(`npx busbar submit hello '{"name":"world"}' --wait`);
-  expect(answer).toMatchObject({ code: 0, out: expect.stringContaining('"greeting": "hello, world"') as string });
-  expect(readFileSync(join(project, "guestbook.txt"), "utf8")).toBe("world\n");
+  const answer = await typed(`npx busbar submit hello '{"name":"${name}"}' --wait`);
+  expect(answer).toMatchObject({ code: 0, out: expect.stringContaining(`"greeting": "hello, ${name}"`) as string });
+  expect(readFileSync(join(project, "guestbook.txt"), "utf8").split("\n")).toContain(name);
   expect(await typed("npx busbar status")).toMatchObject({ code: 0 });
   expect(processesOfProject()).not.toEqual([]);
 
@@ -92,7 +93,37 @@ test("npx busbar dev answers there, and Ctrl-C leaves nothing [outside:runs]", a
   expect(text()).toContain("stopped; nothing of it runs any more");
   expect(processesOfProject()).toEqual([]);
   expect(existsSync(join(project, ".busbar/dev.json"))).toBe(false);
+}
+
+test("npx busbar dev answers there, and Ctrl-C leaves nothing [outside:runs]", async () => {
+  await answerAndEnd("world");
 });
+
+test("the project makes another one, from the same tarballs [outside:runs]", async () => {
+  expect(await typed("npx busbar init ../second")).toMatchObject({ code: 0 });
+  const second = join(parent, "second");
+  expect(readdirSync(join(second, "vendor"))).toEqual(readdirSync(join(project, "vendor")));
+  const manifest = readFileSync(join(second, "package.json"), "utf8");
+  expect(manifest).toBe(readFileSync(join(project, "package.json"), "utf8").replace('"my-agent"', '"second"'));
+});
+
+// Last of those that run something: it leaves the project on another Node. Its packages have one name for each platform.
+test.runIf(process.platform === "linux")(
+  "the oldest Node that the packages name runs all of it [outside:oldest-node]",
+  async () => {
+    const manifest = readFileSync(join(project, "node_modules/@busbar/cli/package.json"), "utf8");
+    const { engines } = JSON.parse(manifest) as { readonly engines: { readonly node: string } };
+    const oldest = `${engines.node.replace(/^>=/u, "")}.0`;
+    const one = `node-linux-${process.arch}@${oldest}`;
+    expect(await typed(`npm install --no-save --prefer-offline --no-audit --no-fund ${one}`)).toMatchObject({
+      code: 0,
+    });
+    expect((await typed("npm exec -- node --version")).out).toBe(`v${oldest}\n`);
+
+    expect(await typed("npm test")).toMatchObject({ code: 0, out: expect.stringMatching(/ fail 0\n/u) as string });
+    await answerAndEnd("22");
+  },
+);
 
 test("a Node that is too old is told what to do [outside:runs]", async () => {
   const bin = join(project, "node_modules/@busbar/cli/bin/installed.mjs");
@@ -110,4 +141,11 @@ test("init leaves a folder that is not empty as it is [outside:init-refuses] [cl
   expect(again).toMatchObject({ code: 2, out: "" });
   expect(again.err).toMatch(/is not empty[^]*next: +npx busbar init \.\.\/another-folder/u);
   expect(readdirSync(project)).toEqual(before);
+});
+
+test("init that cannot pack says why, and leaves nothing behind [outside:init-refuses] [cli:error-says-next]", async () => {
+  const failed = await type(`npx busbar init ${join(parent, "third")}`, ROOT, outsideEnv({ PATH: parent }));
+  expect(failed).toMatchObject({ code: 1, out: "" });
+  expect(failed.err).toMatch(/could not be packed: npm pack did not start: .*\n[^]*next: +npm run pack\n/u);
+  expect(readdirSync(parent)).not.toContain("third");
 });

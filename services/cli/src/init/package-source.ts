@@ -35,7 +35,12 @@ async function packClone(target: string): Promise<PackageSource> {
     child.once("close", done);
   });
   const [out, err, code] = await Promise.all([readAll(child.stdout), readAll(child.stderr), ended]);
-  if (code !== 0) throw busbarError("BUSBAR_PACK_FAILED", { reason: err.trim() });
+  // The packer says it in the form of all errors; what is left is the reason of this one.
+  const reason = err
+    .trim()
+    .replace(/^busbar: /u, "")
+    .replace(/\n {2}next: .*$/u, "");
+  if (code !== 0) throw busbarError("BUSBAR_PACK_FAILED", { reason });
   return { kind: "tarballs", files: byPackage(out.trim().split("\n")) };
 }
 
