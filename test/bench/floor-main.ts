@@ -5,6 +5,7 @@
  *   append            one awaited idempotent append of one record (400 B), nothing else under way
  *   journal <c>       five such appends in a row are a chain; c chains; what waits is sent as one request
  *   echo              answers each record of `ping` with one on `pong`, in a process of its own
+ *   flood <n>         n records a second until it is ended, in requests of 10 ms' worth
  *   ping              there and back again through `echo`: two appends, two deliveries
  */
 import { randomBytes } from "node:crypto";
@@ -109,6 +110,29 @@ async function echo(): Promise<void> {
   );
 }
 
+/** `concurrency` is the rate. What a slow broker leaves behind is not made up for. */
+async function flood(): Promise<void> {
+  const producer = await openProducer();
+  const messages = Array.from({ length: Math.ceil(Number(concurrency) / 100) }, (_, n) => ({
+    value,
+    partition: n % PARTITIONS,
+  }));
+  let isSending = false;
+  const timer = setInterval(() => {
+    if (isSending) return;
+    isSending = true;
+    producer.send({ topic: `${prefix}.floor`, acks: -1, messages }).then(
+      () => (isSending = false),
+      () => (isSending = false),
+    );
+  }, 10);
+  announceReady({ service: "floor-flood", http: null });
+  process.once("SIGTERM", () => {
+    clearInterval(timer);
+    void producer.disconnect().then(() => process.exit(0));
+  });
+}
+
 async function ping(): Promise<void> {
   const waiting = new Map<string, () => void>();
   const producer = await openProducer();
@@ -127,5 +151,5 @@ async function ping(): Promise<void> {
 
 const print = (result: unknown): void => void process.stdout.write(`${JSON.stringify(result)}\n`);
 
-const modes: Readonly<Record<string, () => Promise<void>>> = { append, journal, echo, ping };
+const modes: Readonly<Record<string, () => Promise<void>>> = { append, journal, echo, flood, ping };
 await modes[mode]?.();

@@ -18,6 +18,7 @@ import { type BenchBus, startBenchBus } from "./bus.ts";
 import { cpuBetween, sampleCpu } from "./cpu.ts";
 import type { Window } from "./load.ts";
 import { describeMachine, loadNow } from "./machine.ts";
+import { measureMore, measureRestarts, type More, moreFigures, type MorePlan } from "./more.ts";
 import { runProgram } from "./programs.ts";
 import { cpuFigures, figures, othersShare, type Row, type Sample, type Setting } from "./report.ts";
 
@@ -32,6 +33,7 @@ const WARM_UP_CHAINS = 64;
 const MARKERS = ["<!-- bench:begin -->", "<!-- bench:end -->"] as const;
 
 interface Plan {
+  readonly more: MorePlan;
   readonly repeats: number;
   readonly settings: readonly (readonly [Setting, Durability])[];
   readonly concurrencies: readonly number[];
@@ -47,9 +49,10 @@ const SETTINGS: Plan["settings"] = [
   ["flush.messages=1", "disk"],
 ];
 const FULL: Plan = {
+  more: { haltsMs: 20_000, floodPerSecond: 20_000, kills: 5 },
   repeats: 3,
   settings: SETTINGS,
-  concurrencies: [1, 16, 128],
+  concurrencies: [1, 16, 128, 512],
   firstMs: 8000,
   warmUpMs: 1000,
   measuredMs: 5000,
@@ -57,6 +60,8 @@ const FULL: Plan = {
 };
 const QUICK: Plan = {
   ...FULL,
+  more: { haltsMs: 1000, floodPerSecond: 20_000, kills: 1 },
+  concurrencies: [1, 16, 128],
   repeats: 1,
   settings: SETTINGS.slice(0, 1),
   firstMs: 300,
@@ -164,7 +169,26 @@ async function runPlan(plan: Plan, broker: JvmKafka): Promise<readonly Sample[]>
   return samples;
 }
 
-function render(plan: Plan, samples: readonly Sample[], load: readonly [number, number]): string {
+/** On a bus of its own, and last, since it ends with the death of the broker. */
+async function runMore(plan: Plan, broker: JvmKafka): Promise<More> {
+  const bus = await startBenchBus({ brokers: broker.brokers, name: "bench-more", durability: "page-cache" });
+  const { more } = plan;
+  try {
+    say("halts under load, replay");
+    return { ...(await measureMore(bus, more)), restartsMs: [] };
+  } finally {
+    await bus.stop();
+  }
+}
+
+async function runAll(plan: Plan, broker: JvmKafka): Promise<readonly [readonly Sample[], More]> {
+  const samples = await runPlan(plan, broker);
+  const more = await runMore(plan, broker);
+  say("kills of the broker");
+  return [samples, { ...more, restartsMs: await measureRestarts(broker, "bench-more.floor", plan.more.kills) }];
+}
+
+function render(plan: Plan, more: More, samples: readonly Sample[], load: readonly [number, number]): string {
   const { repeats, measuredMs, floorMs } = plan;
   const cpu = cpuFigures(samples);
   return [
@@ -174,6 +198,8 @@ function render(plan: Plan, samples: readonly Sample[], load: readonly [number, 
     "",
     ...figures(samples),
     ...(cpu.length > 0 ? ["", ...cpu] : []),
+    "",
+    ...moreFigures(more, plan.more),
     "",
     ...NOT_MEASURED,
   ].join("\n");
@@ -205,8 +231,8 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => 
 const loadBefore = loadNow();
 const broker = await startJvmKafka({ heap: "1g", onProgress: say });
 try {
-  const samples = await runPlan(plan, broker);
-  const text = render(plan, samples, [loadBefore, loadNow()]);
+  const [samples, more] = await runAll(plan, broker);
+  const text = render(plan, more, samples, [loadBefore, loadNow()]);
   process.stdout.write(`${text}\n`);
   if (values.write) writeIfQuiet(text, othersShare(samples));
 } finally {
