@@ -14,7 +14,12 @@ const SCOPE = "agent:nobody";
 const BOUND_MS = 30_000;
 
 const onNotice = (text: string): void => void process.stderr.write(`${text}\n`);
-const { log, codec, prefix, keys, close } = await connect({ env: process.env, clientId: "bench-operator", onNotice });
+const { log, codec, prefix, keys, close } = await connect({
+  env: process.env,
+  clientId: "bench-operator",
+  principal: "operator",
+  onNotice,
+});
 const topics = topicNames(prefix);
 const partitions = await log.partitionCount(topics.events);
 const orders = createOrders({ log, codec, prefix, keys, partitions });

@@ -7,7 +7,12 @@ import { initialPartitionState, replay } from "@busbar/policy";
 import { createPartitionReader, topicNames } from "@busbar/runtime";
 
 const onNotice = (text: string): void => void process.stderr.write(`${text}\n`);
-const { log, codec, prefix, close } = await connect({ env: process.env, clientId: "bench-replay", onNotice });
+const { log, codec, prefix, close } = await connect({
+  env: process.env,
+  clientId: "bench-replay",
+  principal: "operator",
+  onNotice,
+});
 const topic = topicNames(prefix).events;
 const partitions = await log.partitionCount(topic);
 
