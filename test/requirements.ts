@@ -4,6 +4,8 @@
  * the ids that no test cites. An id is never renamed; a promise that is taken back is taken out with its tests.
  */
 
+import { DEPLOY } from "./promises/deploy.ts";
+
 const PROMISES = {
   append: {
     "append:answers-appended-or-unknown":
@@ -257,24 +259,7 @@ const PROMISES = {
     "agents:resend-same-bytes": "a command that was deferred or not answered is sent again with the same bytes",
     "agents:test-in-milliseconds": "a user's agent test runs on the in-memory bus without a broker",
   },
-  deploy: {
-    "deploy:version-pinned":
-      "a chain is pinned to a version at its first assignment, and every command of it that is accepted comes from that version",
-    "deploy:versions-side-by-side":
-      "processes of two versions run side by side; each passes over what is meant for the other",
-    "deploy:nobody-deployed": "an agent that nobody deployed runs unpinned, as before",
-    "deploy:order-is-a-record":
-      "which version takes new tasks changes in a partition only by an applied order of a person",
-    "deploy:digest-never-changes": "the same version with other code has no effect",
-    "deploy:rollback":
-      "a rollback makes the version before current, and moves the chains of which nothing has begun, and no others",
-    "deploy:undeployed-refused":
-      "a new task of an undeployed agent is refused; its parent hears of a sub-task's refusal",
-    "deploy:force-ends": "an undeploy by force fails the open chains once their effects are known",
-    "deploy:halt-survives": "a halted agent stays halted over restart and redeploy",
-    "deploy:waits-without-process":
-      "a chain of whose version no process lives waits and is not assigned again and again",
-  },
+  deploy: DEPLOY,
   time: {
     "time:never-backwards": "atMs is the larger of the last one in the partition and the clock",
     "time:clock-checked": "a clock beyond the bound of the broker's append time keeps the door closed or degrades it",

@@ -13,6 +13,7 @@ describe("what a principal may do on the broker", () => {
     expect(allowed("agent:a", "write")).toEqual(["topic p.commands", "topic p.heartbeats"]);
     expect(allowed("agent:a", "read")).toEqual([
       "group p.agent.a",
+      "group p.agent.a@*",
       "topic p.blobs",
       "topic p.directives",
       "topic p.inbox.a",

@@ -37,7 +37,7 @@ interface Row {
   /** Topics without the prefix; a final `*` means every topic that begins so. */
   readonly reads: readonly string[];
   readonly writes: readonly string[];
-  /** Groups without the prefix. */
+  /** Groups without the prefix; a final `*` means every group that begins so. */
   readonly groups: readonly string[];
 }
 
@@ -64,7 +64,8 @@ export function accessOf(principal: Principal): Row {
       return {
         reads: [inboxTopic("", name).slice(1), "directives", "blobs"],
         writes: ["commands", "heartbeats"],
-        groups: [`agent.${name}`],
+        // One group per deployed version; no name of an agent holds an @.
+        groups: [`agent.${name}`, `agent.${name}@*`],
       };
     case "client":
       // Its answers are events: a client sees every chain's (docs/security.md).
@@ -98,6 +99,11 @@ function topicRules(user: string, prefix: string, operation: "read" | "write", t
   }));
 }
 
+function groupRule(user: string, group: string): AccessRule {
+  const rule = { user, operation: "read", resource: "group" } as const;
+  return group.endsWith("*") ? { ...rule, name: group.slice(0, -1), prefixed: true } : { ...rule, name: group };
+}
+
 /** Every permission of a principal; none of the super user, who needs none. */
 export function rulesOf(prefix: string, principal: Principal): readonly AccessRule[] {
   const user = userOf(prefix, principal);
@@ -106,7 +112,7 @@ export function rulesOf(prefix: string, principal: Principal): readonly AccessRu
   const rules: AccessRule[] = [
     ...reads.flatMap((topic) => topicRules(user, prefix, "read", topic)),
     ...writes.flatMap((topic) => topicRules(user, prefix, "write", topic)),
-    ...groups.map((name): AccessRule => ({ user, operation: "read", resource: "group", name: `${prefix}.${name}` })),
+    ...groups.map((group) => groupRule(user, `${prefix}.${group}`)),
   ];
   if (principal === "operator") {
     // For the lag of groups, and for `doctor`.

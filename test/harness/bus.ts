@@ -65,9 +65,13 @@ export interface Bus {
   readonly orders: Orders;
   readonly watch: Watch;
   readonly shop: string;
+  /** Of every process of this bus. */
+  readonly env: Readonly<Record<string, string>>;
   gateway(name: string): Promise<ServiceProcess>;
   supervisor(name: string): Promise<ServiceProcess>;
   agent(name: string, options: AgentOptions): Promise<ServiceProcess>;
+  /** SIGKILL to a service by its name. */
+  kill(name: string): Promise<void>;
   /** Every door is open. */
   doorsOpen(): Promise<void>;
   fires(): readonly Fire[];
@@ -96,7 +100,7 @@ class TestBus implements Bus {
   readonly watch: Watch;
   readonly shop: string;
   readonly #folder: string;
-  readonly #env: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string>>;
   readonly #services: Promise<ServiceProcess>[] = [];
 
   constructor(options: BusOptions, folder: string, log: EventLog) {
@@ -110,7 +114,7 @@ class TestBus implements Bus {
     const { codec, prefix, keys, partitions } = this;
     createShop(this.shop);
     writeFileSync(join(folder, "busbar.yaml"), projectText(folder, options.project ?? {}));
-    this.#env = environmentOf(options, this, folder);
+    this.env = environmentOf(options, this, folder);
     this.client = createClient({
       log,
       codec,
@@ -136,10 +140,16 @@ class TestBus implements Bus {
   }
 
   #start(name: string, main: string, more: Readonly<Record<string, string>>): Promise<ServiceProcess> {
-    const service = startService({ name, main, env: { ...this.#env, ...more, BUSBAR_OWNER: name } });
+    const service = startService({ name, main, env: { ...this.env, ...more, BUSBAR_OWNER: name } });
     // Kept at once: a bus that closes while another service is still starting ends that one too.
     this.#services.push(service);
     return service;
+  }
+
+  async kill(name: string): Promise<void> {
+    const service = (await this.#started()).find((one) => one.name === name);
+    if (service === undefined) throw new Error(`no service ${name} was started`);
+    await service.kill();
   }
 
   doorsOpen(): Promise<void> {

@@ -45,6 +45,24 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import("./commands/doctor.ts")).doctorCommand(),
   },
   {
+    name: "deploy",
+    group: "Run a bus",
+    summary: "run a version of an agent under supervision; roll it back",
+    load: async () => (await import("./commands/deploy.ts")).deployCommand(),
+  },
+  {
+    name: "scale",
+    group: "Run a bus",
+    summary: "say how many processes a deployed agent has",
+    load: async () => (await import("./commands/scale.ts")).scaleCommand(),
+  },
+  {
+    name: "undeploy",
+    group: "Run a bus",
+    summary: "take no more tasks for an agent and end its processes",
+    load: async () => (await import("./commands/undeploy.ts")).undeployCommand(),
+  },
+  {
     name: "submit",
     group: "Work",
     summary: "give a task to an agent",

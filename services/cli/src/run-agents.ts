@@ -29,11 +29,15 @@ export interface RunningAgents {
   stop(): Promise<void>;
 }
 
-/** Runs them until `stop`, each on the connection that it is given. After an error none of them runs. */
+/**
+ * Runs them until `stop`, each on the connection that it is given. After an error none of them runs. `deployed`: they take
+ * the chains that are pinned to their versions; else those of agents that nobody deployed.
+ */
 export async function runAgents(
   open: (agent: string) => Promise<Connection>,
   agents: readonly AgentDefinition[],
   logger: Logger,
+  deployed = false,
 ): Promise<RunningAgents> {
   const processes: AgentProcess[] = [];
   const stop = async (): Promise<void> => {
@@ -44,7 +48,7 @@ export async function runAgents(
       const { log, codec, prefix, keys } = await open(agent.name);
       const instance = `${agent.name}@${hostname()}-${process.pid}`;
       const credentials = agentCredentials(keys, agent.name);
-      processes.push(await runAgent({ log, codec, prefix, agent, instance, logger, ...credentials }));
+      processes.push(await runAgent({ log, codec, prefix, agent, instance, logger, deployed, ...credentials }));
     }
   } catch (error) {
     await stop();

@@ -82,6 +82,14 @@ export const ERRORS = {
   BUSBAR_CHILD_LIMIT: row("refused", "the chain already has {count} open sub-tasks", "wait for one of them", 5, 429),
   BUSBAR_CONFIG_INVALID: row("fatal", "{file}: {reason}", "correct the file and start again", 2, 500),
   BUSBAR_DEADLINE_PASSED: row("refused", "the deadline {deadline} has passed", "submit a new task", 5, 409),
+  BUSBAR_DEPLOY_FAILED: row(
+    "conflict",
+    "version {version} of {agent} failed: {reason}",
+    "look into {file}, mend it, and deploy it under a new version",
+    1,
+    409,
+  ),
+  BUSBAR_DEPLOY_REFUSED: row("refused", "version {version} of {agent} is not deployed: {reason}", "{next}", 5, 409),
   BUSBAR_DOCKER_FAILED: row(
     "fatal",
     "Docker cannot run the broker: {reason}",

@@ -28,7 +28,7 @@ describe("deployments of an agent", () => {
     expect(fold(deployed("1"), promoted("2"))["a"]?.current).toBe("");
   });
 
-  it("the same version with other code changes nothing [deploy:digest-never-changes]", () => {
+  it("the same version with other code changes nothing [deploy:code-digest]", () => {
     const before = fold(deployed("1"), promoted("1"));
     const again = fold(deployed("1"), promoted("1"), deployed("1", "other", 7));
     expect(again).toEqual(before);

@@ -7,6 +7,7 @@ export * from "./door/inputs.ts";
 export { createPureDoor, PURE_DOOR_START_MS, type PureDoor, type PureDoorOptions } from "./door/pure-door.ts";
 export { taskChainId } from "./door/tasks.ts";
 export { beginTurn, type EmittedEvent, type EventType, type Turn, type TurnEnv } from "./door/turn.ts";
+export * from "./deployed-policy.ts";
 export * from "./deployments.ts";
 export * from "./partition-state.ts";
 export * from "./policy-document.ts";

@@ -6,7 +6,7 @@ import type { Codec } from "@busbar/events/codec";
 import { HEADER } from "@busbar/events";
 import { busbarError, canonicalJson, utf8Length } from "@busbar/kernel";
 import type { EventLog, Membership } from "@busbar/log";
-import { type PartitionState, type Policy, policyHash } from "@busbar/policy";
+import { type PartitionState, type Policy, policyHash, withDeployedRows } from "@busbar/policy";
 import type { Logger, Metrics } from "@busbar/telemetry";
 import { createCheckpointStore } from "./checkpoint.ts";
 import { createRunningCalls, type RunningCalls } from "./door/executor.ts";
@@ -156,9 +156,11 @@ export class Gateway {
 
   /** Puts our policy on the log unless it is the one in force: nothing decides before it is a record there. */
   async #publishPolicy(directives: DirectiveFeed): Promise<void> {
-    const { codec, keyring, log, owner, policy, namespace } = this.#options;
+    const { codec, keyring, log, owner, namespace } = this.#options;
+    const { applied } = directives.since(0n);
+    const policy = withDeployedRows(this.#options.policy, applied);
     const hash = policyHash(policy);
-    const inForce = directives.since(0n).applied.findLast((applied) => applied.kind === "SetPolicy");
+    const inForce = applied.findLast(({ kind }) => kind === "SetPolicy");
     if (inForce?.id === hash) return;
     const principal = `gateway:${owner}`;
     const meta = metaWith({

@@ -7,6 +7,7 @@ import { Command } from "commander";
 import { bringUp, type BroughtUp } from "../bring-up.ts";
 import { stateDirOf } from "../bus.ts";
 import { outputOf } from "../command-output.ts";
+import { endSupervisors } from "../deploy/start-supervisor.ts";
 import { type DevOptions, type DevServices, startChildServices } from "../dev/child-services.ts";
 import { takeFolder } from "../dev/only-one.ts";
 import type { Output } from "../output.ts";
@@ -65,6 +66,8 @@ async function runServices(
     await Promise.race([stopped, services.failed]);
     options.note("stopping agents, gateway and supervisor");
   } finally {
+    // What was deployed on this bus ends with it.
+    await endSupervisors(options.stateDir);
     await services.stop();
   }
 }

@@ -3,6 +3,7 @@ import { readBusState, stopBus } from "@busbar/infra";
 import { Command } from "commander";
 import { stateDirOf } from "../bus.ts";
 import { outputOf } from "../command-output.ts";
+import { endSupervisors } from "../deploy/start-supervisor.ts";
 
 export function downCommand(): Command {
   return new Command("down")
@@ -11,13 +12,16 @@ export function downCommand(): Command {
       const output = outputOf(command);
       const stateDir = stateDirOf();
       const before = await readBusState(stateDir);
+      // First: without a bus their processes could not say where they stopped.
+      const agents = await endSupervisors(stateDir);
       const ended = await stopBus(stateDir);
       const text = (): string => {
-        if (before === null) return `nothing was started in ${stateDir}`;
+        const gone = agents.length === 0 ? "" : `processes of ${agents.join(", ")} ended; `;
+        if (before === null) return `${gone}nothing was started in ${stateDir}`;
         return ended.length === 0
-          ? "it had ended already"
-          : `ended: ${ended.join(", ")}; the data stays in ${stateDir}`;
+          ? `${gone}it had ended already`
+          : `${gone}ended: ${ended.join(", ")}; the data stays in ${stateDir}`;
       };
-      output.answer({ value: { ended }, text });
+      output.answer({ value: { ended, agents }, text });
     });
 }

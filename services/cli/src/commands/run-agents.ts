@@ -13,22 +13,35 @@ import { chooseProject } from "../project-file.ts";
 import { chosenAgents, runAgents, type RunningAgents } from "../run-agents.ts";
 import { stopSignal } from "../stop-signal.ts";
 
-/** Ready is an agent that may start a chain: one that is halted or cut off from the log is alive and not ready. */
-function isReady({ processes }: RunningAgents): boolean {
-  return processes.every((one) => ["idle", "working"].includes(one.state().state));
+/**
+ * Ready is an agent that may start a chain: one that is halted or cut off from the log is alive and not ready. For a
+ * deployed one a halt is no fault of the process: it is ready to be resumed.
+ */
+function isReady({ processes }: RunningAgents, deployed: boolean): boolean {
+  const states: readonly string[] = deployed ? ["idle", "working", "halted"] : ["idle", "working"];
+  return processes.every((one) => states.includes(one.state().state));
 }
 
-async function serveHealth(env: NodeJS.ProcessEnv, running: RunningAgents): Promise<HealthServer | null> {
+async function serveHealth(
+  env: NodeJS.ProcessEnv,
+  running: RunningAgents,
+  deployed: boolean,
+): Promise<HealthServer | null> {
   const port = env["BUSBAR_HTTP_PORT"] ?? "";
   if (port === "") return null;
   if (!/^\d{1,5}$/.test(port)) {
     throw busbarError("BUSBAR_CONFIG_INVALID", { file: "BUSBAR_HTTP_PORT", reason: `${port} is no port` });
   }
   const host = env["BUSBAR_HTTP_HOST"] ?? "127.0.0.1";
-  return startHealthServer({ port: Number(port), host, metrics: createMetrics(), isReady: () => isReady(running) });
+  const isUp = (): boolean => isReady(running, deployed);
+  return startHealthServer({ port: Number(port), host, metrics: createMetrics(), isReady: isUp });
 }
 
-async function runNamed(names: readonly string[], _options: object, self: Command): Promise<void> {
+interface RunOptions {
+  readonly deployed?: boolean;
+}
+
+async function runNamed(names: readonly string[], { deployed = false }: RunOptions, self: Command): Promise<void> {
   const output = outputOf(self);
   const stopped = stopSignal();
   const project = await loadProject(chooseProject(process.env, process.cwd()).file);
@@ -42,12 +55,12 @@ async function runNamed(names: readonly string[], _options: object, self: Comman
     return connection;
   };
   try {
-    const running = await runAgents(open, agents, logger);
+    const running = await runAgents(open, agents, logger, deployed);
     let health: HealthServer | null = null;
     try {
-      health = await serveHealth(process.env, running);
+      health = await serveHealth(process.env, running, deployed);
       const http = health?.url ?? null;
-      const ready = { ready: true, service: "agent", agents: running.names, http, pid: process.pid };
+      const ready = { ready: true, service: "agent", agents: running.names, deployed, http, pid: process.pid };
       output.item(ready, () => JSON.stringify(ready));
       await stopped;
     } finally {
@@ -63,6 +76,7 @@ export function runCommand(): Command {
   return new Command("run")
     .description("run agents of the project in this process until it is told to stop")
     .argument("[names...]", "which ones (default: all of the project)")
+    .option("--deployed", "as a process of the deployed version: it takes the chains of its version and no others")
     .addHelpText("after", "\nExample:\n  npx busbar agents run support")
     .action(runNamed);
 }

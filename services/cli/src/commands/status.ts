@@ -1,7 +1,8 @@
 /** `busbar status`: who works, what stands in the way, and what to type about it. */
 import { Command } from "commander";
-import { type OpenBus, partitionsOf, withBus } from "../bus.ts";
+import { type OpenBus, partitionsOf, stateDirOf, withBus } from "../bus.ts";
 import { outputOf } from "../command-output.ts";
+import { deployedHere, readSupervisorState, type SupervisorState } from "../deploy/state-file.ts";
 import type { Output } from "../output.ts";
 import { formatDuration } from "../parse/duration.ts";
 import { foldLife, readBeats } from "../read/heartbeats.ts";
@@ -14,7 +15,14 @@ export async function readStatus(bus: OpenBus): Promise<BusStatus> {
   const views = await Promise.all(partitionsOf(bus).map((partition) => viewPartition(bus, partition)));
   const nowMs = Date.now();
   const beats = await readBeats(bus, nowMs);
-  return foldStatus(views, foldLife(beats, nowMs), await inboxAgents(bus), nowMs);
+  return foldStatus(views, foldLife(beats, nowMs), await inboxAgents(bus), nowMs, await localSupervisors());
+}
+
+/** What the deployment supervisors of this folder say of their processes. */
+async function localSupervisors(): Promise<readonly SupervisorState[]> {
+  const stateDir = stateDirOf();
+  const found = await Promise.all(deployedHere(stateDir).map((agent) => readSupervisorState(stateDir, agent)));
+  return found.filter((state) => state !== null);
 }
 
 /** Agents that have an inbox on this bus. */
@@ -37,6 +45,17 @@ const AGENTS: readonly Column<BusStatus["agents"][number]>[] = [
   column("degraded", ({ chains }) => chains.degraded),
   column("halted", ({ chains }) => chains.halted),
   column("in doubt", ({ inDoubt }) => inDoubt),
+];
+
+const DEPLOYMENTS: readonly Column<BusStatus["deployments"][number]>[] = [
+  column("deployed", ({ agent }) => agent),
+  column("version", ({ version }) => version),
+  column("state", ({ state }) => state),
+  column("ready", ({ ready, wanted }) => `${ready}/${wanted}`),
+  column("restarts", ({ restarts }) => restarts ?? ""),
+  column("chains", ({ chains }) => chains),
+  column("code", ({ codeDigest }) => codeDigest.slice(0, 12)),
+  column("why", ({ reason }) => reason),
 ];
 
 const DOORS: readonly Column<BusStatus["doors"][number]>[] = [
@@ -73,6 +92,8 @@ const HALTED: readonly Column<BusStatus["haltedChains"][number]>[] = [
 /** What to type about what stands in the way, as complete as it can be said. */
 export function hintsOf(status: BusStatus): readonly string[] {
   const hints: string[] = [];
+  const idle = status.deployments.find(({ ready, wanted, state }) => ready < wanted && state !== "candidate");
+  if (idle !== undefined) hints.push(`npx busbar deploy ${idle.agent} --supervise`);
   const [fence] = status.fences;
   if (fence !== undefined) hints.push(`npx busbar resume ${fence.scope} --fence ${fence.id} --reason "<why>"`);
   const byRule = status.haltedChains.find((chain) => !status.fences.some(({ id }) => id === chain.fence));
@@ -108,6 +129,7 @@ function render(output: Output, status: BusStatus): string {
   const count = status.doors.length;
   const sections: readonly (readonly [string, boolean, () => string])[] = [
     ["Agents", true, () => output.table(status.agents, AGENTS)],
+    ["Deployments", status.deployments.length > 0, () => output.table(status.deployments, DEPLOYMENTS)],
     ["Doors", true, () => output.table(status.doors, DOORS)],
     ["Supervisors", true, () => supervisorText(status)],
     ["Halts", status.fences.length > 0, () => output.table(status.fences, standingColumns("scope", "fence", count))],

@@ -16,8 +16,11 @@ export interface ServiceOptions {
   /** Arguments of Node: the script and its own. */
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
-  /** Its log, JSON lines; replaced at the first start. */
+  /** Its log, JSON lines; replaced at the first start, unless it is kept. */
   readonly logFile: string;
+  readonly keepsLog?: boolean;
+  /** How often it is started again within a minute; default 5. */
+  readonly restartsMax?: number;
   readonly note: (line: string) => void;
   /** It ended too often; nothing of it runs. */
   readonly onGivenUp: (error: Error) => void;
@@ -53,7 +56,7 @@ export class ServiceProcess {
 
   constructor(options: ServiceOptions) {
     this.#options = options;
-    this.#log = createWriteStream(options.logFile, { flags: "w" });
+    this.#log = createWriteStream(options.logFile, { flags: options.keepsLog === true ? "a" : "w" });
   }
 
   /** Resolves with the ready line. Throws BUSBAR_SERVICE_FAILED. */
@@ -111,10 +114,11 @@ export class ServiceProcess {
 
   async #onExit(how: string): Promise<void> {
     if (this.#isStopping) return;
-    const { name, note, onGivenUp } = this.#options;
+    const { name, note, onGivenUp, restartsMax = RESTARTS_MAX } = this.#options;
     const recent = this.#startedAt.filter((at) => performance.now() - at < RESTARTS_WINDOW_MS);
     try {
-      if (recent.length > RESTARTS_MAX) await this.#fail(name, `${how}, ${recent.length} times within a minute`);
+      const times = recent.length > 1 ? `, ${recent.length} times within a minute` : "";
+      if (recent.length > restartsMax) await this.#fail(name, `${how}${times}`);
       note(`${name} ended (${how}); starting it again`);
       await this.start();
       note(`${name} runs again`);

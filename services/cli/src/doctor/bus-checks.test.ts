@@ -50,7 +50,9 @@ describe("signs of life", () => {
       supervisorBeat(0, NOW - 100),
     ];
     const life = foldLife(beats, NOW);
-    expect(life.agents).toEqual([{ agent: "a", instance: "a1", state: "working", chains: ["c1"], ageMs: 400 }]);
+    expect(life.agents).toEqual([
+      { agent: "a", instance: "a1", version: "", state: "working", chains: ["c1"], ageMs: 400 },
+    ]);
     expect(life.supervisors).toMatchObject([{ supervisor: "s1", partition: 0, ageMs: 100 }]);
   });
 

@@ -24,7 +24,8 @@ const DESCRIBE: Describe = {
   EffectAwaited: ({ step, tool }) => `step ${step} waits for ${tool}`,
   TaskSubmitted: ({ agent, input }) => `to ${agent} ${input}`,
   TaskAlreadyKnown: ({ state }) => `as ${state}`,
-  TaskAssigned: ({ agent, incarnation, reason }) => `to ${agent}, incarnation ${incarnation}${because(reason)}`,
+  TaskAssigned: ({ agent, incarnation, version, reason }) =>
+    `to ${agent}${version === "" ? "" : `@${version}`}, incarnation ${incarnation}${because(reason)}`,
   TaskCompleted: ({ output }) => output,
   TaskFailed: ({ code, reason }) => `${code}${because(reason)}`,
   ChainDegraded: ({ rule, reason }) => `by ${rule}${because(reason)}`,

@@ -14,6 +14,8 @@ export interface SupervisorLife {
 export interface AgentLife {
   readonly agent: string;
   readonly instance: string;
+  /** Version whose chains it runs; empty where nobody deployed it. */
+  readonly version: string;
   /** Of the agent machine, as the process says. */
   readonly state: string;
   readonly chains: readonly string[];
@@ -40,8 +42,8 @@ const supervisorLife = (beat: MessageOf<"SupervisorHeartbeat">, ageMs: number): 
 };
 
 const agentLife = (beat: MessageOf<"AgentHeartbeat">, ageMs: number): AgentLife => {
-  const { agent, instance, state, chains } = beat;
-  return { agent, instance, state, chains: chains.map(({ chainId }) => chainId), ageMs };
+  const { agent, instance, version, state, chains } = beat;
+  return { agent, instance, version, state, chains: chains.map(({ chainId }) => chainId), ageMs };
 };
 
 /** The newest beat of each process (supervisors: of each partition) within the bound before `nowMs`. */

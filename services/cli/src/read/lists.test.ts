@@ -134,7 +134,7 @@ describe("the list of agents", () => {
       (agent) => ({ agent, state: "working", instances: 1, chains, inDoubt: 0 }) as const,
     );
     const policy = policyOf({}, { support: { tools: ["mail"], sends: ["stray"], models: ["m"] } });
-    const life = { agent: "support", instance: "i1", state: "working", chains: ["c1"], ageMs: 40 };
+    const life = { agent: "support", instance: "i1", version: "", state: "working", chains: ["c1"], ageMs: 40 };
     const rows = foldAgents(status, [stateWith(0, {}), stateWith(1, { policy })], [life]);
     expect(rows).toMatchObject([
       { agent: "support", declared: true, tools: ["mail"], sends: ["stray"], models: ["m"], instances: [life], chains },

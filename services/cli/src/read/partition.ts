@@ -38,7 +38,8 @@ export interface PartitionView {
   readonly undecodable: readonly bigint[];
 }
 
-async function startOf(
+/** Where reading the state of a partition begins: the newest usable checkpoint, or the log's first position. */
+export async function startOf(
   bus: Reading,
   partition: number,
 ): Promise<{ readonly state: PartitionState; readonly from: bigint }> {

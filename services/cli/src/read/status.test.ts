@@ -7,7 +7,14 @@ import { foldStatus } from "./status.ts";
 
 const NOW = 1_000_000;
 const NO_LIFE: Life = { supervisors: [], agents: [] };
-const life = (agent: string, instance: string) => ({ agent, instance, state: "working", chains: [], ageMs: 10 });
+const life = (agent: string, instance: string) => ({
+  agent,
+  instance,
+  version: "",
+  state: "working",
+  chains: [],
+  ageMs: 10,
+});
 
 const chain = (chainId: string, agent: string, more: Partial<ChainState> = {}) =>
   ({ chainId, agent, status: "working", calls: {}, halted: null, lineage: [chainId], ...more }) as ChainState;

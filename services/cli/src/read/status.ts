@@ -3,6 +3,8 @@
  * gives the same answer to everyone.
  */
 import type { ChainState, PartitionState } from "@busbar/policy";
+import type { SupervisorState } from "../deploy/state-file.ts";
+import { type DeploymentRow, foldDeployments } from "./deployments.ts";
 import type { AgentLife, Life } from "./heartbeats.ts";
 import type { PartitionView } from "./partition.ts";
 
@@ -61,6 +63,7 @@ export interface BusStatus {
   readonly haltedChains: readonly HaltedChain[];
   readonly inDoubt: readonly Doubt[];
   readonly supervisors: Life["supervisors"];
+  readonly deployments: readonly DeploymentRow[];
 }
 
 type View = Pick<PartitionView, "state" | "owner" | "doorAtMs">;
@@ -147,8 +150,17 @@ function agentStatus(agent: string, views: readonly View[], lives: readonly Agen
   return { agent, state, instances: lives.length, chains: { open, degraded, halted }, inDoubt };
 }
 
-/** `agents`: names that are known beside those that chains and signs of life bring. */
-export function foldStatus(views: readonly View[], life: Life, agents: readonly string[], nowMs: number): BusStatus {
+/**
+ * `agents`: names that are known beside those that chains and signs of life bring. `local`: what deployment supervisors
+ * on this machine say.
+ */
+export function foldStatus(
+  views: readonly View[],
+  life: Life,
+  agents: readonly string[],
+  nowMs: number,
+  local: readonly SupervisorState[] = [],
+): BusStatus {
   const policies = views.flatMap(({ state }) => Object.keys(state.policy?.agents ?? {}));
   const ran = chainsOf(views).map(([chain]) => chain.agent);
   const names = [...new Set([...agents, ...policies, ...ran, ...life.agents.map(({ agent }) => agent)])].sort();
@@ -162,5 +174,10 @@ export function foldStatus(views: readonly View[], life: Life, agents: readonly 
     haltedChains: haltedChains(views),
     inDoubt: doubts(views),
     supervisors: life.supervisors,
+    deployments: foldDeployments(
+      views.map(({ state }) => state),
+      life.agents,
+      local,
+    ),
   };
 }

@@ -26,7 +26,7 @@ const submission: CommandBody = {
 };
 
 describe("versions at the door", () => {
-  it("without a deployment a chain is pinned to nothing and any version may speak [deploy:nobody-deployed]", () => {
+  it("without a deployment a chain is pinned to nothing and any version may speak [deploy:version-pinned]", () => {
     const scene = createScene();
     const chain = scene.submit("t");
     expect(scene.chain(chain).version).toBe("");
@@ -70,7 +70,7 @@ describe("versions at the door", () => {
     expect(scene.chain(chain)).toMatchObject({ sequence: 0, calls: {} });
   });
 
-  it("chains from before the first deployment stay unpinned [deploy:nobody-deployed]", () => {
+  it("chains from before the first deployment stay unpinned [deploy:version-pinned]", () => {
     const scene = createScene();
     const chain = scene.submit("t");
     deploy(scene, "1");
