@@ -30,13 +30,17 @@ const ok = ({ code, out, err }: Typed): string => {
   return out;
 };
 
-async function withDeployed(name: string, work: (bus: Bus, deployed: Deployed) => Promise<void>): Promise<void> {
+async function withDeployed(
+  name: string,
+  gateways: readonly string[],
+  work: (bus: Bus, deployed: Deployed) => Promise<void>,
+): Promise<void> {
   // An effect that a busy machine starts too late is an error of the call, and no reason to stop these chains.
   const project = { rules: { consecutiveErrors: 0 }, fireBoundMs: 5000, timeoutMs: 3000 };
   await withBus({ brokers: inject("brokers"), name, project }, async (bus) => {
     const deployed = openDeployed(bus.env, AGENT);
     try {
-      await Promise.all([bus.gateway("g1"), bus.supervisor("s1")]);
+      await Promise.all([bus.supervisor("s1"), ...gateways.map((one) => bus.gateway(one))]);
       await bus.doorsOpen();
       await work(bus, deployed);
     } finally {
@@ -81,7 +85,7 @@ test(
   "version 1 to version 2 under load, a process of each version and a gateway killed in the middle: no chain lost, none split [deploy:upgrade-under-load] [deploy:versions-side-by-side] [deploy:supervised]",
   { timeout: 240_000 },
   async () => {
-    await withDeployed("upgrade", async (bus, deployed) => {
+    await withDeployed("upgrade", ["g1", "g2"], async (bus, deployed) => {
       const input = (n: number) => ({ orderId: (n % 50) + 1 });
       const crowd = crowdOf(bus, { agent: AGENT, input, perPartition: 2 });
       deployed.write("1", HANDLER);
@@ -96,7 +100,6 @@ test(
       expect([oldProcess, newProcess].every((pid) => pid > 0 && isRunning(pid))).toBe(true);
       process.kill(oldProcess, "SIGKILL");
       process.kill(newProcess, "SIGKILL");
-      await bus.gateway("g2");
       await bus.kill("g1");
       ok(await upgrade);
       await underLoad(bus, crowd, () => completedBy(bus, "2") >= 8);
@@ -138,7 +141,7 @@ test(
   "a version that falls over is rolled back by its health check, as a candidate and after its promotion; a rollback by hand and an undeploy leave nothing behind [deploy:broken-rolled-back] [deploy:rollback] [deploy:undeployed-refused] [deploy:leaves-nothing] [deploy:code-digest]",
   { timeout: 300_000 },
   async () => {
-    await withDeployed("broken", async (bus, deployed) => {
+    await withDeployed("broken", ["g1"], async (bus, deployed) => {
       deployed.write("1", HANDLER);
       ok(await deployed.typed("deploy", AGENT));
       expect(await task(bus, "first")).toMatchObject({ version: "1" });
@@ -191,7 +194,7 @@ test(
   "a halted agent stays halted over a kill of its processes, a restart of their supervisor and a redeploy [deploy:halt-survives] [deploy:supervised] [deploy:status]",
   { timeout: 240_000 },
   async () => {
-    await withDeployed("halted", async (bus, deployed) => {
+    await withDeployed("halted", ["g1"], async (bus, deployed) => {
       deployed.write("1", HANDLER);
       ok(await deployed.typed("deploy", AGENT));
       expect(await task(bus, "before")).toMatchObject({ version: "1" });

@@ -37,7 +37,6 @@ export async function awaitVersion({ bus, stateDir, agent, version, timeoutMs }:
   const untilMs = performance.now() + timeoutMs;
   try {
     for (;;) {
-      await ensureSupervisor(stateDir, agent, bus.env);
       const state = await readSupervisorState(stateDir, agent);
       const pool = state?.versions.find((one) => one.version === version);
       const { ready, failed } = judge(viewDeployment(live.states(), agent), pool, version);
@@ -50,6 +49,8 @@ export async function awaitVersion({ bus, stateDir, agent, version, timeoutMs }:
         });
       }
       if (ready !== null) return ready;
+      // After the judgement: a supervisor that has nothing left to run has ended.
+      await ensureSupervisor(stateDir, agent, bus.env);
       if (performance.now() > untilMs) {
         throw busbarError("BUSBAR_TIMEOUT", {
           what: `deploying ${agent}@${version}`,

@@ -33,7 +33,7 @@ describe("a version for Docker Compose", () => {
       restart: "on-failure:5",
       scale: 3,
       read_only: true,
-      environment: { BUSBAR_PREFIX: "shop", BUSBAR_HTTP_PORT: "8080" },
+      environment: { BUSBAR_SECURITY: "scram", BUSBAR_PREFIX: "shop", BUSBAR_HTTP_PORT: "8080" },
       volumes: ["agent-keys:/app/.busbar/keys:ro"],
     });
     expect(JSON.stringify(service?.["healthcheck"])).toContain("/readyz");

@@ -72,6 +72,7 @@ export function composeFile(
     scale: instances,
     environment: {
       BUSBAR_BROKERS: "kafka:19092",
+      BUSBAR_SECURITY: "scram",
       SCHEMA_REGISTRY_URL: "http://registry:8080/apis/ccompat/v7",
       BUSBAR_PREFIX: prefix,
       BUSBAR_KEYS: "/app/.busbar/keys",
