@@ -17,6 +17,41 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
   "tools.<name>.timeoutMs": [MANIFEST, "from the hand-over to the tool to its answer"],
   "tools.<name>.fireBoundMs": [MANIFEST, "from queueing the admission to the hand-over; later it never starts"],
   "tools.<name>.volatile": [MANIFEST, "a read whose answer changes by nature: two answers are no contradiction"],
+  "httpTools.<name>.description": ["", "what the tool does, for people and models"],
+  "httpTools.<name>.effect": ["", "what a call does to the world"],
+  "httpTools.<name>.toolClass": [
+    "`at-most-once`",
+    "`exact`: the endpoint honours the effect's key, so a call may be sent again",
+  ],
+  "httpTools.<name>.args": ["", "JSON Schema of the arguments"],
+  "httpTools.<name>.result": ["none", "JSON Schema of the result"],
+  "httpTools.<name>.identity": ["all arguments", "arguments that name the effect"],
+  "httpTools.<name>.subject": ["none", "arguments that name what is changed"],
+  "httpTools.<name>.timeoutMs": ["", "from the hand-over to the whole answer"],
+  "httpTools.<name>.fireBoundMs": ["`5000`", "from queueing the admission to the hand-over; later it never starts"],
+  "httpTools.<name>.attempts": ["`3`", "attempts of one call while nothing has happened, or it is a read"],
+  "httpTools.<name>.volatile": ["`false`", "a read whose answer changes by nature: two answers are no contradiction"],
+  "httpTools.<name>.readBack.tool": ["none", "a read that shows whether the change is there"],
+  "httpTools.<name>.readBack.args": ["", "its arguments: `$args.x` or literals"],
+  "httpTools.<name>.readBack.expect": ["", "what its result must hold, by dotted path"],
+  "httpTools.<name>.http.method": ["", "method"],
+  "httpTools.<name>.http.url": ["", "address; `{argument}` stands in path segments only, encoded"],
+  "httpTools.<name>.http.query": ["none", "query parameters: `$args.x` or literals; null ones are left out"],
+  "httpTools.<name>.http.headers.<name>": ["none", "value of a header, with secrets by name: `Bearer ${PAY_TOKEN}`"],
+  "httpTools.<name>.http.body": [
+    "the arguments left over",
+    "JSON body with `$args`, `$args.x` and `$key` anywhere in it",
+  ],
+  "httpTools.<name>.http.idempotencyHeader": [
+    "`Idempotency-Key` for class exact",
+    "header that carries the effect's key",
+  ],
+  "httpTools.<name>.http.serverErrors": [
+    "`unknown`",
+    "what a 5xx means for a change: in doubt, or `not-done` where its makers promise it",
+  ],
+  "httpTools.<name>.http.expects": ["`json`", "form of the result"],
+  "httpTools.<name>.http.responseLimitBytes": ["`1048576`", "longest answer"],
   "models.<name>.timeoutMs": ["that of the model's definition", "from the hand-over to the model to its whole answer"],
   "models.<name>.attempts": ["that of the model's definition", "attempts of one call; being throttled takes none"],
   "agents.<name>.tools": ["none", "tools that it may call, or `*`"],
@@ -71,6 +106,7 @@ function typeOf(node: JsonObject, root: JsonObject): string {
   if (typeof reference === "string")
     return typeOf(field(root["definitions"], reference.slice("#/definitions/".length)), root);
   if (node["const"] !== undefined) return `\`${JSON.stringify(node["const"])}\``;
+  if (Array.isArray(node["enum"])) return (node["enum"] as readonly string[]).map((value) => code(value)).join(", ");
   if (node["type"] === "array") return "list of text";
   if (node["type"] === "integer") {
     const highest = node["maximum"] === undefined ? "" : ` to ${JSON.stringify(node["maximum"])}`;

@@ -22,3 +22,8 @@ export const systemTimers: Timers = {
     setImmediate(run);
   },
 };
+
+/** A date as HTTP writes it, in ms since the epoch; NaN for what is none. Reads no clock. */
+export function parseDateMs(text: string): number {
+  return Date.parse(text);
+}

@@ -10,6 +10,7 @@ export interface ToolManifest {
   readonly toolClass: ToolClass;
   readonly timeoutMs: number;
   readonly fireBoundMs: number;
+  readonly attempts: number;
   /** Argument fields that identify the effect; null = all arguments. */
   readonly identity: readonly string[] | null;
   readonly subject: readonly string[] | null;
@@ -30,6 +31,7 @@ export function toolManifest<A, R>(tool: ToolDefinition<A, R>): ToolManifest {
     toolClass: tool.toolClass,
     timeoutMs: tool.timeoutMs,
     fireBoundMs: tool.fireBoundMs,
+    attempts: tool.attempts,
     identity: tool.identity ?? null,
     subject: tool.subject ?? null,
     args: tool.args,

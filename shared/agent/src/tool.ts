@@ -62,10 +62,12 @@ export interface ToolSpec<A = JsonObject, R = Json> {
   readonly timeoutMs: number;
   /** From queueing to the hand-over, in ms; default 5000. A later start never happens. */
   readonly fireBoundMs?: number;
+  /** Attempts of one call while the error is known to be before the effect; default 1. */
+  readonly attempts?: number;
   readonly readBack?: ReadBack;
   /** A read whose answer changes by nature (a clock, a queue length): two different answers are no contradiction. */
   readonly volatile?: boolean;
-  /** Performs one attempt. Throw `notStarted(reason)` for what failed before the effect. */
+  /** Performs one attempt. What it may throw to say how it ended: see attempt-errors.ts. */
   run(args: A, context: ToolRunContext): R | Promise<R>;
 }
 
@@ -73,6 +75,7 @@ export interface ToolSpec<A = JsonObject, R = Json> {
 export interface ToolDefinition<A = JsonObject, R = Json> extends ToolSpec<A, R> {
   readonly toolClass: ToolClass;
   readonly fireBoundMs: number;
+  readonly attempts: number;
   readonly volatile: boolean;
 }
 
@@ -126,6 +129,7 @@ function check(spec: ToolSpec, fireBoundMs: number): void {
   if (spec.args["type"] !== "object") throw invalid(spec.name, 'args must be a JSON Schema with type "object"');
   if (!isPositiveInteger(spec.timeoutMs)) throw invalid(spec.name, "timeoutMs must be a positive integer");
   if (!isPositiveInteger(fireBoundMs)) throw invalid(spec.name, "fireBoundMs must be a positive integer");
+  if (!isPositiveInteger(spec.attempts ?? 1)) throw invalid(spec.name, "attempts must be a positive integer");
   checkFields(spec, "identity", spec.identity);
   checkFields(spec, "subject", spec.subject);
   checkReadBack(spec);
@@ -138,6 +142,7 @@ export function defineTool<A = JsonObject, R = Json>(spec: ToolSpec<A, R>): Tool
   return {
     ...spec,
     toolClass: spec.toolClass ?? "at-most-once",
+    attempts: spec.attempts ?? 1,
     volatile: spec.volatile ?? false,
     fireBoundMs,
   };

@@ -33,6 +33,10 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
     "ms": {
       "type": "integer",
       "minimum": 1
+    },
+    "positive": {
+      "type": "integer",
+      "minimum": 1
     }
   },
   "properties": {
@@ -73,6 +77,139 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
           },
           "volatile": {
             "type": "boolean"
+          }
+        }
+      }
+    },
+    "httpTools": {
+      "type": "object",
+      "propertyNames": {
+        "pattern": "^[A-Za-z][A-Za-z0-9_.-]{0,63}$"
+      },
+      "additionalProperties": {
+        "type": "object",
+        "additionalProperties": false,
+        "required": [
+          "description",
+          "effect",
+          "args",
+          "timeoutMs",
+          "http"
+        ],
+        "properties": {
+          "description": {
+            "type": "string",
+            "minLength": 1
+          },
+          "effect": {
+            "enum": [
+              "read",
+              "write",
+              "destructive"
+            ]
+          },
+          "toolClass": {
+            "enum": [
+              "exact",
+              "at-most-once"
+            ]
+          },
+          "args": {
+            "type": "object"
+          },
+          "result": {
+            "type": "object"
+          },
+          "identity": {
+            "$ref": "#/definitions/names"
+          },
+          "subject": {
+            "$ref": "#/definitions/names"
+          },
+          "timeoutMs": {
+            "$ref": "#/definitions/ms"
+          },
+          "fireBoundMs": {
+            "$ref": "#/definitions/ms"
+          },
+          "attempts": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 100
+          },
+          "volatile": {
+            "type": "boolean"
+          },
+          "readBack": {
+            "type": "object",
+            "additionalProperties": false,
+            "required": [
+              "tool",
+              "args",
+              "expect"
+            ],
+            "properties": {
+              "tool": {
+                "type": "string"
+              },
+              "args": {
+                "type": "object"
+              },
+              "expect": {
+                "type": "object"
+              }
+            }
+          },
+          "http": {
+            "type": "object",
+            "additionalProperties": false,
+            "required": [
+              "method",
+              "url"
+            ],
+            "properties": {
+              "method": {
+                "enum": [
+                  "GET",
+                  "HEAD",
+                  "POST",
+                  "PUT",
+                  "PATCH",
+                  "DELETE"
+                ]
+              },
+              "url": {
+                "type": "string"
+              },
+              "query": {
+                "type": "object"
+              },
+              "headers": {
+                "type": "object",
+                "additionalProperties": {
+                  "type": "string"
+                }
+              },
+              "body": {},
+              "idempotencyHeader": {
+                "type": "string"
+              },
+              "serverErrors": {
+                "enum": [
+                  "unknown",
+                  "not-done"
+                ]
+              },
+              "expects": {
+                "enum": [
+                  "json",
+                  "text"
+                ]
+              },
+              "responseLimitBytes": {
+                "$ref": "#/definitions/positive"
+              }
+            }
           }
         }
       }

@@ -137,7 +137,7 @@ describe("the policy of a project", () => {
     [
       "bounds of a tool that nobody exports",
       `${minimal}tools:\n  db.drop:\n    timeoutMs: 7\n`,
-      "tools.db.drop: no module exports a tool of this name",
+      "tools.db.drop: neither a module nor httpTools has a tool of this name",
     ],
     [
       "an authority that is no read",
@@ -212,5 +212,44 @@ describe("loading a project", () => {
       [],
       [],
     ]);
+  });
+});
+
+const HTTP_TOOL = `
+version: 1
+httpTools:
+  pay.charge:
+    description: Charges a customer
+    effect: write
+    toolClass: exact
+    args: { type: object, properties: { id: { type: string }, cents: { type: integer } }, required: [id, cents] }
+    timeoutMs: 2000
+    http: { method: POST, url: "https://pay.example.com/v1/{id}/charges", headers: { authorization: "Bearer \${PAY}" } }
+tools:
+  pay.charge: { timeoutMs: 900 }
+agents:
+  clerk: { tools: [pay.charge] }
+`;
+
+describe("tools that a project declares itself", () => {
+  it("are tools like any other: policy, overrides and manifest [http:declared-in-project]", async () => {
+    const { tools, policy } = await loadProject(written("http.yaml", HTTP_TOOL));
+    expect(tools.map(({ name }) => name)).toEqual(["pay.charge"]);
+    expect(policy.tools["pay.charge"]).toMatchObject({
+      toolClass: "exact",
+      timeoutMs: 900,
+      attempts: 3,
+      effect: "write",
+    });
+    expect(mayCall(policy, "clerk", "pay.charge")).toBe(true);
+  });
+
+  it.each([
+    ["{id}/charges", "{nobody}/charges", /nobody/],
+    ["https://pay", "https://{id}", /url/],
+    ["method: POST", "method: SEND", /http\.method/],
+    ["effect: write", "effect: write\n    color: red", /color/],
+  ])("with %j written as %j are refused with the place [http:definition-checked]", async (right, wrong, told) => {
+    expect(await saidOf(loadProject(written("wrong.yaml", HTTP_TOOL.replace(right, wrong))))).toMatch(told);
   });
 });

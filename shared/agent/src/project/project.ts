@@ -27,6 +27,7 @@ import { PROJECT_SCHEMA } from "../generated/project-schema.ts";
 import type { ModelDefinition } from "../model.ts";
 import type { ToolDefinition } from "../tool.ts";
 import { toolManifest } from "../tool-manifest.ts";
+import { type DeclaredHttpTool, declaredTools } from "./declared.ts";
 
 type ToolOverride = Partial<Pick<ToolPolicy, "attempts" | "timeoutMs" | "fireBoundMs" | "volatile">>;
 type ModelOverride = Partial<ModelPolicy>;
@@ -37,6 +38,7 @@ export interface ProjectFile {
   readonly version: 1;
   readonly modules?: Modules;
   readonly tools?: Readonly<Record<string, ToolOverride>>;
+  readonly httpTools?: Readonly<Record<string, DeclaredHttpTool>>;
   readonly models?: Readonly<Record<string, ModelOverride>>;
   readonly agents: Readonly<Record<string, Partial<AgentPolicy>>>;
   readonly rules?: Partial<RulesPolicy>;
@@ -91,7 +93,7 @@ export function buildPolicy(
 ): Policy {
   const names = new Set(tools.map((tool) => tool.name));
   for (const name of Object.keys(project.tools ?? {})) {
-    if (!names.has(name)) throw invalid(file, `tools.${name}: no module exports a tool of this name`);
+    if (!names.has(name)) throw invalid(file, `tools.${name}: neither a module nor httpTools has a tool of this name`);
   }
   const toolPolicies = tools.map((tool) => [tool.name, toolPolicy(tool, project.tools?.[tool.name] ?? {})] as const);
   const modelPolicies = modelPoliciesOf(file, project.models ?? {}, models);
@@ -162,6 +164,13 @@ async function importModule(file: string, path: string): Promise<Readonly<Record
   }
 }
 
+/** Two tools of one name: which of them a gateway called would be chance. */
+function refuseTwice(file: string, what: string, named: readonly { readonly name: string }[]): void {
+  const names = named.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw invalid(file, `${what} ${twice} is defined twice`);
+}
+
 /** Reads a project: file, modules, policy. Tools are loaded because the policy is made of their manifests. */
 export async function loadProject(path: string): Promise<Project> {
   const file = resolve(path);
@@ -173,7 +182,9 @@ export async function loadProject(path: string): Promise<Project> {
   }
   const parsed = parseProjectFile(file, text);
   const { modules = {} } = parsed;
-  const tools = await loadModules<ToolDefinition>(file, "tools", modules.tools ?? []);
+  const coded = await loadModules<ToolDefinition>(file, "tools", modules.tools ?? []);
+  const tools = [...coded, ...(await declaredTools(parsed.httpTools))];
+  refuseTwice(file, "tool", tools);
   const models = await loadModules<ModelDefinition>(file, "models", modules.models ?? []);
   const agents = await loadModules<AgentDefinition>(file, "agents", modules.agents ?? []);
   for (const agent of agents) {

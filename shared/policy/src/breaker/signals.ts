@@ -39,6 +39,8 @@ function judge(event: BusEvent): { readonly tool: string; readonly ok: boolean; 
     case "EffectCommittedInvalid":
       return { tool: event.tool, ok: false, code: "BUSBAR_RESULT_INVALID" };
     case "EffectInDoubt":
+      // A doubt that only another attempt can end wants the tool like a call that is refused.
+      if (event.code === "BUSBAR_BREAKER_OPEN") return { tool: event.tool, ok: false, code: event.code };
       return isLostAnswer(event.code) ? { tool: event.tool, ok: false, code: event.code } : null;
     case "EffectRefused":
       return event.code === "BUSBAR_BREAKER_OPEN" ? { tool: event.tool, ok: false, code: event.code } : null;

@@ -154,6 +154,24 @@ describe("an answer that was lost", () => {
     expect(types(scene.door.turn(TICK))).toEqual(["EffectSettled", "ChainDegraded"]);
   });
 
+  it("of an exact tool whose breaker has opened asks for its probe, and takes it [attempts:doubt-asks-for-probe]", () => {
+    const { scene, chain } = called("db.exact");
+    scene.door.turn(scene.outcome(chain, 1, cut));
+    const key = "tool:db.exact";
+    const opened = { key, rule: "r", cause: "x", reason: "down", by: "s", cooldownMs: 5000 };
+    scene.door.turn(scene.orders(["OpenBreaker", opened]));
+    scene.door.atMs += 500;
+    const waiting = only(scene.door.turn(TICK), "EffectInDoubt");
+    expect(waiting).toMatchObject({ code: "BUSBAR_BREAKER_OPEN", settleAtMs: scene.door.atMs + 1250 });
+    expect(signalOf(waiting, 0, "")).toMatchObject({ code: "BUSBAR_BREAKER_OPEN", tool: "db.exact" });
+    expect(erred(scene, chain)).toBe(1);
+    expect(scene.door.turn(TICK)).toEqual([]);
+    const grant = { grantId: "g", key, partition: 0, count: 1, expiresAtMs: Number.MAX_SAFE_INTEGER };
+    scene.door.turn(scene.orders(["Grant", grant]));
+    scene.door.atMs += 1250;
+    expect(only(scene.door.turn(TICK), "EffectAdmitted")).toMatchObject({ attempt: 2, probe: "g" });
+  });
+
   it("is a failure of a read [attempts:lost-answer-in-doubt]", () => {
     const { scene, chain } = called("db.read");
     expect(only(scene.door.turn(scene.outcome(chain, 1, cut)), "EffectFailed").final).toBe(true);

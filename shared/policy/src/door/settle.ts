@@ -2,6 +2,7 @@
 import type { ClaimCheck, MessageOf } from "@busbar/events";
 import { own } from "@busbar/kernel";
 import type { CallState, ChainState } from "../partition-state.ts";
+import { DEFAULT_BREAKER } from "../policy-document.ts";
 import { alreadyDone, readmit } from "./admit.ts";
 import { emit, type Turn } from "./turn.ts";
 
@@ -107,11 +108,26 @@ export function settleDue(turn: Turn, chain: ChainState, callId: string, call: C
     if (call.effectClass !== "read" && call.attempt >= MAX_ATTEMPTS_IN_DOUBT) {
       return leaveToPerson(turn, chain, callId, `${call.attempt} attempts under its key brought no answer`);
     }
-    readmit(turn, chain.chainId, callId, "gateway");
+    const verdict = readmit(turn, chain.chainId, callId, "gateway");
+    if (verdict.kind === "refuse" && verdict.code === "BUSBAR_BREAKER_OPEN")
+      waitForBreaker(turn, chain, callId, verdict.reason);
     return;
   }
   if (tool.readBack !== null) return;
   leaveToPerson(turn, chain, callId, "the tool neither honours the key nor has a read-back");
+}
+
+/** The doubt waits for its tool's breaker. The record says so, and so asks for the probe that can end both. */
+function waitForBreaker(turn: Turn, chain: ChainState, callId: string, reason: string): void {
+  const call = chain.calls[callId];
+  // A breaker that a person holds is probed by nobody: the doubt waits for its release without a record.
+  if (call === undefined || own(turn.state.breakers, `tool:${call.name}`)?.state === "isolated") return;
+  const { effectKey, name: tool, attempt, admitted } = call;
+  const { cooldownMs } = turn.state.policy?.breaker ?? DEFAULT_BREAKER;
+  // A grant lasts for one cool-down: who looks again after a quarter of it finds it.
+  const settleAtMs = turn.env.atMs + Math.ceil(cooldownMs / 4);
+  const body = { callId, effectKey, tool, attempt, admitted, code: "BUSBAR_BREAKER_OPEN", reason, settleAtMs };
+  emit(turn, "EffectInDoubt", { chain }, body);
 }
 
 /** Nothing here can tell: the effect stays in doubt and the chain reads only, until a person decides. */
