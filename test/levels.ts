@@ -43,7 +43,7 @@ export const LEVELS: readonly Level[] = [
     phase: "unit",
     include: [`${SOURCES}/*.property.test.ts`],
     exclude: [],
-    testTimeoutMs: 20_000,
+    testTimeoutMs: 60_000,
     parallel: true,
   },
   {
@@ -51,7 +51,7 @@ export const LEVELS: readonly Level[] = [
     phase: "tidy",
     include: ["test/tidy/**/*.test.ts"],
     exclude: [],
-    testTimeoutMs: 20_000,
+    testTimeoutMs: 60_000,
     parallel: true,
   },
   broker("contract", "test/contract/**/*.test.ts"),

@@ -17,6 +17,7 @@ export const ATTEMPT_PROMISES = {
       "an exact change whose answer was lost is fired again under its key, ever more rarely, and a bounded number of times",
     "attempts:doubt-asks-for-probe":
       "an exact effect in doubt behind an open breaker asks for its probe and is fired again with it",
+    "attempts:one-end-per-attempt": "an attempt has one end; what its process tells after that changes nothing",
     "attempts:model-asked-again":
       "a model call without an answer is asked again as a recorded attempt, within its attempts, and the tokens it used are counted",
   },
@@ -48,6 +49,21 @@ export const ATTEMPT_PROMISES = {
     "models:broken-tool-call-is-an-answer":
       "a tool call that a model wrote wrongly is kept as it was written, told to the agent and counted as one error; it ends nothing by itself",
     "models:tools-from-manifests": "a model is offered tools of the bus by name; the gateway fills in their manifests",
+    "models:environment-suffices":
+      "OPENAI_BASE_URL and OPENAI_API_KEY in the gateway's environment are all that a declared model needs",
+    "models:declared-in-project": "busbar.yaml declares models without code",
+    "models:stream-gathered":
+      "a streamed answer becomes one answer, however it is cut into pieces; names of tools go out as endpoints allow them and come back",
+    "models:finish-reason-told": "an answer that was cut off for its length or its content is an answer that says so",
+    "models:tokens-estimated":
+      "tokens that the endpoint does not tell, also those of an attempt that broke off, are estimated and counted",
+    "models:ends-classified":
+      "every way in which an endpoint ends an attempt is asked again, throttled or final, and one attempt is one request",
+    "models:answer-bounded": "an answer without end is stopped at a bound",
+    "models:first-token-bound": "the time to the first token has a bound of its own",
+    "models:request-bounded":
+      "which model is asked, how many answers it gives and in which form is not the agent's to say",
+    "models:refusals-reach-the-model": "what the door refuses and what fails is told to the model, which may go on",
     "models:timeout-of-definition":
       "a model call has the time-out of its model's definition, unless busbar.yaml gives another",
   },

@@ -17,5 +17,6 @@ export * from "./errors.ts";
 export * from "./model.ts";
 export { systemTimers, type Timers } from "./timers.ts";
 export * from "./tool.ts";
+export * from "./run-tools.ts";
 export * from "./tool-manifest.ts";
 export type { TaskOutcome } from "./task-tracks.ts";

@@ -13,6 +13,8 @@ export type ModelToolCall = {
 export type ModelMessage = {
   readonly role: "system" | "user" | "assistant" | "tool";
   readonly content: string | null;
+  /** Why the model would not answer, in its own words. */
+  readonly refusal?: string;
   readonly tool_calls?: readonly ModelToolCall[];
   readonly tool_call_id?: string;
 };
@@ -116,4 +118,15 @@ export function toolCallArguments(call: ModelToolCall): JsonObject | null {
   } catch {
     return null;
   }
+}
+
+/** What is wrong with the tool calls of an answer: arguments that are no JSON object, names that were not on offer. */
+export function toolCallProblems(message: ModelMessage, offered: readonly string[] | null): readonly ToolCallProblem[] {
+  return (message.tool_calls ?? []).flatMap((call) => {
+    const { name: tool } = call.function;
+    const isOffered = offered === null || offered.includes(tool);
+    if (isOffered && toolCallArguments(call) !== null) return [];
+    const reason = isOffered ? "its arguments are no JSON object" : "no tool of this name was offered";
+    return [{ toolCallId: call.id, tool, reason }];
+  });
 }

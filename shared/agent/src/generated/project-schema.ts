@@ -227,6 +227,28 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
             "type": "integer",
             "minimum": 1,
             "maximum": 100
+          },
+          "kind": {
+            "enum": [
+              "openai"
+            ]
+          },
+          "model": {
+            "type": "string",
+            "minLength": 1
+          },
+          "baseUrl": {
+            "type": "string"
+          },
+          "apiKeyEnv": {
+            "type": "string",
+            "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"
+          },
+          "firstTokenTimeoutMs": {
+            "$ref": "#/definitions/ms"
+          },
+          "stream": {
+            "type": "boolean"
           }
         }
       }

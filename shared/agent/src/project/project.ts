@@ -27,10 +27,9 @@ import { PROJECT_SCHEMA } from "../generated/project-schema.ts";
 import type { ModelDefinition } from "../model.ts";
 import type { ToolDefinition } from "../tool.ts";
 import { toolManifest } from "../tool-manifest.ts";
-import { type DeclaredHttpTool, declaredTools } from "./declared.ts";
+import { type DeclaredHttpTool, declaredModels, declaredTools, type ModelRow } from "./declared.ts";
 
 type ToolOverride = Partial<Pick<ToolPolicy, "attempts" | "timeoutMs" | "fireBoundMs" | "volatile">>;
-type ModelOverride = Partial<ModelPolicy>;
 type Modules = Partial<Record<"tools" | "models" | "agents", readonly string[]>>;
 
 /** `busbar.yaml` after its schema accepted it. */
@@ -39,7 +38,7 @@ export interface ProjectFile {
   readonly modules?: Modules;
   readonly tools?: Readonly<Record<string, ToolOverride>>;
   readonly httpTools?: Readonly<Record<string, DeclaredHttpTool>>;
-  readonly models?: Readonly<Record<string, ModelOverride>>;
+  readonly models?: Readonly<Record<string, ModelRow>>;
   readonly agents: Readonly<Record<string, Partial<AgentPolicy>>>;
   readonly rules?: Partial<RulesPolicy>;
   readonly statements?: Readonly<Record<string, Partial<Authority> & Pick<Authority, "tool" | "refutedWhen">>>;
@@ -121,12 +120,12 @@ export function buildPolicy(
 
 function modelPoliciesOf(
   file: string,
-  overrides: Readonly<Record<string, ModelOverride>>,
+  overrides: Readonly<Record<string, ModelRow>>,
   models: readonly ModelDefinition[],
 ): Readonly<Record<string, ModelPolicy>> {
   for (const name of Object.keys(overrides)) {
     if (!models.some((model) => model.name === name))
-      throw invalid(file, `models.${name}: no module exports a model of this name`);
+      throw invalid(file, `models.${name}: no module exports a model of this name, and it has no kind`);
   }
   const rows = models.map(({ name, timeoutMs, attempts }) => {
     const { timeoutMs: ownMs = timeoutMs, attempts: own = attempts } = overrides[name] ?? {};
@@ -185,7 +184,9 @@ export async function loadProject(path: string): Promise<Project> {
   const coded = await loadModules<ToolDefinition>(file, "tools", modules.tools ?? []);
   const tools = [...coded, ...(await declaredTools(parsed.httpTools))];
   refuseTwice(file, "tool", tools);
-  const models = await loadModules<ModelDefinition>(file, "models", modules.models ?? []);
+  const codedModels = await loadModules<ModelDefinition>(file, "models", modules.models ?? []);
+  const models = [...codedModels, ...(await declaredModels(file, parsed.models))];
+  refuseTwice(file, "model", models);
   const agents = await loadModules<AgentDefinition>(file, "agents", modules.agents ?? []);
   for (const agent of agents) {
     if (!Object.hasOwn(parsed.agents, agent.name))

@@ -1,7 +1,15 @@
 /** The tools and models of a project as the gateway calls them: by name, never rejecting, errors as answers. */
 import { type Json, reasonOf } from "@busbar/kernel";
 import { attemptEndOf } from "../attempt-errors.ts";
-import { type ModelDefinition, type ModelReply, type ModelRequest, modelTool, type ToolCallProblem } from "../model.ts";
+import { offeredName } from "../http/tool-names.ts";
+import {
+  type ModelDefinition,
+  type ModelReply,
+  type ModelRequest,
+  modelTool,
+  type ToolCallProblem,
+  toolCallProblems,
+} from "../model.ts";
 import type { ToolDefinition } from "../tool.ts";
 
 /** One attempt of one call. `key` is the effect's idempotency key, empty for reads. */
@@ -78,7 +86,8 @@ export function createToolbox(
       const model = modelByName.get(name);
       if (model === undefined) return failedReply(`this gateway has no model ${name}`);
       try {
-        return replyOf(await model.complete(offering(request, toolByName), context));
+        const asked = offering(request, toolByName);
+        return replyOf(await model.complete(asked, context), asked);
       } catch (error) {
         return replyOfError(error);
       }
@@ -101,7 +110,9 @@ function answerOfError(error: unknown): ToolboxAnswer {
   }
 }
 
-function replyOf({ message, usage, finishReason = "", problems = [] }: ModelReply): ToolboxReply {
+function replyOf({ message, usage, finishReason = "", ...reply }: ModelReply, { tools }: ModelRequest): ToolboxReply {
+  const offered = tools?.map((tool) => offeredName(tool) ?? "") ?? null;
+  const problems = reply.problems ?? toolCallProblems(message, offered);
   const { inputTokens, outputTokens, estimated = false } = usage;
   const response = message as unknown as Json;
   return { kind: "reply", response, inputTokens, outputTokens, estimated, finishReason, problems };

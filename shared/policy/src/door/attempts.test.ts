@@ -228,6 +228,16 @@ describe("a model call", () => {
     expect(erred(scene, chain)).toBe(1);
   });
 
+  it("that was late and then fails is one failed attempt; one that answers after all is answered [attempts:one-end-per-attempt]", () => {
+    const late = { ...lost, code: "BUSBAR_TIMEOUT", reason: "no answer within 60000 ms" } as const;
+    const { scene, chain } = asked();
+    scene.door.turn(scene.outcome(chain, 1, late));
+    expect(scene.door.turn(scene.outcome(chain, 1, lost))).toEqual([]);
+    expect(types(scene.door.turn(scene.outcome(chain, 1, MODEL_REPLY)))).toEqual(["ModelCallCompleted"]);
+    scene.door.atMs += 10_000;
+    expect(scene.door.turn(TICK)).toEqual([]);
+  });
+
   it("that is throttled waits as long as it is told, without an error [attempts:throttled-is-no-error]", () => {
     const { scene, chain } = asked();
     const later = { kind: "model-throttled", reason: "429", retryAfterMs: 3000 } as const;

@@ -36,6 +36,8 @@ export function decideOutcome(turn: Turn, given: CallOutcome): void {
   if (found !== null && outcome.kind === "evidence") return evidence(turn, found, outcome);
   if (found === null) return;
   if (found.call.status === "answered") return afterAnswer(turn, found, outcome);
+  // The attempt was decided already; only a whole answer of a model that comes after its time-out is still welcome.
+  if (found.call.status === "delayed" && outcome.kind !== "model-completed") return;
   switch (outcome.kind) {
     case "model-completed":
     case "model-failed":
