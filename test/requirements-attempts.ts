@@ -36,6 +36,8 @@ export const ATTEMPT_PROMISES = {
     "http:secrets-by-name":
       "a call names its secrets; their values come from the gateway's environment and reach no reason",
     "http:definition-checked": "a declaration that can never work is refused when it is loaded",
+    "http:call-in-digest":
+      "the call of an HTTP tool is a part of its digest: one that points elsewhere is another tool",
     "http:declared-in-project": "busbar.yaml declares HTTP tools without code",
     "http:redirects-bounded":
       "a redirect of a change is not followed; one of a read within its own origin, three times at most",

@@ -1,5 +1,5 @@
 /** The data of a tool that policy, schemas, `busbar status` and audit work with: a tool without its code. */
-import { canonicalJson, sha256Hex } from "@busbar/kernel";
+import { canonicalJson, type JsonObject, sha256Hex } from "@busbar/kernel";
 import type { JsonSchema, ReadBack, ToolClass, ToolDefinition, ToolEffect } from "./tool.ts";
 
 /** Plain JSON; equal tools have equal manifests, byte for byte under canonical JSON. */
@@ -18,6 +18,8 @@ export interface ToolManifest {
   readonly result: JsonSchema | null;
   readonly readBack: ReadBack | null;
   readonly volatile: boolean;
+  /** What it does, where that is data; absent for code. */
+  readonly transport?: JsonObject;
   /** SHA-256 hex over the canonical JSON of all the other fields. */
   readonly digest: string;
 }
@@ -38,6 +40,7 @@ export function toolManifest<A, R>(tool: ToolDefinition<A, R>): ToolManifest {
     result: tool.result ?? null,
     readBack: tool.readBack ?? null,
     volatile: tool.volatile,
+    ...(tool.transport === undefined ? {} : { transport: tool.transport }),
   };
   return { ...facts, digest: sha256Hex(canonicalJson(facts)) };
 }

@@ -67,6 +67,8 @@ export interface ToolSpec<A = JsonObject, R = Json> {
   readonly readBack?: ReadBack;
   /** A read whose answer changes by nature (a clock, a queue length): two different answers are no contradiction. */
   readonly volatile?: boolean;
+  /** What `run` does, where that is data (the call of an HTTP tool): a part of the digest, so a change of it is seen. */
+  readonly transport?: JsonObject;
   /** Performs one attempt. What it may throw to say how it ended: see attempt-errors.ts. */
   run(args: A, context: ToolRunContext): R | Promise<R>;
 }

@@ -103,8 +103,10 @@ function planOf(spec: HttpToolSpec): Plan {
 /** Checks the call and makes a tool of it. Throws BUSBAR_CONFIG_INVALID for what can never work. */
 export function defineHttpTool(spec: HttpToolSpec): ToolDefinition {
   const plan = planOf(spec);
-  const { http: _http, ...tool } = spec;
-  return defineTool({ attempts: 3, ...tool, run: (args, context) => run(plan, args, context) });
+  const { http, ...tool } = spec;
+  // Without what is left out, as JSON has it: equal calls have equal digests.
+  const transport = JSON.parse(JSON.stringify({ http })) as JsonObject;
+  return defineTool({ attempts: 3, ...tool, transport, run: (args, context) => run(plan, args, context) });
 }
 
 /** `$args.x.y`, `$args`, `$key` or a literal, anywhere in a JSON value. A path that leads nowhere is null. */

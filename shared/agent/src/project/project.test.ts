@@ -244,6 +244,15 @@ describe("tools that a project declares itself", () => {
     expect(mayCall(policy, "clerk", "pay.charge")).toBe(true);
   });
 
+  it("have their call in their digest: one that points elsewhere is another tool [http:call-in-digest]", async () => {
+    const digestOf = async (text: string) =>
+      (await loadProject(written("digest.yaml", text))).policy.tools["pay.charge"]?.digest;
+    const digest = await digestOf(HTTP_TOOL);
+    expect(await digestOf(HTTP_TOOL)).toBe(digest);
+    expect(await digestOf(HTTP_TOOL.replace("pay.example.com", "evil.example"))).not.toBe(digest);
+    expect(await digestOf(HTTP_TOOL.replace("${PAY}", () => "${OTHER}"))).not.toBe(digest);
+  });
+
   it.each([
     ["{id}/charges", "{nobody}/charges", /nobody/],
     ["https://pay", "https://{id}", /url/],
