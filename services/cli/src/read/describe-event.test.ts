@@ -29,6 +29,27 @@ describe("an event as one line", () => {
   });
 });
 
+describe("attempts as lines", () => {
+  const failed = { type: "ModelCallFailed", model: "gpt", code: "BUSBAR_THROTTLED", reason: "429" } as const;
+  const lineOf = (more: object): string => describeEvent(eventAt(0, 0, { ...failed, ...more }).event);
+
+  it("say whether and when another one follows [attempts:throttled-is-no-error]", () => {
+    const { meta } = eventAt(0, 0, failed).event;
+    expect(lineOf({ final: true, retryAtMs: 0 })).toBe("gpt BUSBAR_THROTTLED: 429");
+    expect(lineOf({ final: false, retryAtMs: 0 })).toBe("gpt BUSBAR_THROTTLED: 429 (tried again)");
+    expect(lineOf({ final: false, retryAtMs: meta.atMs + 2000 })).toContain("(tried again in 2000 ms)");
+  });
+
+  it("say what is estimated and which tool calls are unusable [models:broken-tool-call-is-an-answer]", () => {
+    const problems = [{ toolCallId: "1", tool: "orders.refund", reason: "no JSON" }];
+    const told = { type: "ModelCallCompleted", durationMs: 5, inputTokens: 3, outputTokens: 4 } as const;
+    expect(lineOf({ ...told, estimated: true, problems })).toBe(
+      "gpt in 5 ms, about 3+4 tokens; unusable: orders.refund, no JSON",
+    );
+    expect(lineOf({ ...told, estimated: false, problems: [] })).toBe("gpt in 5 ms, 3+4 tokens");
+  });
+});
+
 describe("the filter of events", () => {
   const { event } = eventAt(0, 0, {
     type: "EffectRefused",

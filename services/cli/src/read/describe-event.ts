@@ -5,6 +5,12 @@ type Describe = { readonly [T in BusEvent["type"]]?: (event: MessageOf<T>) => st
 
 const because = (reason: string): string => (reason === "" ? "" : `: ${reason}`);
 const attemptOf = (attempt: number): string => (attempt > 1 ? `, attempt ${attempt}` : "");
+const again = ({ final, retryAtMs, meta }: MessageOf<"EffectFailed" | "ModelCallFailed">): string => {
+  if (final) return "";
+  return retryAtMs === 0 ? " (tried again)" : ` (tried again in ${retryAtMs - meta.atMs} ms)`;
+};
+const unusable = (problems: MessageOf<"ModelCallCompleted">["problems"] = []): string =>
+  problems.length === 0 ? "" : `; unusable: ${problems.map(({ tool, reason }) => `${tool}, ${reason}`).join("; ")}`;
 const applied = (list: readonly AppliedDirective[]): string =>
   list.length === 0
     ? "nothing new"
@@ -37,18 +43,17 @@ const DESCRIBE: Describe = {
     `step ${step} ${tool} (${effectClass}${attemptOf(attempt)}) ${args}`,
   EffectCommitted: ({ tool, durationMs, result }) => `${tool} in ${durationMs} ms ${result}`,
   EffectCommittedInvalid: ({ tool, reason }) => `${tool}${because(reason)}`,
-  EffectFailed: ({ tool, code, reason, final }) => `${tool} ${code}${because(reason)}${final ? "" : " (tried again)"}`,
+  EffectFailed: (event) => `${event.tool} ${event.code}${because(event.reason)}${again(event)}`,
   EffectInDoubt: ({ tool, code, reason }) => `${tool} ${code}${because(reason)}`,
   EffectSettled: ({ tool, outcome, by, reason }) => `${tool} ${outcome} by ${by}${because(reason)}`,
   EffectContradicted: ({ reason }) => reason,
   EffectAbandoned: ({ tool, reason }) => `${tool}${because(reason)}`,
   EffectAlreadyDone: ({ step, tool, originalOffset }) => `step ${step} ${tool} at o${originalOffset}`,
   EffectRefused: ({ step, tool, code, reason }) => `step ${step} ${tool} ${code}${because(reason)}`,
-  ModelCallAdmitted: ({ step, model, attempt }) => `step ${step} ${model}${attempt > 1 ? ` attempt ${attempt}` : ""}`,
-  ModelCallCompleted: ({ model, durationMs, inputTokens, outputTokens }) =>
-    `${model} in ${durationMs} ms, ${inputTokens}+${outputTokens} tokens`,
-  ModelCallFailed: ({ model, code, reason, final }) =>
-    `${model} ${code}${because(reason)}${final ? "" : " (tried again)"}`,
+  ModelCallAdmitted: ({ step, model, attempt }) => `step ${step} ${model}${attemptOf(attempt)}`,
+  ModelCallCompleted: ({ model, durationMs, inputTokens, outputTokens, estimated, problems }) =>
+    `${model} in ${durationMs} ms, ${estimated ? "about " : ""}${inputTokens}+${outputTokens} tokens${unusable(problems)}`,
+  ModelCallFailed: (event) => `${event.model} ${event.code}${because(event.reason)}${again(event)}`,
   TaskSent: ({ step, agent, childChainId, input }) => `step ${step} to ${agent}, chain ${childChainId} ${input}`,
   SubtaskFinished: ({ childChainId, state, output }) => `chain ${childChainId} ${state} ${output}`,
   StatementRecorded: ({ step, subject, statement }) => `step ${step} ${subject}: ${statement}`,

@@ -118,9 +118,9 @@ const CHANGES: Changes = {
   }),
   EffectRefused: (event) => ({ ...failed(event), name: event.tool, asked: event.args, outcome: "refused" }),
   ModelCallAdmitted: ({ model, attempt }) => ({ name: model, outcome: "open", attempts: attempt, reason: "" }),
-  ModelCallCompleted: ({ durationMs, inputTokens, outputTokens }) => ({
+  ModelCallCompleted: ({ durationMs, inputTokens, outputTokens, estimated }) => ({
     outcome: "answered",
-    reason: `${inputTokens}+${outputTokens} tokens`,
+    reason: `${estimated ? "about " : ""}${inputTokens}+${outputTokens} tokens`,
     durationMs,
   }),
   ModelCallFailed: (event) =>
