@@ -217,7 +217,7 @@ describe("signs of life", () => {
     const latest = async () => (await bus.heartbeats()).at(-1);
     await expect.poll(async () => (await latest())?.chains.length).toBe(3);
     expect(await latest()).toMatchObject({ agent: "worker", instance: "one", state: "working" });
-    expect(typesSent().filter((type) => type === "CallTool")).toHaveLength(1);
+    await expect.poll(() => typesSent().filter((type) => type === "CallTool").length).toBe(1);
     expect(
       process
         .state()

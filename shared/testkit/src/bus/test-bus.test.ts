@@ -51,7 +51,9 @@ describe("a bus in memory", () => {
     expect(outcome).toMatchObject({ state: "completed", output: { answer: { paid: 7 } } });
     expect(done.map(({ order }) => order)).toEqual([7]);
     const [chain] = test.events().filter(({ type }) => type === "TaskSubmitted");
-    expect(test.events(chain?.meta.chainId).map(({ type }) => type)).toEqual([
+    const types = test.events(chain?.meta.chainId).map(({ type }) => type);
+    // On a busy machine the agent may send a command again before its answer has come: that is deferred as known.
+    expect(types.filter((type) => type !== "CommandDeferred")).toEqual([
       "TaskSubmitted",
       "TaskAssigned",
       "EffectAdmitted",
