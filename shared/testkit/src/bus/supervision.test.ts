@@ -62,7 +62,8 @@ describe("a breaker across chains", () => {
 
   it("opens half by a grant to the partition that asked: one probe, and its success closes it [supervisor:half-open-by-grants]", async () => {
     const { own, tool } = vendor();
-    const test = await open({ agents: [caller], tools: [tool], policy: { breaker } });
+    // A grant lasts for one cool-down, and a probe that comes back after it proves nothing: long enough for a busy machine.
+    const test = await open({ agents: [caller], tools: [tool], policy: { breaker: { ...breaker, cooldownMs: 2000 } } });
     await Promise.all([0, 1].map((partition) => test.submit("caller", {}, { key: key(partition) })));
     await until(() => opensOf(test).length === 2, "both doors have applied it", 15_000);
     own.isUp = true;
