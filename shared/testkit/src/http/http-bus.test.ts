@@ -128,6 +128,18 @@ describe("an exact tool over HTTP", () => {
     });
   });
 
+  it("that asked to come later is called at that time by the next gateway, once [attempts:delay-survives-takeover]", async () => {
+    server.script(replies(429, {}, { "retry-after": "1" }), done);
+    const test = await open([charge("exact")]);
+    const handle = await test.start("clerk", { order: 7 });
+    const { retryAtMs } = await test.waitFor("EffectFailed");
+    await test.replaceGateway();
+    expect((await test.outcome(handle)).state).toBe("completed");
+    const [, second, ...more] = test.events().filter(({ type }) => type === "EffectAdmitted");
+    expect(second?.meta.atMs).toBeGreaterThanOrEqual(retryAtMs);
+    expect([more, journal.length, server.requests.length]).toEqual([[], 1, 2]);
+  });
+
   it("is called again at the time that it names, not before [attempts:throttled-is-no-error]", async () => {
     server.script(replies(429, {}, { "retry-after": "0.5" }), done);
     const test = await open([charge("exact")]);
