@@ -11,7 +11,11 @@ const TEMPLATE = join(import.meta.dirname, "../../template");
 /** npm leaves files of these names out of a package, so that the template has them without the dot. */
 const DOTTED = ["gitignore", "npmrc"];
 const VENDOR_NOTE = `
-\`${VENDOR}/\` holds the packages of Busbar, packed from a clone of it: they are in no registry. Commit it.
+\`${VENDOR}/\` holds the packages of Busbar, packed from a clone of it: they are in no registry. Commit it. To take those of a
+newer clone, type \`npm run pack -- --to <this folder>/${VENDOR}\` there, then here:
+
+    rm -r node_modules package-lock.json
+    npm install
 `;
 
 async function writeProject(folder: string, name: string, source: PackageSource): Promise<void> {
