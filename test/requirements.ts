@@ -334,6 +334,15 @@ const PROMISES = {
       "an agent writes commands and signs of life, and no events, directives, control or inbox",
     "security:agent-reads-its-own":
       "an agent reads its own inbox and the directives, and no events, commands or other inbox",
+    "security:orders-once": "a copied order is no new order, wherever and in whatever spelling it is written again",
+    "security:orders-by-role": "a service orders what is its own, and nothing of a person's or of another service",
+    "security:signed-principal": "who ordered something is who signed it, whatever the text says",
+    "security:beats-signed":
+      "a sign of life counts from whoever it names, once and when it is sent: nobody else keeps a door open or a chain alive",
+    "security:clients-signed": "a task carries the code of the client that submits it, over its value and its place",
+    "security:only-clients-open-chains":
+      "an agent opens no chain of its own: only a client does, and a gateway for a sub-task",
+    "security:commands-not-replayed": "a command that is written again, by whomever and wherever, is no second command",
     "security:second-wall": "what gets past the broker is still void or refused: placement, codes and signatures",
   },
   toolchain: {

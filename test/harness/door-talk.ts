@@ -43,9 +43,14 @@ export class DoorTalk {
 
   /** Types (and codes) of the events by which the door answers a command. */
   async answered(forged: Forged): Promise<readonly string[]> {
-    const { topics, watch } = this.#bus;
     const [offset = -1n] = await sendCommands(this.#bus, [forged]);
-    const id = `${topics.commands}/${forged.partition}/${offset}`;
+    return this.answersTo(this.#bus.topics.commands, forged.partition, offset);
+  }
+
+  /** The same for a record that is there already. */
+  async answersTo(topic: string, partition: number, offset: bigint): Promise<readonly string[]> {
+    const { watch } = this.#bus;
+    const id = `${topic}/${partition}/${offset}`;
     const answers = () => watch.events.filter(({ event }) => event.meta.causationId === id);
     await watch.until(() => answers().length > 0, `the command at ${id} is answered`);
     return answers().map(({ event }) => ("code" in event ? `${event.type} ${event.code}` : event.type));

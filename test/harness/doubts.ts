@@ -10,14 +10,16 @@ export interface Doubt {
   readonly chainId: string;
   readonly callId: string;
   readonly effectKey: string;
+  /** Offset of the admission in doubt. */
+  readonly admitted: string;
 }
 
 /** What was settled as unknown and not settled since. */
 export function doubtsOf(watch: Pick<Watch, "ofType">): readonly Doubt[] {
   const doubts = new Map<string, Doubt>();
   for (const { event } of watch.ofType("EffectSettled")) {
-    const { callId, effectKey, meta } = event;
-    if (event.outcome === "unknown") doubts.set(callId, { chainId: meta.chainId, callId, effectKey });
+    const { callId, effectKey, admitted, meta } = event;
+    if (event.outcome === "unknown") doubts.set(callId, { chainId: meta.chainId, callId, effectKey, admitted });
     else doubts.delete(callId);
   }
   return [...doubts.values()];
@@ -39,8 +41,8 @@ export function landings(file: string): ReadonlyMap<string, readonly number[]> {
 export async function decideDoubts(bus: Bus): Promise<number> {
   const doubts = doubtsOf(bus.watch);
   const landed = landings(bus.shop);
-  for (const { chainId, callId, effectKey } of doubts) {
-    await bus.orders.settle(chainId, callId, landed.has(effectKey) ? "committed" : "not-done");
+  for (const { chainId, callId, effectKey, admitted } of doubts) {
+    await bus.orders.settle(chainId, { callId, admitted }, landed.has(effectKey) ? "committed" : "not-done");
   }
   return doubts.length;
 }

@@ -9,7 +9,11 @@ export interface Orders {
   halt(scope: string): Promise<bigint>;
   resume(scope: string, fence: string): Promise<bigint>;
   /** A person's word on an effect in doubt, to the chain's partition. */
-  settle(chainId: string, callId: string, outcome: "committed" | "not-done"): Promise<bigint>;
+  settle(
+    chainId: string,
+    attempt: { readonly callId: string; readonly admitted: string },
+    outcome: "committed" | "not-done",
+  ): Promise<bigint>;
 }
 
 export interface OrdersOptions {
@@ -50,8 +54,8 @@ export function createOrders({ log, codec, prefix, keys, partitions }: OrdersOpt
       const body = { scope, fence, reason: REASON, by: OPERATOR, coversThrough: [] };
       return publish(topics.directives, 0, scope, "Resume", codec.encode("Resume", { meta: meta(), ...body }));
     },
-    settle: (chainId, callId, outcome) => {
-      const body = { callId, outcome, reason: REASON, by: OPERATOR };
+    settle: (chainId, { callId, admitted }, outcome) => {
+      const body = { callId, admitted, outcome, reason: REASON, by: OPERATOR };
       const value = codec.encode("SettleEffect", { meta: meta(chainId), ...body });
       return publish(topics.control, partitionOf(chainId, partitions), chainId, "SettleEffect", value);
     },

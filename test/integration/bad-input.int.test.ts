@@ -188,7 +188,13 @@ describe("commands that nobody may give", () => {
     expect(await talk.answered(forgeCommand(bus, "ReportSubtask", report, as))).toEqual([
       "CommandRejected BUSBAR_AUTH_FAILED",
     ]);
-    const settlement = { callId: `${chainId}:1`, outcome: "committed", reason: "", by: "operator:test" } as const;
+    const settlement = {
+      callId: `${chainId}:1`,
+      admitted: "1",
+      outcome: "committed",
+      reason: "",
+      by: "operator:test",
+    } as const;
     expect(await talk.answered(forgeCommand(bus, "SettleEffect", settlement, as))).toEqual([
       "CommandRejected BUSBAR_AUTH_FAILED",
     ]);

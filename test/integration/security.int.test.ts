@@ -5,13 +5,15 @@
 import { createKafkaEventLog } from "@busbar/log/kafka";
 import { type EventLog, locateClaim, type NewRecord } from "@busbar/log";
 import { HEADER, stampHeaders } from "@busbar/events";
-import { loginOf, type Principal } from "@busbar/infra";
+import { signCommand } from "@busbar/events/codec";
+import { agentKey, loginOf, type Principal } from "@busbar/infra";
 import { isBusbarError } from "@busbar/kernel";
 import { metaWith } from "@busbar/runtime";
 import { Kafka, logLevel } from "kafkajs";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { type Bus, openBus } from "../harness/bus.ts";
 import { DoorTalk } from "../harness/door-talk.ts";
+import { type Forged, forgeCommand, submission } from "../harness/forge.ts";
 
 const PARTITION = 0;
 let bus: Bus;
@@ -172,6 +174,83 @@ const kafkaLogin = (principal: Principal) => {
   const sasl = login(principal).sasl?.();
   return sasl === undefined ? {} : { sasl };
 };
+
+/**
+ * What an agent may write it may write: these attacks are accepted by the broker, from the attacker's own principal, and
+ * stopped by the door. Each is followed by the rightful command, so that what is refused is the attack and not all.
+ */
+describe("the door's wall", () => {
+  const call = { step: 1, tool: "orders.annotate", args: '{"orderId":1,"n":1,"text":"x"}', repeat: 0 };
+  const asCourier = (chainId: string) => ({ chainId, agent: "courier", incarnation: 1, sequence: 1 });
+  /** Writes as agent looper, whose principal may write commands, and returns what the door answers. */
+  const answered = async (forged: Forged): Promise<readonly string[]> => {
+    const [outcome] = await logOf("agent:looper").publish([{ topic: bus.topics.commands, ...forged }]);
+    if (outcome?.kind !== "appended") throw new Error(refusalIn(outcome));
+    return talk.answersTo(bus.topics.commands, forged.partition, outcome.baseOffset);
+  };
+
+  test("agent A commands as B neither with its own key nor without one [door:authentication-checked]", async () => {
+    const chainId = await talk.openChain();
+    const own = forgeCommand(bus, "CallTool", call, { ...asCourier(chainId), key: agentKey(bus.keys, "looper") });
+    expect(await answered(own)).toEqual(["CommandRejected BUSBAR_AUTH_FAILED"]);
+    const { [HEADER.auth]: _auth, ...unsigned } = own.record.headers ?? {};
+    const bare = { ...own, record: { ...own.record, headers: unsigned } };
+    expect(await answered(bare)).toEqual(["CommandRejected BUSBAR_AUTH_FAILED"]);
+    // In its own name it says nothing about a chain of B's.
+    const inOwnName = forgeCommand(bus, "CallTool", call, { ...asCourier(chainId), signer: "looper" });
+    expect(await answered(inOwnName)).toEqual(["CommandRejected BUSBAR_AUTH_FAILED"]);
+    expect(await answered(forgeCommand(bus, "CallTool", call, asCourier(chainId)))).toEqual(["EffectAdmitted"]);
+  });
+
+  test("B's command, replayed by A, is no second command: there, in another chain, at another place [security:commands-not-replayed] [door:older-answered-again]", async () => {
+    const chainId = await talk.openChain();
+    const stolen = forgeCommand(bus, "CallTool", call, asCourier(chainId));
+    expect(await answered(stolen)).toEqual(["EffectAdmitted"]);
+    await bus.watch.until(() => outcomesOf(chainId) === 1, "the effect is done");
+    expect(await answered(stolen)).toEqual(["CommandDeferred BUSBAR_DUPLICATE"]);
+    expect(await answered({ ...stolen, partition: 1 })).toEqual(["CommandRejected BUSBAR_AUTH_FAILED"]);
+    const other = await talk.openChain();
+    const moved = { ...stolen, record: { ...stolen.record, key: other } };
+    expect(await answered(moved)).toEqual(["CommandDeferred BUSBAR_DUPLICATE"]);
+    expect(outcomesOf(chainId)).toBe(1);
+    expect(bus.fires().filter((fire) => fire.chainId === chainId).length).toBe(1);
+  });
+
+  test("A chooses no partition: a chain acts where it hashes to, and nowhere else [door:misplaced-chain-refused]", async () => {
+    const chainId = await talk.openChain();
+    const elsewhere = forgeCommand(bus, "CallTool", call, { ...asCourier(chainId), partition: 1 });
+    expect(await answered(elsewhere)).toEqual(["CommandRejected BUSBAR_CHAIN_MISPLACED"]);
+  });
+
+  test("A opens no chain of its own: neither as itself, nor as a client, nor by a command [security:only-clients-open-chains] [door:unopened-chain-refused] [security:clients-signed]", async () => {
+    const task = submission(bus, talk.nextKey(), "looper", "{}");
+    const chainId = task.record.key;
+    const { value } = task.record;
+    const position = {
+      topic: bus.topics.commands,
+      partition: task.partition,
+      chainId,
+      incarnation: 0,
+      sequence: 0,
+      value,
+    };
+    const auth = signCommand(agentKey(bus.keys, "looper"), position);
+    const signedBy = (principal: string): Forged => {
+      const headers = { ...task.record.headers, [HEADER.principal]: principal, [HEADER.auth]: auth };
+      return { ...task, record: { ...task.record, headers } };
+    };
+    expect(await answered(signedBy("agent:looper"))).toEqual(["CommandRejected BUSBAR_INPUT_INVALID"]);
+    expect(await answered(signedBy("client:test"))).toEqual(["CommandRejected BUSBAR_AUTH_FAILED"]);
+    expect(await answered(signedBy("client:nobody"))).toEqual(["CommandRejected BUSBAR_AUTH_FAILED"]);
+    expect(await answered(signedBy("gateway"))).toEqual(["CommandRejected BUSBAR_AUTH_FAILED"]);
+    const unopened = forgeCommand(bus, "CallTool", call, { ...asCourier(chainId), agent: "looper" });
+    expect(await answered(unopened)).toEqual(["CommandRejected BUSBAR_CHAIN_UNKNOWN"]);
+    expect(await answered(task)).toContain("TaskSubmitted");
+  });
+
+  const outcomesOf = (chainId: string): number =>
+    bus.watch.ofType("EffectCommitted").filter(({ event }) => event.meta.chainId === chainId).length;
+});
 
 describe("behind the broker's wall", () => {
   test("where nobody logs in a forged event is written, and is void: it changes nothing [security:second-wall] [placement:void-is-never-state]", async () => {

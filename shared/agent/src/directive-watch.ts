@@ -4,6 +4,7 @@
  */
 import { type BusDirective, covers, HEADER } from "@busbar/events";
 import type { Codec } from "@busbar/events/codec";
+import { sha256Hex } from "@busbar/kernel";
 import type { EventLog, Follower, StoredRecord } from "@busbar/log";
 import type { Logger } from "@busbar/telemetry";
 
@@ -47,7 +48,12 @@ export class Fences {
 
 /** Whether an order carries the signature of its principal. */
 export type OrderCheck = (
-  order: { readonly topic: string; readonly principal: string; readonly value: Uint8Array },
+  order: {
+    readonly topic: string;
+    readonly principal: string;
+    readonly value: Uint8Array;
+    readonly offset?: bigint;
+  },
   sig: string,
 ) => boolean;
 
@@ -66,7 +72,7 @@ export interface DirectiveWatchOptions {
 export class DirectiveWatch {
   readonly #options: DirectiveWatchOptions;
   readonly #fences = new Fences();
-  /** Signatures of the orders that were believed: the same bytes again are a copy, and no new order. */
+  /** Digests of the orders that were believed: the same bytes again are a copy, and no new order. */
   readonly #seen = new Set<string>();
   #follower: Follower | null = null;
 
@@ -101,14 +107,15 @@ export class DirectiveWatch {
     });
   }
 
-  #believed({ headers, value }: StoredRecord): BusDirective | null {
+  #believed({ headers, value, offset }: StoredRecord): BusDirective | null {
     const { codec, topic, isOrderSigned } = this.#options;
     const decoded = codec.decode(value, "directive");
     if (!decoded.ok || value === null) return null;
-    const order = { topic, principal: headers[HEADER.principal] ?? "", value };
+    const principal = headers[HEADER.principal] ?? "";
     const sig = headers[HEADER.sig] ?? "";
-    if (this.#seen.has(sig) || !isOrderSigned(order, sig)) return null;
-    this.#seen.add(sig);
+    const said = `${principal} ${sha256Hex(value)}`;
+    if (this.#seen.has(said) || !isOrderSigned({ topic, principal, value, offset }, sig)) return null;
+    this.#seen.add(said);
     return decoded.message;
   }
 

@@ -1,7 +1,7 @@
 /** The signs of life of an agent process: one record per beat, never two beats at once (PROTOCOL 8.2). */
 import type { ChainLife, Meta } from "@busbar/events";
 import { HEADER, metaWith } from "@busbar/events";
-import type { Codec } from "@busbar/events/codec";
+import { type Codec, signCommand } from "@busbar/events/codec";
 import { reasonOf } from "@busbar/kernel";
 import type { EventLog } from "@busbar/log";
 import type { Logger } from "@busbar/telemetry";
@@ -13,6 +13,8 @@ export interface HeartbeatOptions {
   readonly codec: Codec;
   readonly agent: AgentDefinition;
   readonly instance: string;
+  /** The agent's HMAC key. */
+  readonly key: Uint8Array;
   readonly prefix: string;
   readonly timers: Timers;
   readonly logger: Logger;
@@ -49,7 +51,7 @@ export function createHeartbeat(options: HeartbeatOptions): { stop(): Promise<vo
 }
 
 async function sendBeat(options: HeartbeatOptions): Promise<void> {
-  const { log, codec, agent, instance, prefix, timers, version } = options;
+  const { log, codec, agent, instance, key, prefix, timers, version } = options;
   const { state, chains } = options.sign();
   const meta = metaOf(agent, prefix, instance, timers.now());
   try {
@@ -62,8 +64,16 @@ async function sendBeat(options: HeartbeatOptions): Promise<void> {
       chains,
       sentAtMs: meta.atMs,
     });
-    const headers = { [HEADER.type]: "AgentHeartbeat", [HEADER.principal]: `agent:${agent.name}` };
-    await log.publish([{ topic: `${prefix}.heartbeats`, partition: 0, record: { key: instance, value, headers } }]);
+    const topic = `${prefix}.heartbeats`;
+    // As a command is signed: what stands for the chain is the process, for the sequence its time.
+    const place = { topic, partition: 0, chainId: instance, incarnation: 0, sequence: meta.atMs, value };
+    const auth = signCommand(key, place);
+    const headers = {
+      [HEADER.type]: "AgentHeartbeat",
+      [HEADER.principal]: `agent:${agent.name}`,
+      [HEADER.auth]: auth,
+    };
+    await log.publish([{ topic, partition: 0, record: { key: instance, value, headers } }]);
   } catch (error) {
     // A missed beat is told by the next one that comes, or by none coming.
     options.logger.warn({ reason: reasonOf(error) }, "a heartbeat could not be sent");

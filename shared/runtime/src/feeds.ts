@@ -2,9 +2,9 @@
  * Feeds: what one process reads once and all its partitions use: the directives in total order, the latest heartbeats
  * of supervisors, the signs of life of agents. Each has its own follower, so no data can delay a halt.
  */
-import { type AppliedDirective, type BusDirective, HEADER, type MessageOf } from "@busbar/events";
-import { type Codec, frameSchemaId } from "@busbar/events/codec";
-import { canonicalJson, utf8Length } from "@busbar/kernel";
+import { type AppliedDirective, type BusDirective, type BusHeartbeat, HEADER, type MessageOf } from "@busbar/events";
+import { type Codec, frameSchemaId, verifyCommand } from "@busbar/events/codec";
+import { canonicalJson, own, sha256Hex, utf8Length } from "@busbar/kernel";
 import type { EventLog, Follower, StoredRecord } from "@busbar/log";
 import { DEPLOYMENT_ORDERS } from "@busbar/policy";
 import type { Logger } from "@busbar/telemetry";
@@ -137,7 +137,6 @@ export async function createDirectiveFeed(options: FeedOptions): Promise<Directi
 function verified(options: FeedOptions, record: StoredRecord, seen: Set<string>): BusDirective | null {
   const decoded = options.codec.decode(record.value, "directive");
   const principal = principalOf(record);
-  const sig = record.headers[HEADER.sig] ?? "";
   const ignore = (why: string): null => {
     options.logger.warn({ offset: record.offset.toString(), principal }, `directive that ${why}: ignored`);
     return null;
@@ -145,17 +144,19 @@ function verified(options: FeedOptions, record: StoredRecord, seen: Set<string>)
   if (!decoded.ok || record.value === null) return ignore("cannot be read");
   const isAllowed = isSigned(options, record) && mayOrder(principal, decoded.message);
   if (!isAllowed) return ignore("is not signed by one who may order");
-  if (seen.has(sig)) return ignore("is a copy of an earlier one");
-  seen.add(sig);
+  // What was signed, not the signature: the same one can be written down in several ways.
+  const order = `${principal} ${sha256Hex(record.value)}`;
+  if (seen.has(order)) return ignore("is a copy of an earlier one");
+  seen.add(order);
   return decoded.message;
 }
 
 const principalOf = (record: StoredRecord): string => record.headers[HEADER.principal] ?? "";
 
 /** A signature covers the raw bytes, so it can be checked before anybody can read them. */
-function isSigned({ keyring, topic }: FeedOptions, record: StoredRecord): boolean {
+function isSigned({ keyring, topic }: Pick<FeedOptions, "keyring" | "topic">, record: StoredRecord): boolean {
   if (record.value === null) return false;
-  const order = { topic, principal: principalOf(record), value: record.value };
+  const order = { topic, principal: principalOf(record), value: record.value, offset: record.offset };
   return keyring.isOrderSigned(order, record.headers[HEADER.sig] ?? "");
 }
 
@@ -182,13 +183,18 @@ async function learnSchema(options: FeedOptions, record: StoredRecord, isStopped
 }
 
 /**
- * What was stopped or is held by hand is let go by a person and by no service, whatever key it has (PROTOCOL 5.5); and
- * which code runs is a person's word as well.
+ * What services may order; a person may order all. What was stopped or is held by hand is let go by a person and by no
+ * service, whatever key it has (PROTOCOL 5.5).
  */
-const PERSONS: ReadonlySet<string> = new Set(["Resume", "Unfreeze", "IsolateBreaker", ...DEPLOYMENT_ORDERS]);
+const SERVICE_ORDERS: Readonly<Record<string, readonly BusDirective["type"][]>> = {
+  supervisor: ["Halt", "OpenBreaker", "CloseBreaker", "Grant"],
+  gateway: ["Halt", "SetPolicy"],
+};
 
-const mayOrder = (principal: string, directive: BusDirective): boolean =>
-  !PERSONS.has(directive.type) || principal.startsWith("operator:");
+function mayOrder(principal: string, { type }: BusDirective): boolean {
+  const [role = ""] = principal.split(":");
+  return role === "operator" || (own(SERVICE_ORDERS, role)?.includes(type) ?? false);
+}
 
 export interface SupervisorBeat {
   readonly beat: MessageOf<"SupervisorHeartbeat">;
@@ -199,8 +205,8 @@ export interface SupervisorBeat {
 export interface LifeFeed {
   /** The latest beat about an events partition. */
   supervisor(partition: number): SupervisorBeat | null;
-  /** When the chain was last said to be run in this incarnation, by our clock; 0: never. */
-  chainSeenMs(chainId: string, incarnation: number): number;
+  /** When its agent last said that the chain is run in this incarnation, by our clock; 0: never. */
+  chainSeenMs(agent: string, chainId: string, incarnation: number): number;
   /** When any process that runs this version's chains last gave a sign of life, by our clock; 0: never. */
   agentSeenMs(agent: string, version: string): number;
   agents(): readonly MessageOf<"AgentHeartbeat">[];
@@ -210,6 +216,36 @@ export interface LifeFeed {
 /** Signs of life older than this are forgotten, ms. */
 const FORGET_MS = 60_000;
 
+/** A supervisor's beat that says it was sent longer ago, or later, than this by the broker's clock is an old one, ms. */
+const BEAT_SKEW_MS = 10_000;
+
+/**
+ * Why a sign of life is not what it says, or null. Agents answer for their own chains with their key; a supervisor's
+ * beat opens doors, so it is signed, and a copy of an old one is neither the next one nor recent.
+ */
+function createBeatCheck({ keyring, topic }: FeedOptions) {
+  const latest = new Map<string, number>();
+  return (record: StoredRecord, beat: BusHeartbeat): string | null => {
+    const principal = principalOf(record);
+    const { value } = record;
+    if (value === null) return "has no value";
+    if (beat.type === "AgentHeartbeat") {
+      const position = { topic, partition: 0, chainId: beat.instance, incarnation: 0, sequence: beat.sentAtMs, value };
+      const auth = record.headers[HEADER.auth] ?? "";
+      const isOwn = principal === `agent:${beat.agent}`;
+      const keys = keyring.commandKeys(principal);
+      return isOwn && keys.some((key) => verifyCommand(key, position, auth)) ? null : "is not its agent's";
+    }
+    const isOwn = principal === `supervisor:${beat.supervisor}`;
+    if (!isOwn || !isSigned({ keyring, topic }, record)) return "is not signed by its supervisor";
+    const source = `${beat.supervisor} ${beat.stream} ${beat.partition}`;
+    if (Math.abs(record.timestampMs - beat.sentAtMs) > BEAT_SKEW_MS) return "was sent at another time";
+    if (beat.sentAtMs <= (latest.get(source) ?? 0)) return "is older than one before it";
+    latest.set(source, beat.sentAtMs);
+    return null;
+  };
+}
+
 export async function createLifeFeed(options: FeedOptions): Promise<LifeFeed> {
   const beats = new Map<number, SupervisorBeat>();
   const chains = new Map<string, number>();
@@ -217,10 +253,11 @@ export async function createLifeFeed(options: FeedOptions): Promise<LifeFeed> {
   const { end } = await options.log.offsets(options.topic, 0);
   const takeAgent = (beat: MessageOf<"AgentHeartbeat">, nowMs: number): void => {
     agents.set(beat.instance, { beat, seenMs: nowMs });
-    for (const { chainId, incarnation } of beat.chains) chains.set(`${chainId} ${incarnation}`, nowMs);
+    for (const { chainId, incarnation } of beat.chains) chains.set(`${beat.agent} ${chainId} ${incarnation}`, nowMs);
     if (chains.size < 100_000) return;
     for (const [key, seenMs] of chains) if (nowMs - seenMs > FORGET_MS) chains.delete(key);
   };
+  const isTrue = createBeatCheck(options);
   const follower = options.log.follow({
     topic: options.topic,
     partition: 0,
@@ -232,7 +269,10 @@ export async function createLifeFeed(options: FeedOptions): Promise<LifeFeed> {
         const decoded = options.codec.decode(record.value, "heartbeat");
         if (!decoded.ok) continue;
         const { message } = decoded;
-        if (message.type === "AgentHeartbeat") takeAgent(message, nowMs);
+        const flaw = isTrue(record, message);
+        if (flaw !== null)
+          options.logger.warn({ offset: record.offset.toString() }, `sign of life that ${flaw}: ignored`);
+        else if (message.type === "AgentHeartbeat") takeAgent(message, nowMs);
         else if (message.stream === "events") beats.set(message.partition, { beat: message, atMs: record.timestampMs });
       }
     },
@@ -240,7 +280,7 @@ export async function createLifeFeed(options: FeedOptions): Promise<LifeFeed> {
   });
   return {
     supervisor: (partition) => beats.get(partition) ?? null,
-    chainSeenMs: (chainId, incarnation) => chains.get(`${chainId} ${incarnation}`) ?? 0,
+    chainSeenMs: (agent, chainId, incarnation) => chains.get(`${agent} ${chainId} ${incarnation}`) ?? 0,
     agentSeenMs: (agent, version) => {
       let seen = 0;
       for (const { beat, seenMs } of agents.values()) {

@@ -8,6 +8,7 @@ import { type OpenBus, withBus } from "../bus.ts";
 import { outputOf } from "../command-output.ts";
 import { operatorName, orderRecord, publishRecord } from "../orders.ts";
 import { type OrderOptions, withOrderOptions } from "./order-options.ts";
+import { readStatus } from "./status.ts";
 
 interface Answer {
   readonly kind: "settled" | "rejected";
@@ -81,7 +82,10 @@ export function settleCommand(): Command {
           const { end } = await bus.log.offsets(bus.topics.events, partition);
           const atMs = Date.now();
           const meta = metaWith({ eventId: `cli/${callId}/${atMs}`, atMs, chainId });
-          const body = { callId, outcome, reason: options.reason, by: operatorName() };
+          // What the person looked at is this attempt; the word on it says nothing about a later one.
+          const doubt = (await readStatus(bus)).inDoubt.find((one) => one.callId === callId);
+          const by = operatorName();
+          const body = { callId, admitted: doubt?.admitted ?? "", outcome, reason: options.reason, by };
           const value = bus.codec.encode("SettleEffect", { meta, ...body });
           const { control } = bus.topics;
           await publishRecord(bus, control, partition, orderRecord(bus, control, chainId, "SettleEffect", value));

@@ -52,6 +52,8 @@ export interface Doubt {
   readonly callId: string;
   readonly tool: string;
   readonly partition: number;
+  /** Offset of the admission in doubt. */
+  readonly admitted: string;
 }
 
 export interface BusStatus {
@@ -125,7 +127,7 @@ function doubts(views: readonly View[]): readonly Doubt[] {
   return chainsOf(views).flatMap(([{ chainId, calls }, partition]) =>
     Object.entries(calls)
       .filter(([, call]) => call.status === "in-doubt")
-      .map(([callId, call]) => ({ chainId, callId, tool: call.name, partition })),
+      .map(([callId, call]) => ({ chainId, callId, tool: call.name, partition, admitted: call.admitted })),
   );
 }
 

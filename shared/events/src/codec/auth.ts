@@ -62,8 +62,10 @@ export function signOrder(privateKey: KeyObject, order: Order): string {
   return sign(null, orderText(order), privateKey).toString("base64");
 }
 
-/** False for anything that is not the signature of this order by this key. Never throws. */
+/** False for anything that is not the signature of this order by this key, written in its one form. Never throws. */
 export function verifyOrder(publicKey: KeyObject, order: Order, signature: string): boolean {
+  // Node reads base64 in many spellings of the same bytes.
+  if (Buffer.from(signature, "base64").toString("base64") !== signature) return false;
   try {
     return verify(null, orderText(order), publicKey, Buffer.from(signature, "base64"));
   } catch {

@@ -929,6 +929,8 @@ export interface SettleEffect {
   readonly meta: Meta;
   /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
   readonly callId: string;
+  /** Offset of the admission that is in doubt: which attempt is meant. (internal) */
+  readonly admitted: string;
   /** What became of the effect. (internal) */
   readonly outcome: "committed" | "not-done" | "unknown" | "UNKNOWN";
   /** Why, in one sentence for a person. (internal) */

@@ -57,7 +57,7 @@ describe("every command yields an event", () => {
       childOffset: "1",
       tokensUsed: 0,
     },
-    { type: "SettleEffect", callId: "x:1", outcome: "committed", reason: "", by: "operator:x" },
+    { type: "SettleEffect", callId: "x:1", admitted: "", outcome: "committed", reason: "", by: "operator:x" },
   ];
   const situations = ["working", "halted", "closed", "door closed", "no policy"] as const;
   for (const situation of situations) {

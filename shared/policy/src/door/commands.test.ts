@@ -81,6 +81,7 @@ describe("who may ask", () => {
     const settle: CommandBody = {
       type: "SettleEffect",
       callId: `${chain}:1`,
+      admitted: "",
       outcome: "committed",
       reason: "",
       by: "operator:x",
@@ -97,6 +98,7 @@ describe("who may ask", () => {
     const settle: CommandBody = {
       type: "SettleEffect",
       callId: `${chain}:1`,
+      admitted: "",
       outcome: "committed",
       reason: "",
       by: "operator:x",
@@ -129,6 +131,7 @@ describe("who may ask", () => {
     const settle: CommandBody = {
       type: "SettleEffect",
       callId: `${chain}:1`,
+      admitted: "",
       outcome: "committed",
       reason: "",
       by: "operator:x",

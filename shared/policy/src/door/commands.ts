@@ -124,7 +124,7 @@ export function decideCommand(turn: Turn, given: CommandInput): void {
       if (input.source !== "control" || !principal.startsWith("operator:")) {
         return reject(turn, input, "BUSBAR_AUTH_FAILED", "only a person settles");
       }
-      return settleByPerson(turn, command, causationId);
+      return settleByPerson(turn, command, principal, causationId);
     default:
       return decideAgentCommand(turn, input, command);
   }

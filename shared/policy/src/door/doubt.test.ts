@@ -209,9 +209,11 @@ describe("a doubt whose time is over", () => {
 });
 
 describe("a person's settlement", () => {
-  const settle = (scene: Scene, chain: string, word: string, callId = `${chain}:1`) => {
+  const settle = (scene: Scene, chain: string, word: string, callId = `${chain}:1`, attempt?: string) => {
     const outcome = word as "committed";
-    const body = { type: "SettleEffect", callId, outcome, reason: "looked at the bank", by: "operator:ann" } as const;
+    const admitted = attempt ?? scene.chain(chain).calls[callId]?.admitted ?? "";
+    const said = { outcome, reason: "looked at the bank", by: "operator:somebody-else" };
+    const body = { type: "SettleEffect", callId, admitted, ...said } as const;
     return scene.door.turn(scene.command(chain, body, { source: "control", principal: "operator:ann", sequence: 0 }));
   };
   const leftToPerson = () => {
@@ -239,6 +241,14 @@ describe("a person's settlement", () => {
       expect(scene.door.turn(scene.call(chain, 2, "db.write", { id: 1 }))[0]?.type).toBe(next);
     },
   );
+
+  it("said of an attempt it is no word on the next: a copy of the order settles nothing [security:orders-once]", () => {
+    const { scene, chain } = leftToPerson();
+    const first = scene.chain(chain).calls[`${chain}:1`]?.admitted ?? "";
+    expect(only(settle(scene, chain, "committed", undefined, "0"), "CommandRejected").reason).toContain(first);
+    expect(only(settle(scene, chain, "committed", undefined, ""), "CommandRejected").code).toBe("BUSBAR_NOT_FOUND");
+    expect(types(settle(scene, chain, "committed", undefined, first))).toEqual(["EffectSettled", "ChainResumed"]);
+  });
 
   it("the chain stays read-only while another effect is in doubt [effects:person-settles]", () => {
     const { scene, chain } = inDoubt("db.write", { ...POLICY, rules: { ...POLICY.rules, consecutiveErrors: 0 } });

@@ -66,18 +66,30 @@ export function answerWaiting(turn: Turn, chainId: string, effectKey: string): v
   }
 }
 
-/** A person's word on an effect in doubt; it stands on the log with who said it. */
-export function settleByPerson(turn: Turn, command: MessageOf<"SettleEffect">, causationId: string): void {
+/** Why a person's word does not settle: nothing of the kind is in doubt, or it was said of another attempt. */
+function settleProblem(command: MessageOf<"SettleEffect">, call: CallState | undefined): string | null {
+  if (command.outcome !== "committed" && command.outcome !== "not-done") {
+    return `an outcome is committed or not-done, not ${command.outcome}`;
+  }
+  if (call?.status !== "in-doubt") return "no such effect is in doubt";
+  // The signature covers which attempt is meant: a copy of an old order says nothing about a new doubt.
+  return call.admitted === command.admitted ? null : `the attempt in doubt was admitted at offset ${call.admitted}`;
+}
+
+/** A person's word on an effect in doubt; it stands on the log with who signed it. */
+export function settleByPerson(
+  turn: Turn,
+  command: MessageOf<"SettleEffect">,
+  principal: string,
+  causationId: string,
+): void {
   const chain = own(turn.state.chains, command.meta.chainId);
   const call = chain === undefined ? undefined : own(chain.calls, command.callId);
-  const isKnown = command.outcome === "committed" || command.outcome === "not-done";
-  if (chain === undefined || call?.status !== "in-doubt" || !isKnown) {
-    const reason = isKnown
-      ? "no such effect is in doubt"
-      : `an outcome is committed or not-done, not ${command.outcome}`;
+  const reason = settleProblem(command, call);
+  if (chain === undefined || reason !== null) {
     const body = {
       code: "BUSBAR_NOT_FOUND",
-      reason,
+      reason: reason ?? "no such chain",
       commandType: command.type,
       topic: "",
       offset: "",
@@ -89,7 +101,7 @@ export function settleByPerson(turn: Turn, command: MessageOf<"SettleEffect">, c
   const outcome = command.outcome === "committed" ? "committed" : "not-done";
   settle(turn, chain, command.callId, {
     outcome,
-    by: command.by,
+    by: principal,
     evidenceOffset: "",
     result: "",
     reason: command.reason,

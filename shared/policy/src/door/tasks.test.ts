@@ -68,6 +68,19 @@ describe("tasks", () => {
     expect(scene.door.state.openChains).toBe(0);
   });
 
+  it.each(["agent:support", "operator:ann", "supervisor:s", ""])(
+    "by %s it is refused, with the right code too [security:only-clients-open-chains]",
+    (principal) => {
+      const scene = createScene();
+      const task = { taskKey: "t", agent: "support", input: "{}" };
+      const limits = { deadlineAtMs: 0, maxSteps: 0, budgetTokens: 0, parentChainId: "", parentCallId: "" };
+      const body: CommandBody = { type: "SubmitTask", ...task, ...limits };
+      const events = scene.door.turn(scene.command(taskChainId("t"), body, { principal, incarnation: 0, sequence: 0 }));
+      expect(only(events, "CommandRejected").reason).toBe("only a client opens a chain");
+      expect(scene.door.state.openChains).toBe(0);
+    },
+  );
+
   it("above the bound of open chains it is deferred [door:overflow-deferred]", () => {
     const scene = createScene({ ...POLICY, limits: { ...POLICY.limits, maxOpenChains: 1 } });
     scene.submit("a");

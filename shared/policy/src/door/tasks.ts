@@ -29,6 +29,8 @@ function submitProblem(turn: Turn, { command, principal }: Submission): string |
   const { meta, parentChainId } = command;
   const { policy } = turn.state;
   if (parentChainId !== "" && principal !== "gateway") return "only a gateway opens a sub-task";
+  // An agent asks for work of others by SendTask, which its policy and its chain's halts bound.
+  if (principal !== "gateway" && !principal.startsWith("client:")) return "only a client opens a chain";
   if (parentChainId === "" && meta.chainId !== taskChainId(command.taskKey)) return "the chain is not the key's chain";
   if (parseJson(command.input) === undefined) return "the input is not JSON";
   const forgotten = forgottenProblem(turn, meta.atMs);

@@ -184,8 +184,14 @@ export class Driver {
       case "reassign":
         return { kind: "reassign", chainId: chain, reason: "no sign of life" };
       default:
-        return this.#order(one, chain) ?? scene.command(chain, bodyOf(one, chain), sentOf(one));
+        return this.#order(one, chain) ?? scene.command(chain, this.#settled(bodyOf(one, chain), chain), sentOf(one));
     }
+  }
+
+  /** A settlement names the attempt that is in doubt. */
+  #settled(body: CommandBody, chain: string): CommandBody {
+    if (body.type !== "SettleEffect") return body;
+    return { ...body, admitted: this.#state.chains[chain]?.calls[body.callId]?.admitted ?? "" };
   }
 
   #outcome(one: Step, chain: string): Input | null {
@@ -287,6 +293,7 @@ function bodyOf(one: Step, chain: string): CommandBody {
       return {
         type: "SettleEffect",
         callId,
+        admitted: "",
         outcome: one.variant % 2 === 0 ? "committed" : "not-done",
         reason: "",
         by: "operator:x",

@@ -87,7 +87,7 @@ function lifelessChains(
     const { chainId, incarnation, agent, version } = chain;
     if (incarnation === 0 || chain.halted !== null || ticking.reassigning.get(chainId) === incarnation) continue;
     if (nowMs - life.agentSeenMs(agent, version) > settings.lifeBoundMs / 2) continue;
-    const lastMs = Math.max(life.chainSeenMs(chainId, incarnation), chain.assignedAtMs, ticking.loadedMs);
+    const lastMs = Math.max(life.chainSeenMs(agent, chainId, incarnation), chain.assignedAtMs, ticking.loadedMs);
     if (nowMs - lastMs <= settings.lifeBoundMs) continue;
     ticking.reassigning.set(chainId, incarnation);
     inputs.push({ kind: "reassign", chainId, reason: `no sign of life for ${settings.lifeBoundMs} ms` });

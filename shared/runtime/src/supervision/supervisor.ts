@@ -143,7 +143,7 @@ export class Supervisor {
   }
 
   #beatsOf(partition: number, { one, two }: Stages, directivesEnd: bigint): readonly Publication[] {
-    const { codec, name, namespace } = this.#options;
+    const { codec, keyring, name, namespace } = this.#options;
     const { eventsThrough, claimOffset, claimNonce } = one.beat();
     const sentAtMs = this.#clock.nowMs();
     const common = {
@@ -169,12 +169,11 @@ export class Supervisor {
         eventsThrough: through.toString(),
         lastOffset,
       });
-      const record = {
-        key: `${name}/${stream}/${partition}`,
-        value,
-        headers: { [HEADER.type]: "SupervisorHeartbeat" },
-      };
-      return { topic: this.#topics.heartbeats, partition: 0, record };
+      const topic = this.#topics.heartbeats;
+      const principal = `supervisor:${name}`;
+      const sig = keyring.signOrder({ topic, principal, value });
+      const headers = { [HEADER.type]: "SupervisorHeartbeat", [HEADER.principal]: principal, [HEADER.sig]: sig };
+      return { topic, partition: 0, record: { key: `${name}/${stream}/${partition}`, value, headers } };
     });
   }
 
