@@ -342,6 +342,8 @@ const PROMISES = {
     "security:clients-signed": "a task carries the code of the client that submits it, over its value and its place",
     "security:only-clients-open-chains":
       "an agent opens no chain of its own: only a client does, and a gateway for a sub-task",
+    "security:changed-tool-refused":
+      "a tool whose manifest is not the one that the policy in force was made of is refused, with both digests",
     "security:commands-not-replayed": "a command that is written again, by whomever and wherever, is no second command",
     "security:second-wall": "what gets past the broker is still void or refused: placement, codes and signatures",
   },

@@ -67,7 +67,9 @@ export interface Bus {
   readonly shop: string;
   /** Of every process of this bus. */
   readonly env: Readonly<Record<string, string>>;
-  gateway(name: string): Promise<ServiceProcess>;
+  /** Project file. */
+  readonly project: string;
+  gateway(name: string, env?: Readonly<Record<string, string>>): Promise<ServiceProcess>;
   supervisor(name: string): Promise<ServiceProcess>;
   agent(name: string, options: AgentOptions): Promise<ServiceProcess>;
   /** SIGKILL to a service by its name. */
@@ -99,6 +101,7 @@ class TestBus implements Bus {
   readonly orders: Orders;
   readonly watch: Watch;
   readonly shop: string;
+  readonly project: string;
   readonly #folder: string;
   readonly env: Readonly<Record<string, string>>;
   readonly #services: Promise<ServiceProcess>[] = [];
@@ -113,7 +116,8 @@ class TestBus implements Bus {
     this.shop = join(folder, "shop.db");
     const { codec, prefix, keys, partitions } = this;
     createShop(this.shop);
-    writeFileSync(join(folder, "busbar.yaml"), projectText(folder, options.project ?? {}));
+    this.project = join(folder, "busbar.yaml");
+    writeFileSync(this.project, projectText(folder, options.project ?? {}));
     this.env = environmentOf(options, this, folder);
     this.client = createClient({
       log,
@@ -127,8 +131,8 @@ class TestBus implements Bus {
     this.watch = watchEvents({ log, codec, topic: this.topics.events, partitions });
   }
 
-  gateway(name: string): Promise<ServiceProcess> {
-    return this.#start(name, GATEWAY, {});
+  gateway(name: string, env: Readonly<Record<string, string>> = {}): Promise<ServiceProcess> {
+    return this.#start(name, GATEWAY, env);
   }
 
   supervisor(name: string): Promise<ServiceProcess> {
@@ -206,7 +210,7 @@ function environmentOf(options: BusOptions, bus: TestBus, folder: string): Reado
     SCHEMA_REGISTRY_URL: "",
     BUSBAR_PREFIX: bus.prefix,
     BUSBAR_KEYS: bus.keys,
-    BUSBAR_PROJECT: join(folder, "busbar.yaml"),
+    BUSBAR_PROJECT: bus.project,
     BUSBAR_SHOP: bus.shop,
     BUSBAR_SHOP_FAULTS: JSON.stringify(options.faults ?? []),
     BUSBAR_INVENTORY_MS: String(options.inventoryMs ?? 300),

@@ -58,4 +58,10 @@ const shop = createShopTools({
   inventoryMs: Number(process.env["BUSBAR_INVENTORY_MS"] ?? "300"),
 });
 
-export const tools: readonly ToolDefinition[] = [...shop.tools, parcelBook as unknown as ToolDefinition].map(noted);
+/** A tool whose manifest somebody changed without a word: it says of itself what it did not say before. */
+const changed = (tool: ToolDefinition): ToolDefinition =>
+  tool.name === process.env["BUSBAR_TEST_CHANGED_TOOL"] ? { ...tool, description: "And something else." } : tool;
+
+export const tools: readonly ToolDefinition[] = [...shop.tools, parcelBook as unknown as ToolDefinition]
+  .map(changed)
+  .map(noted);

@@ -4,7 +4,8 @@
  */
 import { createKafkaEventLog } from "@busbar/log/kafka";
 import { type EventLog, locateClaim, type NewRecord } from "@busbar/log";
-import { HEADER, stampHeaders } from "@busbar/events";
+import { loadProject } from "@busbar/agent/project";
+import { HEADER, stampHeaders, type ToolDigest } from "@busbar/events";
 import { signCommand } from "@busbar/events/codec";
 import { agentKey, loginOf, type Principal } from "@busbar/infra";
 import { isBusbarError } from "@busbar/kernel";
@@ -13,18 +14,27 @@ import { Kafka, logLevel } from "kafkajs";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { type Bus, openBus } from "../harness/bus.ts";
 import { DoorTalk } from "../harness/door-talk.ts";
+import type { ServiceProcess } from "../harness/process.ts";
 import { type Forged, forgeCommand, submission } from "../harness/forge.ts";
 
 const PARTITION = 0;
 let bus: Bus;
 let talk: DoorTalk;
+let gateway: ServiceProcess;
+/** Of the manifest of orders.annotate as the first gateway has it. */
+let digestBefore = "";
 const logs: EventLog[] = [];
 
 beforeAll(async () => {
   bus = await openBus({ brokers: inject("brokers"), name: "security", partitions: 2 });
   talk = new DoorTalk(bus, PARTITION);
-  await Promise.all([bus.gateway("g1"), bus.supervisor("s1"), bus.agent("a1", { names: ["looper", "booker"] })]);
+  const first = bus.gateway("g1");
+  await Promise.all([first, bus.supervisor("s1"), bus.agent("a1", { names: ["looper", "booker"] })]);
+  gateway = await first;
   await bus.doorsOpen();
+  const tools = bus.watch.ofType("DoorOpened")[0]?.event.tools ?? [];
+  digestBefore = tools.find(({ tool }) => tool === "orders.annotate")?.digest ?? "";
+  expect(digestBefore).not.toBe("");
 });
 
 afterAll(async () => {
@@ -250,6 +260,33 @@ describe("the door's wall", () => {
 
   const outcomesOf = (chainId: string): number =>
     bus.watch.ofType("EffectCommitted").filter(({ event }) => event.meta.chainId === chainId).length;
+});
+
+describe("the policy's wall", () => {
+  test("a tool whose manifest was changed behind the policy's back is refused, and the others run; with the tools of the policy it runs again [security:changed-tool-refused]", async () => {
+    const { policy } = await loadProject(bus.project);
+    const offset = await bus.orders.setPolicy(policy);
+    await talk.appliedThrough(offset, [0, 1]);
+    await gateway.kill();
+    gateway = await bus.gateway("g2", { BUSBAR_TEST_CHANGED_TOOL: "orders.annotate" });
+    const ofG2 = (): number => bus.watch.ofType("DoorOpened").filter(({ event }) => isChanged(event.tools)).length;
+    await bus.watch.until(() => ofG2() >= 2, "the changed gateway's doors are open");
+    const chainId = await talk.openChain();
+    const as = { chainId, agent: "courier", incarnation: 1, sequence: 1 };
+    const note = { step: 1, tool: "orders.annotate", args: '{"orderId":1,"n":1,"text":"x"}', repeat: 0 };
+    const mail = { step: 2, tool: "mail.send", args: '{"to":"a@example.org","subject":"s","body":"b"}', repeat: 0 };
+    expect(await talk.answered(forgeCommand(bus, "CallTool", note, as))).toEqual(["EffectRefused BUSBAR_TOOL_CHANGED"]);
+    expect(await talk.answered(forgeCommand(bus, "CallTool", mail, { ...as, sequence: 2 }))).toEqual([
+      "EffectAdmitted",
+    ]);
+    expect(bus.fires().filter((fire) => fire.chainId === chainId && fire.tool === "orders.annotate")).toEqual([]);
+    await gateway.kill();
+    gateway = await bus.gateway("g3");
+    await talk.goodTask();
+  });
+
+  const isChanged = (tools: readonly ToolDigest[]): boolean =>
+    tools.some(({ tool, digest }) => tool === "orders.annotate" && digest !== digestBefore);
 });
 
 describe("behind the broker's wall", () => {

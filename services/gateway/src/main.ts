@@ -1,5 +1,6 @@
 /** The gateway as a process: environment -> project, log, keys -> doors -> HTTP. See README.md for the variables. */
 import { hostname } from "node:os";
+import { toolDigests } from "@busbar/agent";
 import { createToolbox, loadProject } from "@busbar/agent/project";
 import { connect, openKeyring } from "@busbar/infra";
 import { Gateway } from "@busbar/runtime";
@@ -21,6 +22,7 @@ await runService(logger, async () => {
     prefix: connection.prefix,
     keyring: openKeyring(connection.keys, "gateway"),
     toolbox: createToolbox(tools, models),
+    tools: toolDigests(tools),
     policy,
     owner,
     codeVersion: config.codeVersion,

@@ -58,7 +58,7 @@ export function admission(command: CallCommand, callId: string): [BusEvent["type
         probe: "",
         subject: "",
       };
-      return ["EffectAdmitted", { ...body, ...limits }];
+      return ["EffectAdmitted", { toolDigest: "", ...body, ...limits }];
     }
     case "CallModel":
       return [

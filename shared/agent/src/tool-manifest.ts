@@ -24,6 +24,13 @@ export interface ToolManifest {
   readonly digest: string;
 }
 
+/** What a gateway says of its tools when it opens a door; see PROTOCOL 6.2. */
+export function toolDigests(
+  tools: readonly ToolDefinition[],
+): readonly { readonly tool: string; readonly digest: string }[] {
+  return tools.map((tool) => ({ tool: tool.name, digest: toolManifest(tool).digest }));
+}
+
 /** The manifest of a tool. Pure; the code of `run` is not part of the digest. */
 export function toolManifest<A, R>(tool: ToolDefinition<A, R>): ToolManifest {
   const facts = {

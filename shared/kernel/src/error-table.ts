@@ -290,6 +290,13 @@ export const ERRORS = {
   BUSBAR_TASK_CLOSED: row("refused", "the chain is {state}", "npx busbar trace {chain}", 5, 409),
   BUSBAR_THROTTLED: row("transient", "{tool} asks to be called later: {reason}", "call again later", 1, 429),
   BUSBAR_TIMEOUT: row("transient", "{what} took longer than {timeoutMs} ms", "{next}", 124, 504),
+  BUSBAR_TOOL_CHANGED: row(
+    "refused",
+    "the tool is not the one that the policy in force was made of: {reason}",
+    "npx busbar tools shows the policy's; run its tools in every gateway, or put a policy of the new ones in force",
+    5,
+    409,
+  ),
   BUSBAR_TOOL_FAILED: row("conflict", "{tool} failed: {reason}", "npx busbar trace {chain}", 5, 502),
   BUSBAR_TOOL_FORBIDDEN: row(
     "refused",

@@ -164,6 +164,8 @@ export interface PartitionState {
   inbox: string;
   door: DoorState;
   doorReason: string;
+  /** Tools of the process that opened the door, name to manifest digest; null: it did not say. */
+  loadedTools: Readonly<Record<string, string>> | null;
   policy: Policy | null;
   policyHash: string;
   fences: Record<string, Fence>;
@@ -196,6 +198,7 @@ export function initialPartitionState(partition: number): PartitionState {
     inbox: "0",
     door: "closed",
     doorReason: "not opened yet",
+    loadedTools: null,
     policy: null,
     policyHash: "",
     fences: {},

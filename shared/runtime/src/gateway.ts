@@ -3,8 +3,8 @@
  * its options, so the service, the embedded bus and the tests run the same one.
  */
 import type { Codec } from "@busbar/events/codec";
-import { HEADER } from "@busbar/events";
-import { busbarError, canonicalJson, utf8Length } from "@busbar/kernel";
+import { type AppliedDirective, HEADER, type ToolDigest } from "@busbar/events";
+import { busbarError, canonicalJson, isJsonObject, parseJson, utf8Length } from "@busbar/kernel";
 import type { EventLog, Membership } from "@busbar/log";
 import { type PartitionState, type Policy, policyHash, withDeployedRows } from "@busbar/policy";
 import type { Logger, Metrics } from "@busbar/telemetry";
@@ -40,6 +40,8 @@ export interface GatewayOptions {
   readonly toolbox: Toolbox;
   readonly keyring: Keyring;
   readonly policy: Policy;
+  /** Manifest digest of each tool that the toolbox has; absent: nothing is compared with the policy in force. */
+  readonly tools?: readonly ToolDigest[];
   /** Unique name of this process, as it stands in claims. */
   readonly owner: string;
   readonly prefix?: string;
@@ -61,6 +63,12 @@ export interface DoorStatus {
   readonly epoch: string;
   readonly end: string;
   readonly openChains: number;
+}
+
+/** Its principal is the one who signed it. */
+function isOfPerson({ detail }: AppliedDirective): boolean {
+  const body = parseJson(detail);
+  return isJsonObject(body) && typeof body["by"] === "string" && body["by"].startsWith("operator:");
 }
 
 /** A member whose last successful group heartbeat is older than this does not claim or open, ms. */
@@ -132,6 +140,7 @@ export class Gateway {
       log,
       codec,
       toolbox,
+      tools: this.#options.tools ?? [],
       keyring,
       owner,
       logger,
@@ -156,12 +165,16 @@ export class Gateway {
 
   /** Puts our policy on the log unless it is the one in force: nothing decides before it is a record there. */
   async #publishPolicy(directives: DirectiveFeed): Promise<void> {
-    const { codec, keyring, log, owner, namespace } = this.#options;
+    const { codec, keyring, log, logger, owner, namespace } = this.#options;
     const { applied } = directives.since(0n);
     const policy = withDeployedRows(this.#options.policy, applied);
     const hash = policyHash(policy);
     const inForce = applied.findLast(({ kind }) => kind === "SetPolicy");
     if (inForce?.id === hash) return;
+    if (inForce !== undefined && isOfPerson(inForce)) {
+      logger.warn({ inForce: inForce.id, ours: hash }, "a person put another policy in force: it stays");
+      return;
+    }
     const principal = `gateway:${owner}`;
     const meta = metaWith({
       eventId: `${owner}/policy/${hash}`,

@@ -23,7 +23,7 @@ const claimed = (offset: bigint, nonce: string, value?: Uint8Array): StoredRecor
   return stored(offset, body, claimHeaders({ owner: "gateway-1", nonce }));
 };
 const opened = (offset: bigint, at = offset, epoch = claim, bytes?: Uint8Array): StoredRecord => {
-  const body = { supervisor: "s", heartbeatAtMs: 1, eventsThrough: "1", directivesEnd: "0", through: "0" };
+  const body = { supervisor: "s", heartbeatAtMs: 1, eventsThrough: "1", directivesEnd: "0", through: "0", tools: [] };
   const value =
     bytes ?? codec.encode("DoorOpened", { meta: metaWith({ eventId: `t.events/0/${offset}`, atMs: 8 }), ...body });
   return stored(offset, value, {

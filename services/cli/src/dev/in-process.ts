@@ -3,6 +3,7 @@ import { createWriteStream } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { toolDigests } from "@busbar/agent";
 import { createToolbox, loadProject } from "@busbar/agent/project";
 import { connect, type Connection, openKeyring } from "@busbar/infra";
 import { Gateway, Supervisor } from "@busbar/runtime";
@@ -34,6 +35,7 @@ async function startAll(
     owner,
     keyring: openKeyring(keys, "gateway"),
     toolbox: createToolbox(project.tools, project.models),
+    tools: toolDigests(project.tools),
     policy: project.policy,
     metrics: createMetrics(),
   });

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createClient, runAgent } from "@busbar/agent";
+import { createClient, runAgent, toolDigests } from "@busbar/agent";
 import { createToolbox, loadProject, type Project } from "@busbar/agent/project";
 import type { Codec } from "@busbar/events/codec";
 import {
@@ -177,6 +177,7 @@ async function startInside(world: World, running: Running): Promise<void> {
     metrics,
     keyring: openKeyring(keys, "gateway"),
     toolbox: createToolbox(project.tools, project.models),
+    tools: toolDigests(project.tools),
     policy: project.policy,
     owner: "demo",
   });

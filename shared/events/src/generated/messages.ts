@@ -253,6 +253,8 @@ export interface DoorOpened {
   readonly directivesEnd: string;
   /** Position (exclusive) in the directives topic up to which this partition has applied. (internal) */
   readonly through: string;
+  /** The tools that the owner's process has loaded, as their manifests say; empty: it does not say. (internal) */
+  readonly tools: readonly ToolDigest[];
 }
 
 /** The attempt was never started and never will be. */
@@ -307,6 +309,8 @@ export interface EffectAdmitted {
   readonly probe: string;
   /** What the effect changes, from the declared subject fields; empty where none are declared. (internal) */
   readonly subject: string;
+  /** SHA-256 of the manifest that the admission is of, hex. (internal) */
+  readonly toolDigest: string;
 }
 
 /** The same effect was committed before; this is no fresh success. */

@@ -43,6 +43,7 @@ export function obstacle(state: PartitionState, subject: CallSubject, atMs: numb
   return (
     haltAgainst(state, subject) ??
     doorAgainst(state, subject) ??
+    changeAgainst(state, subject) ??
     freezeAgainst(state, subject, atMs) ??
     breakerAgainst(state, subject, atMs) ?? { kind: "admit", probe: "" }
   );
@@ -62,6 +63,21 @@ function haltAgainst(state: PartitionState, { chain, tool, effectClass }: CallSu
   if (canChain(chain.status, "EffectAdmitted", effectClass)) return null;
   return refuse("BUSBAR_TASK_CLOSED", `the chain is ${chain.status}`);
 }
+
+/** What would run is what the policy was made of, or nothing runs: a changed tool is another tool. */
+function changeAgainst(state: PartitionState, { tool }: CallSubject): Verdict | null {
+  const expected = own(state.policy?.tools ?? {}, tool)?.digest ?? "";
+  if (state.loadedTools === null || expected === "") return null;
+  const loaded = own(state.loadedTools, tool);
+  if (loaded === expected) return null;
+  const has = loaded === undefined ? "has none" : `has ${loaded.slice(0, DIGEST_SHOWN)}`;
+  return refuse(
+    "BUSBAR_TOOL_CHANGED",
+    `${tool}: the policy in force is of ${expected.slice(0, DIGEST_SHOWN)}, this gateway ${has}`,
+  );
+}
+
+const DIGEST_SHOWN = 12;
 
 function doorAgainst(state: PartitionState, { effectClass }: CallSubject): Verdict | null {
   if (state.door === "open") return null;
@@ -200,6 +216,7 @@ function emitAdmission(turn: Turn, { call, tool, name, step, effect, attempt, ar
     origin: "agent",
     probe,
     subject: effect.subject,
+    toolDigest: tool.digest,
   });
 }
 
@@ -298,6 +315,7 @@ export function readmit(turn: Turn, chainId: string, callId: string, origin: "ag
       origin,
       probe: verdict.probe,
       subject: entry?.subject ?? "",
+      toolDigest: tool.digest,
     },
   );
   return verdict;

@@ -100,7 +100,7 @@ function decideOpen(turn: Turn, opening: Extract<Input, { kind: "open" }>["openi
   if (state.doorReason === RELEASED) return;
   if (BigInt(state.through) < BigInt(opening.directivesEnd)) return;
   if (BigInt(opening.eventsThrough) <= BigInt(state.claim.offset)) return;
-  emit(turn, "DoorOpened", {}, { ...opening, through: state.through });
+  emit(turn, "DoorOpened", {}, { tools: [], ...opening, through: state.through });
 }
 
 /** How long a former owner's attempt may still be on its way: fire bound, time-out and margin, ms. */

@@ -14,6 +14,43 @@ const opening = (scene: Scene, more: object = {}) => ({
 const first = (scene: Scene, chain: string, step: number, tool: string) =>
   scene.door.turn(scene.call(chain, step, tool, { step }))[0];
 
+describe("a tool that was changed behind the policy's back", () => {
+  const policy = {
+    ...POLICY,
+    tools: Object.fromEntries(
+      Object.entries(POLICY.tools).map(([name, tool]) => [name, { ...tool, digest: `${name} as approved` }]),
+    ),
+  };
+  const openWith = (scene: Scene, tools: readonly { readonly tool: string; readonly digest: string }[]): void => {
+    scene.door.claim();
+    const { end, through } = scene.door.state;
+    const opening = { supervisor: "s", heartbeatAtMs: 1, eventsThrough: end, directivesEnd: through, tools };
+    scene.door.turn({ kind: "open", opening });
+  };
+
+  it.each([
+    ["has another manifest", [{ tool: "db.write", digest: "another" }], "another"],
+    ["is not there", [{ tool: "db.read", digest: "db.read as approved" }], "has none"],
+  ])("%s: its calls are refused, on the log [security:changed-tool-refused]", (_name, tools, said) => {
+    const scene = createScene(policy);
+    const chain = scene.submit("t");
+    openWith(scene, tools);
+    const events = scene.door.turn(scene.call(chain, 1, "db.write", { id: 1 }));
+    expect(only(events, "EffectRefused")).toMatchObject({ code: "BUSBAR_TOOL_CHANGED" });
+    expect(only(events, "EffectRefused").reason).toContain(said);
+  });
+
+  it("as approved it is admitted, by its digest; and so it is where nobody says what is loaded [security:changed-tool-refused]", () => {
+    const scene = createScene(policy);
+    const chain = scene.submit("t");
+    expect(only(scene.door.turn(scene.call(chain, 1, "db.write", { id: 1 })), "EffectAdmitted").toolDigest).toBe(
+      "db.write as approved",
+    );
+    openWith(scene, [{ tool: "db.write", digest: "db.write as approved" }]);
+    expect(types(scene.door.turn(scene.call(chain, 2, "db.write", { id: 2 })))).toEqual(["EffectAdmitted"]);
+  });
+});
+
 describe("the door", () => {
   it("is closed by a claim: nothing is admitted, nothing is refused, the command comes again [ownership:claim-closes-door]", () => {
     const scene = createScene();

@@ -1,6 +1,6 @@
 /** What comes to the owner of a partition; each input is decided in a turn and yields at least one event, or none
  * where it changes nothing. */
-import type { AppliedDirective, BusCommand, ToolCallProblem } from "@busbar/events";
+import type { AppliedDirective, BusCommand, ToolCallProblem, ToolDigest } from "@busbar/events";
 import type { ErrorCode } from "@busbar/kernel";
 
 /** Content put aside in the blobs topic: digest, size and the offset of its first chunk in the same partition. */
@@ -66,6 +66,8 @@ export interface DoorOpening {
   readonly heartbeatAtMs: number;
   readonly eventsThrough: string;
   readonly directivesEnd: string;
+  /** What this process has loaded, which need not be what the policy in force is about; absent: it does not say. */
+  readonly tools?: readonly ToolDigest[];
 }
 
 export type Input =

@@ -88,6 +88,8 @@ function replayOwnership(state: PartitionState, event: BusEvent, offset: bigint,
     case "DoorOpened":
       state.door = "open";
       state.doorReason = "";
+      state.loadedTools =
+        event.tools.length === 0 ? null : Object.fromEntries(event.tools.map(({ tool, digest }) => [tool, digest]));
       return;
     case "DoorDegraded":
       state.door = "degraded";

@@ -47,6 +47,7 @@ const admitted: MessageOf<"EffectAdmitted"> = {
   timeoutMs: 100,
   origin: "agent",
   probe: "",
+  toolDigest: "",
   subject: "",
 };
 

@@ -1,4 +1,5 @@
 /** What the owner of a partition is given, and the bounds that it keeps. Every number is overridable for tests. */
+import type { ToolDigest } from "@busbar/events";
 import type { Codec } from "@busbar/events/codec";
 import type { Json } from "@busbar/kernel";
 import type { EventLog } from "@busbar/log";
@@ -59,6 +60,8 @@ export interface OwnerOptions {
   readonly timers: Timers;
   readonly chance: Chance;
   readonly toolbox: Toolbox;
+  /** What is loaded here, by the digest of its manifest; empty: nobody compares it with the policy. */
+  readonly tools: readonly ToolDigest[];
   /** What this process runs of the partition; outlives the owner. */
   readonly running: RunningCalls;
   readonly keyring: Keyring;

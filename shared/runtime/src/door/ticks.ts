@@ -56,7 +56,9 @@ function openings(options: OwnerOptions, state: PartitionState, { beat, atMs }: 
     BigInt(state.through) >= BigInt(beat.directivesEnd) && BigInt(state.through) >= options.directives.end();
   if (!knowsClaim || !isApplied || !options.isMember()) return [];
   const { supervisor, eventsThrough, directivesEnd } = beat;
-  return [{ kind: "open", opening: { supervisor, heartbeatAtMs: atMs, eventsThrough, directivesEnd } }];
+  return [
+    { kind: "open", opening: { supervisor, heartbeatAtMs: atMs, eventsThrough, directivesEnd, tools: options.tools } },
+  ];
 }
 
 function hasDueTimer(state: PartitionState, nowMs: number): boolean {
