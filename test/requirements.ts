@@ -342,6 +342,12 @@ const PROMISES = {
     "security:clients-signed": "a task carries the code of the client that submits it, over its value and its place",
     "security:only-clients-open-chains":
       "an agent opens no chain of its own: only a client does, and a gateway for a sub-task",
+    "security:secrets-by-name": "a tool gets the secrets that it declares, by name, from the process of its gateway",
+    "security:secrets-in-gateway-only": "a process that calls no tool is started without the secrets of tools",
+    "security:redacted":
+      "what a process knows to be secret is in no record and no log line that it writes, nor in what it makes of a record that it reads",
+    "security:canary":
+      "a secret that comes up in arguments, results, errors, requests and environments is found in no topic, checkpoint, blob, dead letter or log",
     "security:changed-tool-refused":
       "a tool whose manifest is not the one that the policy in force was made of is refused, with both digests",
     "security:commands-not-replayed": "a command that is written again, by whomever and wherever, is no second command",

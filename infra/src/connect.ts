@@ -19,7 +19,9 @@ import {
   builtinSchemaIds,
   type Codec,
   createCodec,
+  createRedactor,
   loadSchemaIds,
+  redactingCodec,
   registryLookup,
   type SchemaIds,
   schemaOf,
@@ -30,6 +32,7 @@ import { createEmbeddedLog } from "@busbar/log/embedded";
 import { createKafkaEventLog } from "@busbar/log/kafka";
 import { loginOf } from "./credentials.ts";
 import type { Principal } from "./principals.ts";
+import { secretsOf } from "./secrets.ts";
 
 export interface ConnectOptions {
   readonly env: NodeJS.ProcessEnv;
@@ -136,7 +139,8 @@ function withIdsOf(file: string, ids: SchemaIds): SchemaIds {
 
 export async function connect(options: ConnectOptions): Promise<Connection> {
   const { env, clientId, principal, onNotice } = options;
-  const codec = await openCodec(env, onNotice);
+  // What this process knows to be secret is in none of the records that it writes or reads.
+  const codec = redactingCodec(await openCodec(env, onNotice), createRedactor(secretsOf(env)));
   const log = openLog(env, clientId, principal);
   return { log, codec, ...placeOf(env), close: () => log.close() };
 }

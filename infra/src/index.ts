@@ -14,3 +14,4 @@ export { commandLine, isAlive } from "./process-identity.ts";
 export { type BusAccess, grantAccess } from "./access.ts";
 export { loginOf, passwordFile, readPassword, type SecurityMode, securityMode } from "./credentials.ts";
 export * from "./principals.ts";
+export * from "./secrets.ts";

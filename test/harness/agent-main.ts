@@ -4,12 +4,16 @@
  */
 import { runAgent } from "@busbar/agent";
 import { loadProject } from "@busbar/agent/project";
-import { agentCredentials, connect, type Connection } from "@busbar/infra";
+import { agentCredentials, connect, type Connection, redactorOfLines } from "@busbar/infra";
 import { announceReady, createLogger, runService } from "@busbar/telemetry";
 
 const { env } = process;
 const name = env["BUSBAR_OWNER"] ?? String(process.pid);
-const logger = createLogger({ service: "agent", level: env["BUSBAR_LOG_LEVEL"] ?? "info" });
+const logger = createLogger({
+  service: "agent",
+  level: env["BUSBAR_LOG_LEVEL"] ?? "info",
+  redact: redactorOfLines(env),
+});
 
 await runService(logger, async () => {
   const onNotice = (text: string): void => logger.warn({}, text);

@@ -85,4 +85,31 @@ const rebel = defineAgent<{ readonly turns: number }>({
   },
 });
 
-export const agents = [looper, support, warehouse, courier, booker, rebel] as const;
+/** Says aloud what it has heard: in arguments, to a model, in a statement and in its output. */
+const teller = defineAgent<{ readonly heard: string }, { readonly said: string }>({
+  name: "teller",
+  version: "1.0.0",
+  async handler({ input }, ctx) {
+    const said = `${input.heard} and ${process.env["BUSBAR_SECRET_CANARY"] ?? "nothing"}`;
+    const tries = [
+      { fail: false, big: false },
+      { fail: false, big: true },
+      { fail: true, big: false },
+    ];
+    for (const one of tries) {
+      try {
+        await ctx.tool("vault.open", { note: said, ...one });
+      } catch (thrown) {
+        if (!isCallError(thrown)) throw thrown;
+      }
+    }
+    try {
+      await ctx.model("adversary-loop", { messages: [{ role: "user", content: said }] });
+    } catch (thrown) {
+      if (!isCallError(thrown)) throw thrown;
+    }
+    return { said };
+  },
+});
+
+export const agents = [looper, support, warehouse, courier, booker, rebel, teller] as const;

@@ -48,6 +48,11 @@ export function submission(bus: Bus, key: string, agent: string, input: string):
   const meta = metaWith({ eventId: `${chainId}:0:0`, atMs: Date.now(), chainId, agent, lineage: [chainId] });
   const limits = { deadlineAtMs: 0, maxSteps: 0, budgetTokens: 0, parentChainId: "", parentCallId: "" };
   const value = bus.codec.encode("SubmitTask", { meta, taskKey: key, agent, input, ...limits });
+  return signedByClient(bus, chainId, value);
+}
+
+/** The record of a submission, with the code of the test's client. */
+export function signedByClient(bus: Bus, chainId: string, value: Uint8Array): Forged {
   const partition = partitionOf(chainId, bus.partitions);
   const position = { topic: bus.topics.commands, partition, chainId, incarnation: 0, sequence: 0, value };
   const auth = signCommand(clientKey(bus.keys, CLIENT), position);

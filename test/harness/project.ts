@@ -24,6 +24,7 @@ export function projectText(folder: string, overrides: ProjectOverrides): string
     warehouse: { tools: ["inventory.sync", "sql.read"] },
     courier: { tools: ["orders.annotate", "mail.send"] },
     rebel: { tools: ["orders.annotate"] },
+    teller: { tools: ["vault.open"], models: ["adversary-loop"] },
     booker: { tools: ["orders.annotate", "parcel.book"] },
   };
   const modules = {

@@ -52,16 +52,52 @@ const parcelBook = defineTool<{ readonly n: number; readonly fail: boolean }>({
   },
 });
 
+export interface VaultArgs {
+  readonly note: string;
+  readonly fail: boolean;
+  /** The result is too large for a record. */
+  readonly big: boolean;
+}
+
+/** Knows a secret and keeps none: it is in its result, in its error, and in what it gives back of its arguments. */
+const vaultOpen = defineTool<VaultArgs>({
+  name: "vault.open",
+  description: "Opens the vault, and says how.",
+  effect: "write",
+  toolClass: "at-most-once",
+  secrets: ["CANARY"],
+  args: {
+    type: "object",
+    properties: { note: { type: "string" }, fail: { type: "boolean" }, big: { type: "boolean" } },
+    required: ["note", "fail", "big"],
+    additionalProperties: false,
+  },
+  timeoutMs: 1500,
+  run: ({ note, fail, big }, context): Json => {
+    const canary = context.secret("CANARY");
+    if (fail)
+      throw new Error(`the login with ${canary} was refused: https://vault/?token=${encodeURIComponent(canary)}`);
+    const basic = Buffer.from(canary).toString("base64");
+    return { token: canary, header: `Basic ${basic}`, note, padding: "x".repeat(big ? 400_000 : 0) };
+  },
+});
+
 const shop = createShopTools({
   file: process.env["BUSBAR_SHOP"] ?? "",
   faults: parseFaults(process.env["BUSBAR_SHOP_FAULTS"] ?? "[]"),
   inventoryMs: Number(process.env["BUSBAR_INVENTORY_MS"] ?? "300"),
 });
 
+/** Only where there is its secret: a gateway does not start without it. */
+const vault = (process.env["BUSBAR_SECRET_CANARY"] ?? "") === "" ? [] : [vaultOpen];
+
 /** A tool whose manifest somebody changed without a word: it says of itself what it did not say before. */
 const changed = (tool: ToolDefinition): ToolDefinition =>
   tool.name === process.env["BUSBAR_TEST_CHANGED_TOOL"] ? { ...tool, description: "And something else." } : tool;
 
-export const tools: readonly ToolDefinition[] = [...shop.tools, parcelBook as unknown as ToolDefinition]
+export const tools: readonly ToolDefinition[] = [
+  ...shop.tools,
+  ...[parcelBook, ...vault].map((tool) => tool as unknown as ToolDefinition),
+]
   .map(changed)
   .map(noted);

@@ -9,7 +9,7 @@ import { shortHash } from "@busbar/kernel";
 import { metaWith } from "@busbar/runtime";
 import { type Bus, openBus } from "../harness/bus.ts";
 import { DoorTalk } from "../harness/door-talk.ts";
-import { type Forged, forgeCommand, send, sendCommands, submission } from "../harness/forge.ts";
+import { type Forged, forgeCommand, send, sendCommands, signedByClient, submission } from "../harness/forge.ts";
 import { openPoisoner, type Poisoner, poisons } from "../harness/poison.ts";
 
 const PARTITION = 1;
@@ -217,6 +217,9 @@ describe("commands that nobody may give", () => {
     };
     const value = bus.codec.encode("SubmitTask", { meta, ...body });
     expect(await talk.answered({ ...child, record: { ...child.record, value } })).toEqual([
+      "CommandRejected BUSBAR_AUTH_FAILED",
+    ]);
+    expect(await talk.answered(signedByClient(bus, child.record.key, value))).toEqual([
       "CommandRejected BUSBAR_INPUT_INVALID",
     ]);
 

@@ -34,7 +34,16 @@ function directWorld(tools: readonly ToolDefinition[]): CleanerWorld {
       if (tool === undefined) throw new Error(`no tool is named ${name}`);
       calls += 1;
       const callId = `${chainId}:${calls}`;
-      const context = { key: callId, attempt: 1, signal, atMs: Date.now(), callId, chainId, agent: "cleaner" };
+      const context = {
+        key: callId,
+        attempt: 1,
+        signal,
+        atMs: Date.now(),
+        callId,
+        chainId,
+        agent: "cleaner",
+        secret: () => "",
+      };
       return (await tool.run(args, context)) as R;
     },
     model: async (_name, request) => adversary.complete(request, { signal, callId: "", chainId }),

@@ -2,13 +2,13 @@
 import { hostname } from "node:os";
 import { toolDigests } from "@busbar/agent";
 import { createToolbox, loadProject } from "@busbar/agent/project";
-import { connect, openKeyring } from "@busbar/infra";
+import { connect, openKeyring, redactorOfLines, toolSecrets } from "@busbar/infra";
 import { Gateway } from "@busbar/runtime";
 import { announceReady, createLogger, createMetrics, runService, startHealthServer } from "@busbar/telemetry";
 import { readConfig } from "./config.ts";
 
 const config = readConfig(process.env);
-const logger = createLogger({ service: "gateway", level: config.logLevel });
+const logger = createLogger({ service: "gateway", level: config.logLevel, redact: redactorOfLines(process.env) });
 
 await runService(logger, async () => {
   const owner = config.owner ?? `${hostname()}-${process.pid}`;
@@ -21,7 +21,7 @@ await runService(logger, async () => {
     codec: connection.codec,
     prefix: connection.prefix,
     keyring: openKeyring(connection.keys, "gateway"),
-    toolbox: createToolbox(tools, models),
+    toolbox: createToolbox(tools, models, toolSecrets(process.env)),
     tools: toolDigests(tools),
     policy,
     owner,

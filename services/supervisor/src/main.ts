@@ -1,10 +1,14 @@
 /** The supervisor as a process: environment -> log, keys -> both stages -> HTTP. See README.md for the variables. */
 import { hostname } from "node:os";
-import { connect, openKeyring } from "@busbar/infra";
+import { connect, openKeyring, redactorOfLines } from "@busbar/infra";
 import { Supervisor } from "@busbar/runtime";
 import { announceReady, createLogger, createMetrics, runService, startHealthServer } from "@busbar/telemetry";
 
-const logger = createLogger({ service: "supervisor", level: process.env["BUSBAR_LOG_LEVEL"] ?? "info" });
+const logger = createLogger({
+  service: "supervisor",
+  level: process.env["BUSBAR_LOG_LEVEL"] ?? "info",
+  redact: redactorOfLines(process.env),
+});
 
 await runService(logger, async () => {
   const name = process.env["BUSBAR_OWNER"] ?? `${hostname()}-${process.pid}`;

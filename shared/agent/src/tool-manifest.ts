@@ -20,6 +20,8 @@ export interface ToolManifest {
   readonly volatile: boolean;
   /** What it does, where that is data; absent for code. */
   readonly transport?: JsonObject;
+  /** Names of the secrets that it gets; absent: none. */
+  readonly secrets?: readonly string[];
   /** SHA-256 hex over the canonical JSON of all the other fields. */
   readonly digest: string;
 }
@@ -48,6 +50,7 @@ export function toolManifest<A, R>(tool: ToolDefinition<A, R>): ToolManifest {
     readBack: tool.readBack ?? null,
     volatile: tool.volatile,
     ...(tool.transport === undefined ? {} : { transport: tool.transport }),
+    ...(tool.secrets === undefined || tool.secrets.length === 0 ? {} : { secrets: tool.secrets }),
   };
   return { ...facts, digest: sha256Hex(canonicalJson(facts)) };
 }

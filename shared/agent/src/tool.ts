@@ -41,6 +41,11 @@ export interface ToolRunContext {
   readonly callId: string;
   readonly chainId: string;
   readonly agent: string;
+  /**
+   * A secret that the tool declares, from the gateway's environment or files. It is in no record and no log line.
+   * Throws, before any effect, for a name that the tool does not declare.
+   */
+  secret(name: string): string;
 }
 
 /** What the author of a tool writes. */
@@ -65,6 +70,8 @@ export interface ToolSpec<A = JsonObject, R = Json> {
   /** Attempts of one call while the error is known to be before the effect; default 1. */
   readonly attempts?: number;
   readonly readBack?: ReadBack;
+  /** Names of the secrets that it asks its context for; the gateway does not start without them. */
+  readonly secrets?: readonly string[];
   /** A read whose answer changes by nature (a clock, a queue length): two different answers are no contradiction. */
   readonly volatile?: boolean;
   /** What `run` does, where that is data (the call of an HTTP tool): a part of the digest, so a change of it is seen. */

@@ -257,6 +257,13 @@ export const ERRORS = {
   BUSBAR_SCHEMA_INCOMPATIBLE: row("invalid", "{schema}: {reason}", "npx busbar schemas check", 4, 409),
   BUSBAR_SCHEMA_INVALID: row("invalid", "{type}: {reason}", "npx busbar schemas show {type}", 2, 400),
   BUSBAR_SCHEMA_UNKNOWN: row("invalid", "schema id {id} is not known", "npx busbar schemas push", 2, 400),
+  BUSBAR_SECRET_MISSING: row(
+    "fatal",
+    "tool {tool} declares the secret {secret}, which this gateway does not have",
+    "set BUSBAR_SECRET_{secret} for the gateway, or put a file {secret} into the folder that BUSBAR_SECRETS names",
+    1,
+    500,
+  ),
   BUSBAR_SEQUENCE_GAP: row(
     "transient",
     "command {found} came where {expected} is due",

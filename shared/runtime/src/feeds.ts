@@ -6,7 +6,6 @@ import { type AppliedDirective, type BusDirective, type BusHeartbeat, HEADER, ty
 import { type Codec, frameSchemaId, verifyCommand } from "@busbar/events/codec";
 import { canonicalJson, own, sha256Hex, utf8Length } from "@busbar/kernel";
 import type { EventLog, Follower, StoredRecord } from "@busbar/log";
-import { DEPLOYMENT_ORDERS } from "@busbar/policy";
 import type { Logger } from "@busbar/telemetry";
 import { type Clock, type Keyring, pause, type Timers } from "./ports.ts";
 
@@ -184,7 +183,7 @@ async function learnSchema(options: FeedOptions, record: StoredRecord, isStopped
 
 /**
  * What services may order; a person may order all. What was stopped or is held by hand is let go by a person and by no
- * service, whatever key it has (PROTOCOL 5.5).
+ * service, whatever key it has (PROTOCOL 5.5); and which code runs is a person's word as well.
  */
 const SERVICE_ORDERS: Readonly<Record<string, readonly BusDirective["type"][]>> = {
   supervisor: ["Halt", "OpenBreaker", "CloseBreaker", "Grant"],

@@ -27,6 +27,8 @@ export interface LoggerOptions {
   /** pino level; default `info`, or BUSBAR_LOG_LEVEL in the services. */
   readonly level?: string;
   readonly destination?: DestinationStream;
+  /** Takes what is secret out of a whole line. */
+  readonly redact?: (line: string) => string;
 }
 
 export function createLogger(options: LoggerOptions): Logger {
@@ -37,6 +39,7 @@ export function createLogger(options: LoggerOptions): Logger {
       base: { service: options.service, pid: process.pid },
       timestamp: stdTimeFunctions.isoTime,
       redact: { paths: PATHS, censor: "[redacted]" },
+      ...(options.redact === undefined ? {} : { hooks: { streamWrite: options.redact } }),
     },
     destination,
   );

@@ -3,7 +3,7 @@
  * With BUSBAR_HTTP_PORT (and BUSBAR_HTTP_HOST) it serves /livez, /readyz and /metrics; without it listens nowhere.
  */
 import { loadProject } from "@busbar/agent/project";
-import type { Connection } from "@busbar/infra";
+import { type Connection, redactorOfLines } from "@busbar/infra";
 import { busbarError } from "@busbar/kernel";
 import { createLogger, createMetrics, type HealthServer, startHealthServer } from "@busbar/telemetry";
 import { Command } from "commander";
@@ -46,7 +46,11 @@ async function runNamed(names: readonly string[], { deployed = false }: RunOptio
   const stopped = stopSignal();
   const project = await loadProject(chooseProject(process.env, process.cwd()).file);
   const agents = chosenAgents(project.agents, names);
-  const logger = createLogger({ service: "agent", level: process.env["BUSBAR_LOG_LEVEL"] ?? "info" });
+  const logger = createLogger({
+    service: "agent",
+    level: process.env["BUSBAR_LOG_LEVEL"] ?? "info",
+    redact: redactorOfLines(process.env),
+  });
   const connections: Connection[] = [];
   // Each agent is itself to the broker, also where several share a process.
   const open = async (agent: string): Promise<Connection> => {

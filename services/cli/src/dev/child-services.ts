@@ -2,6 +2,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { withoutSecrets } from "@busbar/infra";
 import { busbarError, type JsonObject } from "@busbar/kernel";
 import { type ServiceOptions, ServiceProcess } from "./service-process.ts";
 
@@ -54,9 +55,11 @@ export async function startChildServices(options: DevOptions): Promise<DevServic
   let giveUp: (error: Error) => void = () => undefined;
   const failed = new Promise<never>((_resolve, reject) => (giveUp = reject));
   failed.catch(() => undefined);
+  // Secrets are the gateway's alone.
+  const open = withoutSecrets(env);
   const service = (name: string, args: readonly string[]): ServiceProcess => {
     const common: Omit<ServiceOptions, "name" | "args" | "logFile"> = {
-      env: { ...env, BUSBAR_PROJECT: project },
+      env: { ...(name === "gateway" ? env : open), BUSBAR_PROJECT: project },
       note,
       onGivenUp: (error) => {
         giveUp(error);

@@ -5,7 +5,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { toolDigests } from "@busbar/agent";
 import { createToolbox, loadProject } from "@busbar/agent/project";
-import { connect, type Connection, openKeyring } from "@busbar/infra";
+import { connect, type Connection, openKeyring, redactorOfLines, toolSecrets } from "@busbar/infra";
 import { Gateway, Supervisor } from "@busbar/runtime";
 import { createLogger, createMetrics } from "@busbar/telemetry";
 import { runAgents } from "../run-agents.ts";
@@ -22,7 +22,7 @@ async function startAll(
   const { env, project: file, partitionCount } = options;
   const destination = createWriteStream(logFile, { flags: "w" });
   const level = env["BUSBAR_LOG_LEVEL"] ?? "info";
-  const logger = createLogger({ service: "dev", level, destination });
+  const logger = createLogger({ service: "dev", level, destination, redact: redactorOfLines(env) });
   stops.push(() => new Promise((resolve) => void destination.end(resolve)));
   const { log, codec, prefix, keys } = bus;
   const project = await loadProject(file);
@@ -34,7 +34,7 @@ async function startAll(
     ...common,
     owner,
     keyring: openKeyring(keys, "gateway"),
-    toolbox: createToolbox(project.tools, project.models),
+    toolbox: createToolbox(project.tools, project.models, toolSecrets(env)),
     tools: toolDigests(project.tools),
     policy: project.policy,
     metrics: createMetrics(),

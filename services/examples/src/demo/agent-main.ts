@@ -1,11 +1,15 @@
 /** A process that runs the example agents named on its command line. The looper runs without the SDK's own obedience. */
 import { runAgent } from "@busbar/agent";
-import { agentCredentials, connect, type Connection } from "@busbar/infra";
+import { agentCredentials, connect, type Connection, redactorOfLines } from "@busbar/infra";
 import { announceReady, createLogger, runService } from "@busbar/telemetry";
 import { agents } from "../agents/index.ts";
 
 const names = process.argv.slice(2);
-const logger = createLogger({ service: "agent", level: process.env["BUSBAR_LOG_LEVEL"] ?? "info" });
+const logger = createLogger({
+  service: "agent",
+  level: process.env["BUSBAR_LOG_LEVEL"] ?? "info",
+  redact: redactorOfLines(process.env),
+});
 
 await runService(logger, async () => {
   const onNotice = (text: string): void => logger.warn({}, text);

@@ -16,6 +16,8 @@ import {
   type FolderKeyring,
   openKeyring,
   topicSpecs,
+  toolSecrets,
+  withoutSecrets,
 } from "@busbar/infra";
 import type { EventLog } from "@busbar/log";
 import { locateClaim } from "@busbar/log";
@@ -149,7 +151,7 @@ async function startAgents(world: World, running: Running, names: readonly strin
     name,
     program: here("./agent-main.ts"),
     args: names,
-    env: world.env,
+    env: withoutSecrets(world.env),
     logFile: logFile(world, `agent-${name}`),
   });
   running.children.push(child);
@@ -176,7 +178,7 @@ async function startInside(world: World, running: Running): Promise<void> {
     logger,
     metrics,
     keyring: openKeyring(keys, "gateway"),
-    toolbox: createToolbox(project.tools, project.models),
+    toolbox: createToolbox(project.tools, project.models, toolSecrets(world.env)),
     tools: toolDigests(project.tools),
     policy: project.policy,
     owner: "demo",

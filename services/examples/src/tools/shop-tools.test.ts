@@ -32,7 +32,7 @@ function open(faults: readonly Fault[] = [], signal = new AbortController().sign
   opened.push(made);
   const byName = new Map<string, ToolDefinition>(made.tools.map((tool) => [tool.name, tool]));
   return async (name, args, key = "") => {
-    const context = { key, attempt: 1, signal, atMs: 1, callId: "c:1", chainId: "c", agent: "a" };
+    const context = { key, attempt: 1, signal, atMs: 1, callId: "c:1", chainId: "c", agent: "a", secret: () => "" };
     return (await byName.get(name)?.run(args, context)) ?? null;
   };
 }

@@ -39,6 +39,34 @@ describe("the toolbox", () => {
     expect(seen).toEqual([[{ n: 1 }, "key", 2, 3, "c:1", "c", "clerk"]]);
   });
 
+  it("gives a tool the secrets that it declares, none else, and none back in its answer [security:secrets-by-name] [security:redacted]", async () => {
+    const ask = (name: string, asked: string, fail = false) =>
+      defineTool({
+        name,
+        description: name,
+        effect: "write",
+        secrets: ["DB"],
+        args: { type: "object" },
+        timeoutMs: 100,
+        run: (_args, context) => {
+          const value = context.secret(asked);
+          if (fail) throw new Error(`login with ${value}`);
+          return { length: value.length, value };
+        },
+      });
+    const secrets = new Map([
+      ["DB", "the password"],
+      ["OTHER", "not for this tool"],
+    ]);
+    const box = createToolbox([ask("own", "DB"), ask("fails", "DB", true), ask("others", "OTHER")], [], secrets);
+    const result = { length: 12, value: "[redacted:DB]" };
+    expect(await box.runTool(runOf("own"))).toEqual({ kind: "result", result });
+    expect(await box.runTool(runOf("fails"))).toMatchObject({ kind: "failed", reason: "login with [redacted:DB]" });
+    const refused = await box.runTool(runOf("others"));
+    expect(refused).toMatchObject({ kind: "failed", beforeEffect: true });
+    expect(() => createToolbox([ask("own", "DB")])).toThrow(expect.objectContaining({ code: "BUSBAR_SECRET_MISSING" }));
+  });
+
   it("a tool that says nothing answers null", async () => {
     expect(await createToolbox([tool("t", () => undefined as never)]).runTool(runOf("t"))).toEqual({
       kind: "result",

@@ -1,6 +1,7 @@
 /** The tools and models of a project as the gateway calls them: by name, never rejecting, errors as answers. */
-import { type Json, reasonOf } from "@busbar/kernel";
-import { attemptEndOf } from "../attempt-errors.ts";
+import { createRedactor } from "@busbar/events/codec";
+import { busbarError, type Json, reasonOf } from "@busbar/kernel";
+import { attemptEndOf, notStarted } from "../attempt-errors.ts";
 import { offeredName } from "../http/tool-names.ts";
 import {
   type ModelDefinition,
@@ -64,9 +65,43 @@ export interface ProjectToolbox {
   askModel(run: ToolboxModelRun): Promise<ToolboxReply>;
 }
 
+/** Secrets by name, as the gateway's process has them. */
+export type ToolSecrets = ReadonlyMap<string, string>;
+
+/** What a tool of this name may ask for. Throws before any effect for what it does not declare. */
+function secretOf(tool: ToolDefinition, secrets: ToolSecrets, name: string): string {
+  const value = secrets.get(name);
+  if (value !== undefined && (tool.secrets ?? []).includes(name)) return value;
+  throw notStarted(`tool ${tool.name} does not declare the secret ${name}`);
+}
+
+/** Every declared secret is there. Throws BUSBAR_SECRET_MISSING. */
+function assertSecrets(tools: readonly ToolDefinition[], secrets: ToolSecrets): void {
+  for (const { name: tool, secrets: names = [] } of tools) {
+    const missing = names.find((name) => !secrets.has(name));
+    if (missing !== undefined) throw busbarError("BUSBAR_SECRET_MISSING", { tool, secret: missing });
+  }
+}
+
+/** Answers hold no secret that is given here. Throws BUSBAR_SECRET_MISSING where a tool declares another one. */
 export function createToolbox(
   tools: readonly ToolDefinition[],
   models: readonly ModelDefinition[] = [],
+  secrets: ToolSecrets = new Map(),
+): ProjectToolbox {
+  assertSecrets(tools, secrets);
+  const redactor = createRedactor([...secrets].map(([name, value]) => ({ name, value })));
+  const toolbox = openToolbox(tools, models, secrets);
+  return {
+    runTool: async (run) => redactor.deep(await toolbox.runTool(run)),
+    askModel: async (run) => redactor.deep(await toolbox.askModel(run)),
+  };
+}
+
+function openToolbox(
+  tools: readonly ToolDefinition[],
+  models: readonly ModelDefinition[],
+  secrets: ToolSecrets,
 ): ProjectToolbox {
   const toolByName = new Map(tools.map((tool) => [tool.name, tool]));
   const modelByName = new Map(models.map((model) => [model.name, model]));
@@ -76,7 +111,8 @@ export function createToolbox(
       // The policy on the log knows a tool that this process does not have: nothing has happened.
       if (tool === undefined) return { kind: "failed", reason: `this gateway has no tool ${name}`, beforeEffect: true };
       try {
-        const result = await tool.run(args as never, context);
+        const secret = (wanted: string): string => secretOf(tool, secrets, wanted);
+        const result = await tool.run(args as never, { ...context, secret });
         return { kind: "result", result: result ?? null };
       } catch (error) {
         return answerOfError(error);

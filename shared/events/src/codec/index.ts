@@ -4,6 +4,7 @@ export * from "./codec.ts";
 export * from "./compatibility.ts";
 export * from "./dead-letter.ts";
 export * from "./digest.ts";
+export { createRedactor, redactingCodec, type Redactor, type Secret } from "./redact.ts";
 export * from "./registry.ts";
 export { builtinSchemaIds, schemaOf, type SchemaIds, subjectOf } from "./schemas.ts";
 export type { LookupAnswer, LookupOptions, Resolution, SchemaLookup } from "./unknown-ids.ts";
