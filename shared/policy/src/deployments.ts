@@ -146,9 +146,6 @@ const STEPS: Readonly<Record<string, Step>> = {
   AgentScaled: scaled,
 };
 
-/** Kinds of directives that change deployments. */
-export const DEPLOYMENT_ORDERS: readonly string[] = Object.keys(STEPS);
-
 /** Folds one applied directive; any other kind changes nothing. */
 export function applyDeployment(
   deployments: Deployments,

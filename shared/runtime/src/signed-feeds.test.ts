@@ -110,7 +110,7 @@ describe("the signs of life that a door believes", () => {
   const agentBeat = (agent: string, signer: string, chainId: string, sentAtMs = Date.now()): NewRecord => {
     const meta = metaWith({ eventId: `${agent}/${sentAtMs}`, atMs: sentAtMs, agent });
     const chains = [{ chainId, incarnation: 1 }];
-    const body = { agent, instance: `${signer}-1`, state: "working", chains, sentAtMs };
+    const body = { agent, version: "1", instance: `${signer}-1`, state: "working", chains, sentAtMs };
     const value = codec.encode("AgentHeartbeat", { meta, ...body });
     const place = { topic: TOPIC, partition: 0, chainId: body.instance, incarnation: 0, sequence: sentAtMs, value };
     const auth = signCommand(secret(`agent:${signer}`), place);
@@ -161,7 +161,7 @@ describe("the signs of life that a door believes", () => {
     await publish(TOPIC, agentBeat("a", "a", "chain-of-b"));
     await afterAll(life);
     expect(life.chainSeenMs("b", "chain-of-b", 1)).toBe(0);
-    expect(life.agentSeenMs("b")).toBe(0);
+    expect(life.agentSeenMs("b", "1")).toBe(0);
     await publish(TOPIC, agentBeat("b", "b", "chain-of-b"));
     await seen(() => expect(life.chainSeenMs("b", "chain-of-b", 1)).toBeGreaterThan(0));
     await life.stop();
