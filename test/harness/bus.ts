@@ -67,8 +67,6 @@ export interface Bus {
   readonly shop: string;
   /** Of every process of this bus. */
   readonly env: Readonly<Record<string, string>>;
-  /** Project file. */
-  readonly project: string;
   gateway(name: string, env?: Readonly<Record<string, string>>): Promise<ServiceProcess>;
   supervisor(name: string): Promise<ServiceProcess>;
   agent(name: string, options: AgentOptions): Promise<ServiceProcess>;
@@ -101,7 +99,6 @@ class TestBus implements Bus {
   readonly orders: Orders;
   readonly watch: Watch;
   readonly shop: string;
-  readonly project: string;
   readonly #folder: string;
   readonly env: Readonly<Record<string, string>>;
   readonly #services: Promise<ServiceProcess>[] = [];
@@ -116,8 +113,7 @@ class TestBus implements Bus {
     this.shop = join(folder, "shop.db");
     const { codec, prefix, keys, partitions } = this;
     createShop(this.shop);
-    this.project = join(folder, "busbar.yaml");
-    writeFileSync(this.project, projectText(folder, options.project ?? {}));
+    writeFileSync(join(folder, "busbar.yaml"), projectText(folder, options.project ?? {}));
     this.env = environmentOf(options, this, folder);
     this.client = createClient({
       log,
@@ -210,7 +206,7 @@ function environmentOf(options: BusOptions, bus: TestBus, folder: string): Reado
     SCHEMA_REGISTRY_URL: "",
     BUSBAR_PREFIX: bus.prefix,
     BUSBAR_KEYS: bus.keys,
-    BUSBAR_PROJECT: bus.project,
+    BUSBAR_PROJECT: join(folder, "busbar.yaml"),
     BUSBAR_SHOP: bus.shop,
     BUSBAR_SHOP_FAULTS: JSON.stringify(options.faults ?? []),
     BUSBAR_INVENTORY_MS: String(options.inventoryMs ?? 300),

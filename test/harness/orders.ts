@@ -2,16 +2,14 @@
 import { HEADER, partitionOf } from "@busbar/events";
 import type { Codec } from "@busbar/events/codec";
 import { openKeyring } from "@busbar/infra";
-import { canonicalJson } from "@busbar/kernel";
 import type { EventLog } from "@busbar/log";
-import { type Policy, policyHash } from "@busbar/policy";
 import { metaWith, topicNames } from "@busbar/runtime";
 
 export interface Orders {
   halt(scope: string): Promise<bigint>;
   resume(scope: string, fence: string): Promise<bigint>;
   /** A person puts a policy in force. */
-  setPolicy(policy: Policy): Promise<bigint>;
+  setPolicy(policy: { readonly hash: string; readonly policy: string }): Promise<bigint>;
   /** A person's word on an effect in doubt, to the chain's partition. */
   settle(
     chainId: string,
@@ -59,8 +57,8 @@ export function createOrders({ log, codec, prefix, keys, partitions }: OrdersOpt
       return publish(topics.directives, 0, scope, "Resume", codec.encode("Resume", { meta: meta(), ...body }));
     },
     setPolicy: (policy) => {
-      const body = { hash: policyHash(policy), policy: canonicalJson(policy) };
-      return publish(topics.directives, 0, "policy", "SetPolicy", codec.encode("SetPolicy", { meta: meta(), ...body }));
+      const value = codec.encode("SetPolicy", { meta: meta(), ...policy });
+      return publish(topics.directives, 0, "policy", "SetPolicy", value);
     },
     settle: (chainId, { callId, admitted }, outcome) => {
       const body = { callId, admitted, outcome, reason: REASON, by: OPERATOR };

@@ -31,7 +31,13 @@ beforeEach(async () => {
 });
 afterEach(() => log.close());
 const options = (topic: string): FeedOptions => ({
-  ...{ log, codec, keyring, topic, logger: SILENT_LOGGER, clock: SYSTEM_CLOCK, timers: SYSTEM_TIMERS },
+  log,
+  codec,
+  keyring,
+  topic,
+  logger: SILENT_LOGGER,
+  clock: SYSTEM_CLOCK,
+  timers: SYSTEM_TIMERS,
 });
 const publish = async (topic: string, record: NewRecord): Promise<void> => {
   const [outcome] = await log.publish([{ topic, partition: 0, record }]);
