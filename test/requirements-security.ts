@@ -16,6 +16,8 @@ export const SECURITY = {
   "security:clients-signed": "a task carries the code of the client that submits it, over its value and its place",
   "security:only-clients-open-chains":
     "an agent opens no chain of its own: only a client does, and a gateway for a sub-task",
+  "security:rotation":
+    "a key is replaced while the bus runs: the old one is accepted until it is retired and refused after it, and what an order's key signed in its time stands",
   "security:secrets-by-name": "a tool gets the secrets that it declares, by name, from the process of its gateway",
   "security:secrets-in-gateway-only": "a process that calls no tool is started without the secrets of tools",
   "security:redacted":

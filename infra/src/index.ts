@@ -9,6 +9,7 @@ export { BROKER_SETTINGS } from "./kafka-settings.ts";
 export * from "./probes.ts";
 export * from "./topics.ts";
 export * from "./keys.ts";
+export * from "./key-rotation.ts";
 export * from "./connect.ts";
 export { commandLine, isAlive } from "./process-identity.ts";
 export { type BusAccess, grantAccess } from "./access.ts";

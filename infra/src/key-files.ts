@@ -2,7 +2,7 @@
  * Keys as files, several to a file while they are being rotated: the first one signs, all of them verify.
  *
  * F1 A file is replaced as a whole (a rename), so no reader ever sees half of it.
- * F2 Readers look again when the file has changed, at most twice a second: rotating a key needs no restart of whoever
+ * F2 Readers look again when the file has changed, at most four times a second: rotating a key needs no restart of whoever
  *    verifies.
  */
 import { createHash, type KeyObject } from "node:crypto";
@@ -10,7 +10,8 @@ import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from "n
 import { publicKeyFromPem } from "@busbar/events/codec";
 import { busbarError, reasonOf } from "@busbar/kernel";
 
-const LOOK_MS = 500;
+/** How often a reader looks whether a file has changed, ms. */
+export const LOOK_MS = 250;
 const ID_CHARACTERS = 8;
 
 /** Throws BUSBAR_CONFIG_INVALID where the file cannot be read. */
@@ -56,6 +57,9 @@ export function parseSecrets(text: string): readonly SecretKey[] {
   });
 }
 
+export const secretsText = (keys: readonly SecretKey[]): string =>
+  `${keys.map(({ bytes }) => Buffer.from(bytes).toString("hex")).join("\n")}\n`;
+
 export interface PublicKey {
   readonly id: string;
   readonly pem: string;
@@ -74,6 +78,11 @@ export function parsePublicKeys(text: string): readonly PublicKey[] {
     return { id, pem, key, retiredAt: retired === undefined ? null : BigInt(retired) };
   });
 }
+
+export const publicKeysText = (keys: readonly PublicKey[]): string =>
+  keys
+    .map(({ pem, retiredAt }) => `${retiredAt === null ? "" : `# retired at directive ${retiredAt}\n`}${pem}\n`)
+    .join("");
 
 /** What a file holds, read again when it changes (F2); null while there is none. */
 export function watchedFile<T>(file: string, parse: (text: string) => T): () => T | null {

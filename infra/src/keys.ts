@@ -117,20 +117,23 @@ function publicKeys(folder: string, role: OrderRole) {
 
 /** The keys of a folder, with the private half of `role` only. */
 export function openKeyring(folder: string, role: OrderRole): FolderKeyring {
-  const privateKey = privateKeyFromPem(readKeyFile(privateFile(folder, role)));
+  const file = privateFile(folder, role);
+  const first = privateKeyFromPem(readKeyFile(file));
+  // Taken up while this process runs, so that an order is never signed with a key that was retired.
+  const privateKey = watchedFile(file, privateKeyFromPem);
   const files = new Map<string, () => readonly SecretKey[] | null>();
   return {
     commandKeys: (principal) => {
       const known = files.get(principal);
       if (known !== undefined) return bytesOf(known());
-      const file = secretFile(folder, principal);
-      if (file === null || !existsSync(file)) return [];
-      const watched = watchedFile(file, parseSecrets);
+      const secret = secretFile(folder, principal);
+      if (secret === null || !existsSync(secret)) return [];
+      const watched = watchedFile(secret, parseSecrets);
       files.set(principal, watched);
       return bytesOf(watched());
     },
     isOrderSigned: openOrderCheck(folder),
-    signOrder: (order) => signOrder(privateKey, order),
+    signOrder: (order) => signOrder(privateKey() ?? first, order),
   };
 }
 

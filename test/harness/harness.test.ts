@@ -78,7 +78,7 @@ describe("the judgement on fires", () => {
 
 test("a doubt is what was settled as unknown and by nobody since", () => {
   const watch = (...events: readonly BusEvent[]) => ({ ofType: () => log(...events) as never });
-  expect(doubtsOf(watch(settled("unknown")))).toEqual([{ chainId: "c", callId: "c:1", effectKey: "k" }]);
+  expect(doubtsOf(watch(settled("unknown")))).toEqual([{ chainId: "c", callId: "c:1", effectKey: "k", admitted: "1" }]);
   expect(doubtsOf(watch(settled("unknown"), settled("committed")))).toEqual([]);
 });
 

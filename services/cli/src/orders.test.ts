@@ -82,7 +82,15 @@ const acknowledgement = (through: bigint, more: object = {}) => ({
   ...more,
 });
 
-const BLANK_ADMISSION = { attempt: 1, fireBoundMs: 1, timeoutMs: 1, origin: "agent", probe: "", subject: "" };
+const BLANK_ADMISSION = {
+  attempt: 1,
+  fireBoundMs: 1,
+  timeoutMs: 1,
+  origin: "agent",
+  probe: "",
+  subject: "",
+  toolDigest: "",
+};
 const admission = (agent: string, callId: string) => ({
   ...BLANK_ADMISSION,
   meta: { agent, chainId: "c", lineage: ["c"] },

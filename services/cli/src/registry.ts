@@ -149,6 +149,12 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import("./commands/topics.ts")).topicsCommand(),
   },
   {
+    name: "keys",
+    group: "Maintain",
+    summary: "list, add and replace the keys of the bus",
+    load: async () => (await import("./commands/keys.ts")).keysCommand(),
+  },
+  {
     name: "explain",
     group: "Maintain",
     summary: "what an error code means and what to type next",

@@ -153,7 +153,7 @@ function verified(options: FeedOptions, record: StoredRecord, seen: Set<string>)
 const principalOf = (record: StoredRecord): string => record.headers[HEADER.principal] ?? "";
 
 /** A signature covers the raw bytes, so it can be checked before anybody can read them. */
-function isSigned({ keyring, topic }: Pick<FeedOptions, "keyring" | "topic">, record: StoredRecord): boolean {
+function isSigned({ keyring, topic }: FeedOptions, record: StoredRecord): boolean {
   if (record.value === null) return false;
   const order = { topic, principal: principalOf(record), value: record.value, offset: record.offset };
   return keyring.isOrderSigned(order, record.headers[HEADER.sig] ?? "");
@@ -236,7 +236,9 @@ function createBeatCheck({ keyring, topic }: FeedOptions) {
       return isOwn && keys.some((key) => verifyCommand(key, position, auth)) ? null : "is not its agent's";
     }
     const isOwn = principal === `supervisor:${beat.supervisor}`;
-    if (!isOwn || !isSigned({ keyring, topic }, record)) return "is not signed by its supervisor";
+    // Without its offset, which says nothing about directives: only a key in use signs beats.
+    const isSignedNow = keyring.isOrderSigned({ topic, principal, value }, record.headers[HEADER.sig] ?? "");
+    if (!isOwn || !isSignedNow) return "is not signed by its supervisor";
     const source = `${beat.supervisor} ${beat.stream} ${beat.partition}`;
     if (Math.abs(record.timestampMs - beat.sentAtMs) > BEAT_SKEW_MS) return "was sent at another time";
     if (beat.sentAtMs <= (latest.get(source) ?? 0)) return "is older than one before it";
