@@ -52,7 +52,8 @@ interface Ran {
 
 async function run(tool: ToolDefinition, args: JsonObject = { id: "c1", cents: 5 }, ran: Ran = {}): Promise<Json> {
   const { attempt = 1, signal = new AbortController().signal } = ran;
-  return tool.run(args, { key: "key-1", attempt, signal, atMs: 0, callId: "c:1", chainId: "c", agent: "a" });
+  const ids = { key: "key-1", attempt, atMs: 0, callId: "c:1", chainId: "c", agent: "a" };
+  return tool.run(args, { ...ids, signal, secret: () => "" });
 }
 
 /** How an attempt ended: `result`, `failed`, or the kind that the tool told; with its reason. */
