@@ -47,6 +47,15 @@ export class DoorTalk {
     return this.answersTo(this.#bus.topics.commands, forged.partition, offset);
   }
 
+  /** What the door decides: a command that a shut door puts off is sent again, with the same bytes, once it is open. */
+  async decided(send: () => Promise<readonly string[]>): Promise<readonly string[]> {
+    for (let answers = await send(); ; answers = await send()) {
+      if (!answers.some((answer) => /BUSBAR_DOOR_(CLOSED|DEGRADED)$/.test(answer))) return answers;
+      // A busy machine may keep a supervisor silent beyond its bound; the door opens again by itself.
+      await this.#bus.doorsOpen();
+    }
+  }
+
   /** The same for a record that is there already. */
   async answersTo(topic: string, partition: number, offset: bigint): Promise<readonly string[]> {
     const { watch } = this.#bus;

@@ -27,9 +27,9 @@ describe("a key that is replaced while the bus runs", () => {
     const say = (sequence: number, key: Uint8Array) => {
       const args = JSON.stringify({ orderId: 1, n: sequence, text: "x" });
       const call = { step: sequence, tool: "orders.annotate", args, repeat: 0 };
-      return talk.answered(
-        forgeCommand(bus, "CallTool", call, { chainId, agent: "courier", incarnation: 1, sequence, key }),
-      );
+      const as = { chainId, agent: "courier", incarnation: 1, sequence, key };
+      const forged = forgeCommand(bus, "CallTool", call, as);
+      return talk.decided(() => talk.answered(forged));
     };
     expect(await say(1, old)).toEqual(["EffectAdmitted"]);
     await rotateKeys(bus.keys, "agent:courier");

@@ -192,11 +192,12 @@ describe("the door's wall", () => {
   const call = { step: 1, tool: "orders.annotate", args: '{"orderId":1,"n":1,"text":"x"}', repeat: 0 };
   const asCourier = (chainId: string) => ({ chainId, agent: "courier", incarnation: 1, sequence: 1 });
   /** Writes as agent looper, whose principal may write commands, and returns what the door answers. */
-  const answered = async (forged: Forged): Promise<readonly string[]> => {
-    const [outcome] = await logOf("agent:looper").publish([{ topic: bus.topics.commands, ...forged }]);
-    if (outcome?.kind !== "appended") throw new Error(refusalIn(outcome));
-    return talk.answersTo(bus.topics.commands, forged.partition, outcome.baseOffset);
-  };
+  const answered = (forged: Forged): Promise<readonly string[]> =>
+    talk.decided(async () => {
+      const [outcome] = await logOf("agent:looper").publish([{ topic: bus.topics.commands, ...forged }]);
+      if (outcome?.kind !== "appended") throw new Error(refusalIn(outcome));
+      return talk.answersTo(bus.topics.commands, forged.partition, outcome.baseOffset);
+    });
 
   test("agent A commands as B neither with its own key nor without one [door:authentication-checked]", async () => {
     const chainId = await talk.openChain();
@@ -273,10 +274,11 @@ describe("the policy's wall", () => {
     const as = { chainId, agent: "courier", incarnation: 1, sequence: 1 };
     const note = { step: 1, tool: "orders.annotate", args: '{"orderId":1,"n":1,"text":"x"}', repeat: 0 };
     const mail = { step: 2, tool: "mail.send", args: '{"to":"a@example.org","subject":"s","body":"b"}', repeat: 0 };
-    expect(await talk.answered(forgeCommand(bus, "CallTool", note, as))).toEqual(["EffectRefused BUSBAR_TOOL_CHANGED"]);
-    expect(await talk.answered(forgeCommand(bus, "CallTool", mail, { ...as, sequence: 2 }))).toEqual([
-      "EffectAdmitted",
+    expect(await talk.decided(() => talk.answered(forgeCommand(bus, "CallTool", note, as)))).toEqual([
+      "EffectRefused BUSBAR_TOOL_CHANGED",
     ]);
+    const second = forgeCommand(bus, "CallTool", mail, { ...as, sequence: 2 });
+    expect(await talk.decided(() => talk.answered(second))).toEqual(["EffectAdmitted"]);
     expect(bus.fires().filter((fire) => fire.chainId === chainId && fire.tool === "orders.annotate")).toEqual([]);
     await gateway.kill();
     gateway = await bus.gateway("g3");
