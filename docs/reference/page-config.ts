@@ -155,6 +155,6 @@ export function configPage(root: string): string {
   return pageOf("busbar.yaml", [
     `Generated from \`${path}\` and the defaults in \`shared/policy/src/policy-document.ts\`. \`version\` and \`agents\` are required; a key that is not listed is an error with its line. Paths are relative to the file and start with \`./\` or \`../\`. Times are in ms.`,
     table(["Key", "Type", "Default", "Meaning"], cells),
-    "A gateway puts the whole policy on the log when it starts (`SetPolicy`), unless the same one is in force. A change takes effect in a partition from the record that applies it. An agent, tool or model that is not listed is refused.",
+    "A gateway puts the whole policy on the log when it starts (`SetPolicy`), unless the same one is in force; the rows of deployed agents stay as they were deployed. A change takes effect in a partition from the record that applies it. An agent, tool or model that is not listed is refused.",
   ]);
 }
