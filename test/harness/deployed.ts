@@ -93,7 +93,11 @@ export const agents = [defineAgent({ name: "${agent}", version: VERSION, handler
       const pid = supervisorPid();
       const all = states().flatMap(({ instances }) => instances.map((one) => one.pid));
       if (pid > 0 && isRunning(pid)) process.kill(pid, "SIGKILL");
-      await until(() => !all.some((one) => one > 0 && isRunning(one)), "what was deployed ends with its supervisor");
+      await until(
+        () => !all.some((one) => one > 0 && isRunning(one)),
+        "what was deployed ends with its supervisor",
+        45_000,
+      );
       rmSync(folder, { recursive: true, force: true });
     },
   };

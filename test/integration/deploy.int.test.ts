@@ -8,7 +8,7 @@ import { type Bus, withBus } from "../harness/bus.ts";
 import { type Crowd, crowdOf } from "../harness/crowd.ts";
 import { type Deployed, isRunning, openDeployed, type Typed } from "../harness/deployed.ts";
 import { splitChains, type VersionFacts, versionFacts } from "../harness/version-oracle.ts";
-import { until } from "@busbar/testkit";
+import { until as untilWithin } from "@busbar/testkit";
 
 const AGENT = "courier";
 const NOTES = 8;
@@ -24,6 +24,9 @@ const HANDLER = `for (let n = 0; n < ${NOTES}; n += 1) {
     }
   }
   return { version: VERSION };`;
+
+/** Bounds of a busy machine. */
+const until = (holds: () => boolean, what: string): Promise<void> => untilWithin(holds, what, 60_000);
 
 const ok = ({ code, out, err }: Typed): string => {
   expect(code, `${out}\n${err}`).toBe(0);
@@ -105,7 +108,7 @@ test(
       await underLoad(bus, crowd, () => completedBy(bus, "2") >= 8);
       await crowd.settled();
       await bus.watch.until(() => crowd.open().length === 0, "every acknowledged chain ends", 60_000);
-      await until(() => deployed.versions().join() === "2", "version 1 has no process any more", 60_000);
+      await until(() => deployed.versions().join() === "2", "version 1 has no process any more");
 
       const facts = await factsOf(bus);
       const chains = crowd.acknowledged();
@@ -135,7 +138,7 @@ async function task(bus: Bus, key: string): Promise<{ readonly chainId: string; 
 }
 
 const instancesOf = (deployed: Deployed, version: string): Promise<void> =>
-  until(() => deployed.pids(version).length > 0 && deployed.pids(version).every(isRunning), `${version} runs`, 60_000);
+  until(() => deployed.pids(version).length > 0 && deployed.pids(version).every(isRunning), `${version} runs`);
 
 test(
   "a version that falls over is rolled back by its health check, as a candidate and after its promotion; a rollback by hand and an undeploy leave nothing behind [deploy:broken-rolled-back] [deploy:rollback] [deploy:undeployed-refused] [deploy:leaves-nothing] [deploy:code-digest]",

@@ -2,6 +2,10 @@ import { until } from "@busbar/testkit";
 import { describe, expect, it } from "vitest";
 import { FAILED_STARTS_MAX, Instance, type InstanceOptions, RESTARTS_MAX, type RunningProcess } from "./instance.ts";
 
+/** Bounds of a busy machine. */
+const LIMIT_MS = 45_000;
+const soon = (holds: () => boolean, what: string): Promise<void> => until(holds, what, LIMIT_MS);
+
 interface Fake extends RunningProcess {
   end(how: string): void;
 }
@@ -45,10 +49,10 @@ function harness(more: Partial<InstanceOptions> = {}) {
 
 const state = (instance: Instance): string => instance.status().state;
 
-describe("a supervised process", () => {
+describe("a supervised process", { timeout: LIMIT_MS }, () => {
   it("is ready when its page says so, and stops when it is told to [deploy:supervised]", async () => {
     const { instance, processes } = harness();
-    await until(() => state(instance) === "ready", "it is ready");
+    await soon(() => state(instance) === "ready", "it is ready");
     expect(instance.status()).toMatchObject({ pid: 1, restarts: 0 });
     await instance.stop();
     expect(state(instance)).toBe("stopped");
@@ -58,9 +62,9 @@ describe("a supervised process", () => {
   it("that dies is started again, after pauses that grow [deploy:supervised]", async () => {
     const { instance, processes, pauses } = harness();
     for (let life = 1; life <= 3; life += 1) {
-      await until(() => processes.length === life && state(instance) === "ready", `life ${life}`);
+      await soon(() => processes.length === life && state(instance) === "ready", `life ${life}`);
       processes.at(-1)?.end("signal SIGKILL");
-      await until(() => instance.status().restarts === life, `restart ${life}`);
+      await soon(() => instance.status().restarts === life, `restart ${life}`);
     }
     // Without those of 500 ms, which are also the pauses between two looks at the pages.
     expect(pauses.filter((delayMs) => delayMs !== 500)).toEqual([250, 1000]);
@@ -75,7 +79,7 @@ describe("a supervised process", () => {
         return Promise.reject(new Error("exit code 7"));
       },
     });
-    await until(() => state(instance) === "failed", "it is given up");
+    await soon(() => state(instance) === "failed", "it is given up");
     expect(starts).toBe(FAILED_STARTS_MAX);
     expect(instance.status().reason).toBe("exit code 7");
     await instance.stop();
@@ -84,9 +88,9 @@ describe("a supervised process", () => {
   it("that keeps dying after it was ready is given up as well [deploy:supervised]", async () => {
     const { instance, processes } = harness();
     for (let life = 1; state(instance) !== "failed" && life < 20; life += 1) {
-      await until(() => processes.length === life && ["ready", "failed"].includes(state(instance)), `life ${life}`);
+      await soon(() => processes.length === life && ["ready", "failed"].includes(state(instance)), `life ${life}`);
       processes.at(-1)?.end("exit code 9");
-      await until(() => processes.length > life || state(instance) === "failed", `end of life ${life}`);
+      await soon(() => processes.length > life || state(instance) === "failed", `end of life ${life}`);
     }
     expect(processes).toHaveLength(RESTARTS_MAX + 1);
     expect(instance.status().reason).toBe("exit code 9");
@@ -96,18 +100,18 @@ describe("a supervised process", () => {
   it("that does not answer is killed and started again [deploy:supervised]", async () => {
     const mute = { is: false };
     const { instance, processes } = harness({ ask: () => Promise.resolve(!mute.is) });
-    await until(() => state(instance) === "ready", "it is ready");
+    await soon(() => state(instance) === "ready", "it is ready");
     mute.is = true;
-    await until(() => processes.length === 2, "a second process");
+    await soon(() => processes.length === 2, "a second process");
     expect(await processes[0]?.ended).toBe("signal SIGKILL");
     mute.is = false;
-    await until(() => state(instance) === "ready", "it is ready again");
+    await soon(() => state(instance) === "ready", "it is ready again");
     await instance.stop();
   });
 
   it("that is alive and never ready is killed after a bound [deploy:supervised]", async () => {
     const { instance } = harness({ ask: (url) => Promise.resolve(url.endsWith("/livez")) });
-    await until(() => state(instance) === "failed", "it is given up", 20_000);
+    await soon(() => state(instance) === "failed", "it is given up");
     expect(instance.status().reason).toBe("signal SIGKILL");
     await instance.stop();
   });
