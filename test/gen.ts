@@ -5,7 +5,12 @@ import { spawnSync } from "node:child_process";
 import { join, resolve } from "node:path";
 
 const ROOT = resolve(import.meta.dirname, "..");
-const GENERATORS = ["schemas/generate.ts", "docs/reference/generate.ts", "test/tidy/references.ts"];
+const GENERATORS = [
+  "schemas/generate.ts",
+  "docs/reference/generate.ts",
+  "services/cli/src/reference/generate.ts",
+  "test/tidy/references.ts",
+];
 
 const codes = GENERATORS.map(
   (script) =>

@@ -29,7 +29,7 @@ import {
 import { busbarError, isJsonObject, parseJson, reasonOf } from "@busbar/kernel";
 import type { EventLog } from "@busbar/log";
 import { createEmbeddedLog } from "@busbar/log/embedded";
-import { createKafkaEventLog } from "@busbar/log/kafka";
+import { createKafkaEventLog, type KafkaCluster, type KafkaLogOptions, openKafkaCluster } from "@busbar/log/kafka";
 import { loginOf } from "./credentials.ts";
 import type { Principal } from "./principals.ts";
 import { secretsOf } from "./secrets.ts";
@@ -62,20 +62,31 @@ export function placeOf(env: NodeJS.ProcessEnv): { readonly keys: string; readon
 
 /** The log of this environment. Throws BUSBAR_USAGE where nothing says which. */
 export function openLog(env: NodeJS.ProcessEnv, clientId: string, principal: Principal): EventLog {
-  const brokers = (env["BUSBAR_BROKERS"] ?? "")
-    .split(",")
-    .map((one) => one.trim())
-    .filter((one) => one !== "");
-  if (brokers.length > 0) {
-    // Each member keeps what it holds up to its even share, so that a second gateway takes half of the load.
-    const login = loginOf({ env, principal, ...placeOf(env) });
-    return createKafkaEventLog({ brokers, clientId, assignment: "balanced", ...sessionOf(env), ...login });
-  }
+  const kafka = kafkaOptions(env, clientId, principal);
+  if (kafka !== null) return createKafkaEventLog(kafka);
   const file = env["BUSBAR_EMBEDDED"];
   if (file !== undefined && file !== "") return createEmbeddedLog({ file });
   throw busbarError("BUSBAR_USAGE", {
     reason: "no bus runs here: neither BUSBAR_BROKERS nor BUSBAR_EMBEDDED is set; start one with npx busbar up",
   });
+}
+
+/** How the Kafka of this environment is reached; null where it has none. */
+function kafkaOptions(env: NodeJS.ProcessEnv, clientId: string, principal: Principal): KafkaLogOptions | null {
+  const brokers = (env["BUSBAR_BROKERS"] ?? "")
+    .split(",")
+    .map((one) => one.trim())
+    .filter((one) => one !== "");
+  if (brokers.length === 0) return null;
+  // Each member keeps what it holds up to its even share, so that a second gateway takes half of the load.
+  const login = loginOf({ env, principal, ...placeOf(env) });
+  return { brokers, clientId, assignment: "balanced", ...sessionOf(env), ...login };
+}
+
+/** The Kafka of this environment as an operator looks at it; null where the bus is an embedded log. */
+export function openCluster(env: NodeJS.ProcessEnv, clientId: string, principal: Principal): KafkaCluster | null {
+  const kafka = kafkaOptions(env, clientId, principal);
+  return kafka === null ? null : openKafkaCluster(kafka);
 }
 
 function sessionOf(env: NodeJS.ProcessEnv): { readonly sessionTimeoutMs?: number } {

@@ -16,6 +16,10 @@ test("the reference of errors is that of the error table [errors:documented]", (
   expect(() => runs("docs/reference/generate.ts")).not.toThrow();
 });
 
+test("the reference of the command line is that of its commands and of the doctor's catalogue [cli:documented]", () => {
+  expect(() => runs("services/cli/src/reference/generate.ts")).not.toThrow();
+});
+
 test("each code has its section in the reference, and each section its code [errors:documented]", () => {
   const documented = [...textOf("docs/reference/errors.md").matchAll(/^## (\w+)$/gmu)].map(([, code]) => code);
   expect(documented).toEqual(Object.keys(ERRORS).toSorted());

@@ -11,6 +11,7 @@ import { busbarError, shortHash } from "@busbar/kernel";
 import { type Follower, locateClaim, type NewRecord } from "@busbar/log";
 import { createPartitionReader, metaWith } from "@busbar/runtime";
 import { type OpenBus, operatorKeyring, partitionsOf } from "./bus.ts";
+import { type Progress, SILENT } from "./progress.ts";
 
 type DirectiveType = BusDirective["type"];
 type Body<T extends DirectiveType> = Omit<MessageOf<T>, "type" | "meta">;
@@ -162,18 +163,20 @@ export interface Applied {
   readonly admittedUnproven: readonly string[];
 }
 
-/** Waits until every partition has applied the order, at most `timeoutMs`. */
+/** Waits until every partition has applied the order, at most `timeoutMs`; `progress` counts those that have. */
 export async function awaitApplied(
   bus: OpenBus,
   order: GivenOrder,
   scope: string,
   timeoutMs: number,
+  progress: Progress = SILENT,
 ): Promise<Applied> {
   const followers: Follower[] = [];
   const done = new Map<number, Application>();
   const watched = partitionsOf(bus).map((partition): Watching => ({ partition, order, scope, between: [], named: [] }));
   const all = watched.map(async (one) => {
     done.set(one.partition, await watch(bus, one, (follower) => followers.push(follower)));
+    progress.tick(done.size);
   });
   let timer: NodeJS.Timeout | undefined;
   const bound = new Promise<void>((resolve) => {
@@ -182,6 +185,7 @@ export async function awaitApplied(
   try {
     await Promise.race([Promise.all(all), bound]);
   } finally {
+    progress.stop();
     clearTimeout(timer);
     for (const one of all) one.catch(() => undefined);
     await Promise.all(followers.map((follower) => follower.stop()));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createOutput, type OutputForm } from "./output.ts";
+import { createOutput, type OutputForm, toJsonText } from "./output.ts";
 
 function printed(form: OutputForm): { readonly out: string; readonly err: string } {
   let out = "";
@@ -22,6 +22,13 @@ describe("output", () => {
     expect(printed("table").out).toBe("offset 1\ntwo bytes\n");
     expect(printed("json").out).toBe('{\n  "all": [\n    {\n      "offset": "1"\n    }\n  ]\n}\n{"bytes":"01ff"}\n');
     expect(printed("jsonl").out).toBe('{"offset":"1"}\n{"bytes":"01ff"}\n');
+  });
+
+  it("has bytes as hex and nothing in it that steers a terminal, and stays JSON [cli:output-forms]", () => {
+    const given = { bytes: Buffer.from([1, 255]), text: "a\u009b31m\u202eb\u001b[2J", nested: [Buffer.from("é")] };
+    const text = toJsonText(given);
+    expect(text).toBe('{"bytes":"01ff","text":"a\\u009b31m\\u202eb\\u001b[2J","nested":["c3a9"]}');
+    expect(JSON.parse(text)).toMatchObject({ text: given.text });
   });
 
   it("has progress on standard error in every form [cli:output-forms]", () => {

@@ -44,13 +44,19 @@ export interface Output {
   dim(text: string): string;
 }
 
-/** JSON as it is printed: offsets as decimal text, bytes as hex. */
+// JSON escapes the other controls by itself; these may stand in it as they are, and a terminal acts on them.
+const STEERING = /[\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+
+/** JSON as it is printed: offsets as decimal text, bytes as hex, and nothing that steers a terminal. */
 export function toJsonText(value: unknown, indent = 0): string {
-  const replace = (_key: string, found: unknown): unknown => {
+  // A Buffer has a `toJSON` of its own, which comes before: the value itself is looked up.
+  const replace = function (this: Readonly<Record<string, unknown>>, key: string, found: unknown): unknown {
     if (typeof found === "bigint") return found.toString();
-    return found instanceof Uint8Array ? Buffer.from(found).toString("hex") : found;
+    const given = this[key];
+    return given instanceof Uint8Array ? Buffer.from(given).toString("hex") : found;
   };
-  return JSON.stringify(value, replace, indent);
+  const text = JSON.stringify(value, replace, indent);
+  return text.replaceAll(STEERING, (one) => `\\u${(one.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`);
 }
 
 export function createOutput(form: OutputForm, streams: Streams): Output {

@@ -137,6 +137,18 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import("./commands/settle.ts")).settleCommand(),
   },
   {
+    name: "dlq",
+    group: "Maintain",
+    summary: "dead letters: list them, look at one, send them to the door again",
+    load: async () => (await import("./commands/dlq.ts")).dlqCommand(),
+  },
+  {
+    name: "policy",
+    group: "Maintain",
+    summary: "check a project's policy, compare it with the one in force, put it in force",
+    load: async () => (await import("./commands/policy.ts")).policyCommand(),
+  },
+  {
     name: "schemas",
     group: "Maintain",
     summary: "list, show, check and register the schemas",

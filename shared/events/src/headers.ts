@@ -32,6 +32,12 @@ export const HEADER = {
   source: "source",
   /** inboxes: incarnation that a journal record is meant for. */
   journal: "journal",
+  /** commands and control: the dead letter that this record was redriven from, as topic/partition/offset. */
+  redrive: "redrive",
+  /** Who redrove it. */
+  redriveBy: "redrive-by",
+  /** Why. */
+  redriveReason: "redrive-reason",
   /** inboxes: content of the event is kept in the blobs topic. */
   claimCheck: "claim-check",
   /** inboxes: version that the chain is pinned to; absent where it is pinned to none. */

@@ -4,7 +4,7 @@
  */
 import type { Codec } from "@busbar/events/codec";
 import { type AppliedDirective, HEADER, type ToolDigest } from "@busbar/events";
-import { busbarError, canonicalJson, isJsonObject, parseJson, utf8Length } from "@busbar/kernel";
+import { isJsonObject, parseJson } from "@busbar/kernel";
 import type { EventLog, Membership } from "@busbar/log";
 import { type PartitionState, type Policy, policyHash, withDeployedRows } from "@busbar/policy";
 import type { Logger, Metrics } from "@busbar/telemetry";
@@ -12,15 +12,10 @@ import { createCheckpointStore } from "./checkpoint.ts";
 import { createRunningCalls, type RunningCalls } from "./door/executor.ts";
 import { DEFAULT_OWNER_SETTINGS, type OwnerOptions, type OwnerSettings } from "./door/owner-options.ts";
 import { PartitionOwner } from "./door/owner.ts";
-import {
-  createDirectiveFeed,
-  createLifeFeed,
-  DIRECTIVE_LIMIT_BYTES,
-  type DirectiveFeed,
-  type LifeFeed,
-} from "./feeds.ts";
+import { createDirectiveFeed, createLifeFeed, type DirectiveFeed, type LifeFeed } from "./feeds.ts";
 import type { Lifecycle } from "./loop.ts";
 import { metaWith } from "./meta.ts";
+import { policyBody } from "./policy-body.ts";
 import {
   type Chance,
   type Clock,
@@ -73,8 +68,6 @@ function isOfPerson({ detail }: AppliedDirective): boolean {
 
 /** A member whose last successful group heartbeat is older than this does not claim or open, ms. */
 const MEMBER_BOUND_MS = 2000;
-/** Names and signer of a directive go with its text. */
-const POLICY_LIMIT_BYTES = DIRECTIVE_LIMIT_BYTES - 1024;
 const BEAT_CHECK_MS = 100;
 const LAG_COMMIT_MS = 2000;
 
@@ -181,10 +174,8 @@ export class Gateway {
       atMs: this.#clock.nowMs(),
       namespace: namespace ?? "",
     });
-    const text = canonicalJson(policy);
-    const bytes = utf8Length(canonicalJson({ hash, policy: text }));
-    if (bytes > POLICY_LIMIT_BYTES) throw busbarError("BUSBAR_POLICY_TOO_LARGE", { bytes, limit: POLICY_LIMIT_BYTES });
-    const value = codec.encode("SetPolicy", { meta, hash, policy: text });
+    const body = { ...policyBody(policy), reason: "the project of this gateway", by: principal };
+    const value = codec.encode("SetPolicy", { meta, ...body });
     const sig = keyring.signOrder({ topic: this.#topics.directives, principal, value });
     const headers = { [HEADER.type]: "SetPolicy", [HEADER.principal]: principal, [HEADER.sig]: sig };
     const publication = { topic: this.#topics.directives, partition: 0, record: { key: "policy", value, headers } };

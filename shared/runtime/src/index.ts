@@ -5,6 +5,7 @@ export * from "./feeds.ts";
 export * from "./loop.ts";
 export * from "./meta.ts";
 export * from "./partition-reader.ts";
+export * from "./policy-body.ts";
 export * from "./ports.ts";
 export * from "./topic-names.ts";
 export * from "./gateway.ts";

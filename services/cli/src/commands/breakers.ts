@@ -28,7 +28,7 @@ async function order(
       type === "IsolateBreaker"
         ? await giveOrder(bus, type, key, { key, reason, by })
         : await giveOrder(bus, type, key, { key, cause: "", reason, by });
-    const applied = await awaitApplied(bus, given, key, timeout);
+    const applied = await awaitApplied(bus, given, key, timeout, output.progress("partitions", bus.partitionCount));
     answerOrder(output, given, `${type === "IsolateBreaker" ? "isolated" : "closed"} the breaker of ${tool}`, applied, {
       key,
     });

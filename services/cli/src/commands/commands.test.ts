@@ -46,6 +46,8 @@ describe("every command", () => {
     ["breakers", "isolate", "sql"],
     ["breaker", "close", "sql"],
     ["settle", "chain", "1", "committed"],
+    ["policy", "push"],
+    ["dlq", "redrive", "0/1"],
   ])("%s %s asks for a reason, and an empty one is none [cli:reason-required]", async (...words) => {
     expect(await typed(...words)).toMatchObject({
       exitCode: 2,

@@ -1,30 +1,71 @@
-/** `busbar doctor`: this machine and the bus, one line per check, each with what to type next. */
-import { readBusState } from "@busbar/infra";
+/** `busbar doctor`: this machine, the project, the keys and the bus, one line per check, each with what to type next. */
+import { resolve } from "node:path";
+import { DEFAULT_KEYS, readBusState } from "@busbar/infra";
+import { isBusbarError } from "@busbar/kernel";
 import { Command } from "commander";
 import { stateDirOf } from "../bus.ts";
 import { endWith, outputOf } from "../command-output.ts";
 import { checkBus } from "../doctor/bus-checks.ts";
 import type { Check } from "../doctor/check.ts";
+import { checkKeys } from "../doctor/key-checks.ts";
 import { checkMachine } from "../doctor/machine-checks.ts";
+import { checkProjectFile } from "../doctor/project-checks.ts";
 import type { Output } from "../output.ts";
+import { portOption } from "../parse/count.ts";
+import { agentNames, chooseProject } from "../project-file.ts";
 import { plain } from "../table.ts";
 
 const CHECK_FAILED = 4;
+const ID_LENGTH = 18;
 
-function line(output: Output, { state, name, text, next }: Check): string {
+function line(output: Output, { state, id, subject, text, next }: Check): string {
   const mark = state === "ok" ? output.green("ok  ") : output.red(state === "warn" ? "warn" : "FAIL");
-  const hint = next === undefined || state === "ok" ? "" : `\n     next: ${next}`;
-  return `${mark} ${name.padEnd(12)} ${plain(text)}${hint}`;
+  const hint = next === undefined || state === "ok" ? "" : `\n     next: ${plain(next)}`;
+  const about = subject === "" ? "" : `${plain(subject)}: `;
+  return `${mark} ${id.padEnd(ID_LENGTH)} ${about}${plain(text)}${hint}`;
 }
+
+/** Where there is no bus yet, nobody has made keys, and that is no fault of theirs. */
+async function checkKeyFolder(hasBus: boolean): Promise<readonly Check[]> {
+  if (!hasBus) return [];
+  const agents = await agentNames(chooseProject(process.env, process.cwd())).catch((error: unknown) => {
+    // A project that cannot be read has a line of its own.
+    if (isBusbarError(error)) return [];
+    throw error;
+  });
+  return checkKeys(resolve(process.env["BUSBAR_KEYS"] ?? DEFAULT_KEYS), agents);
+}
+
+async function examine(output: Output, port: number | undefined): Promise<readonly Check[]> {
+  const folder = stateDirOf();
+  const state = await readBusState(folder);
+  const hasBus = state !== null || (process.env["BUSBAR_BROKERS"] ?? process.env["BUSBAR_EMBEDDED"] ?? "") !== "";
+  return [
+    ...(await checkMachine({ env: process.env, folder, brokerPort: port })),
+    ...(await checkProjectFile(chooseProject(process.env, process.cwd()))),
+    ...(await checkKeyFolder(hasBus)),
+    ...(await checkBus(output, hasBus)),
+  ];
+}
+
+const HELP = `
+Each line has an id that stays the same; docs/reference/doctor.md lists them all. With -o json it is a list of
+{id, state, subject, text, next}.
+
+Examples:
+  npx busbar doctor
+  npx busbar doctor -o jsonl | grep '"state":"fail"'`;
 
 export function doctorCommand(): Command {
   return new Command("doctor")
-    .description("Checks this machine and the bus. Exit code 4 when something fails; a warning fails nothing.")
-    .action(async (_options: object, self: Command) => {
+    .description(
+      "Checks this machine, the project, the keys and the bus, and says what to type. Exit code 4 when something fails; a warning fails nothing.",
+    )
+    .option("--port <number>", "also whether a broker could listen on this port", portOption)
+    .addHelpText("after", HELP)
+    .action(async ({ port }: { readonly port?: number }, self: Command) => {
       const output = outputOf(self);
-      const state = await readBusState(stateDirOf());
-      const hasBus = state !== null || (process.env["BUSBAR_BROKERS"] ?? process.env["BUSBAR_EMBEDDED"] ?? "") !== "";
-      const checks = [...(await checkMachine(process.env)), ...(await checkBus(output, hasBus))];
+      const checks = await examine(output, port);
       output.answer({
         value: checks,
         lines: checks,

@@ -45,7 +45,7 @@ async function freeze(output: Output, bus: OpenBus, scope: string, options: Free
     reason,
     by: operatorName(),
   });
-  const applied = await awaitApplied(bus, order, scope, timeout);
+  const applied = await awaitApplied(bus, order, scope, timeout, output.progress("partitions", bus.partitionCount));
   const until = untilMs === 0 ? "until lifted" : `until ${new Date(untilMs).toISOString()}`;
   const what = `froze ${effects.join(" and ")} effects of ${scope} ${until}, freeze ${freezeId}`;
   answerOrder(output, order, what, applied, { freeze: freezeId, scope, effects, untilMs });
@@ -58,7 +58,13 @@ async function lift(output: Output, bus: OpenBus, freezeId: string, options: Fre
   const standing = (await readStatus(bus)).freezes.find(({ id }) => id === freezeId);
   if (standing === undefined) throw busbarError("BUSBAR_NOT_FOUND", { what: "standing freeze", id: freezeId });
   const order = await giveOrder(bus, "Unfreeze", standing.scope, { freezeId, reason, by: operatorName() });
-  const applied = await awaitApplied(bus, order, standing.scope, timeout);
+  const applied = await awaitApplied(
+    bus,
+    order,
+    standing.scope,
+    timeout,
+    output.progress("partitions", bus.partitionCount),
+  );
   answerOrder(output, order, `lifted freeze ${freezeId} of ${standing.scope}`, applied, { freeze: freezeId });
   assertProven(applied, timeout);
 }

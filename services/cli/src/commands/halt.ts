@@ -82,7 +82,13 @@ export function haltCommand(): Command {
           rule: "by-hand",
           cause: "",
         });
-        const applied = await awaitApplied(bus, order, scope, timeout);
+        const applied = await awaitApplied(
+          bus,
+          order,
+          scope,
+          timeout,
+          output.progress("partitions", bus.partitionCount),
+        );
         answerHalt(output, scope, order, applied);
         output.note(`next: npx busbar resume ${scope} --fence ${order.offset} --reason "<why>"`);
         assertProven(applied, timeout);

@@ -43,7 +43,13 @@ export function resumeCommand(): Command {
           by: operatorName(),
           coversThrough,
         });
-        const applied = await awaitApplied(bus, order, scope, timeout);
+        const applied = await awaitApplied(
+          bus,
+          order,
+          scope,
+          timeout,
+          output.progress("partitions", bus.partitionCount),
+        );
         answerOrder(output, order, `resumed ${scope} (fence ${fence})`, applied, { scope, fence });
         assertProven(applied, timeout);
       });

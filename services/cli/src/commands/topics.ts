@@ -1,5 +1,5 @@
 /** `busbar topics`: what is declared beside what the broker has; `apply` creates what is missing and changes nothing. */
-import { topicSpecs } from "@busbar/infra";
+import { openCluster, topicSpecs } from "@busbar/infra";
 import { busbarError, isBusbarError, reasonOf } from "@busbar/kernel";
 import type { EventLog, TopicSpec } from "@busbar/log";
 import { Command } from "commander";
@@ -7,8 +7,11 @@ import { openConnection } from "../bus.ts";
 import { outputOf } from "../command-output.ts";
 import { agentNames, chooseProject } from "../project-file.ts";
 import type { Column } from "../table.ts";
+import { replicasOf, settingsOf } from "../doctor/topic-checks.ts";
 
-export interface TopicRow {
+const DEFAULT_PARTITIONS = 4;
+
+interface TopicRow {
   readonly topic: string;
   readonly declared: number;
   readonly found: number;
@@ -45,35 +48,71 @@ async function compare(log: EventLog, spec: TopicSpec, isThere: boolean): Promis
   }
 }
 
-/** Every declared topic as the broker has it. The partition count is that of the events topic where it is there. */
-export async function compareTopics(
-  log: EventLog,
-  prefix: string,
-  agents: readonly string[],
-): Promise<readonly TopicRow[]> {
-  const names = new Set(await log.listTopics());
+/** Every topic that is declared, those of agents with an inbox included. The events topic says how many partitions. */
+async function declaredSpecs(log: EventLog, prefix: string, agents: readonly string[]): Promise<readonly TopicSpec[]> {
+  const names = await log.listTopics();
   const events = `${prefix}.events`;
-  const partitions = names.has(events) ? await log.partitionCount(events) : 4;
+  const partitions = names.includes(events) ? await log.partitionCount(events) : DEFAULT_PARTITIONS;
   const inbox = `${prefix}.inbox.`;
-  const inboxes = [...names].filter((name) => name.startsWith(inbox)).map((name) => name.slice(inbox.length));
+  const inboxes = names.filter((name) => name.startsWith(inbox)).map((name) => name.slice(inbox.length));
   const all = [...new Set([...agents, ...inboxes])].sort();
+  return topicSpecs({ prefix, partitions, agents: all, durability: "disk" });
+}
+
+/** Every declared topic as the broker has it. */
+async function compareTopics(log: EventLog, prefix: string, agents: readonly string[]): Promise<readonly TopicRow[]> {
+  const names = new Set(await log.listTopics());
   const rows: TopicRow[] = [];
-  for (const spec of topicSpecs({ prefix, partitions, agents: all, durability: "disk" })) {
+  for (const spec of await declaredSpecs(log, prefix, agents))
     rows.push(await compare(log, spec, names.has(spec.name)));
-  }
   return rows;
 }
 
-async function list(command: Command, apply: boolean): Promise<void> {
+type Opened = Awaited<ReturnType<typeof openConnection>>;
+
+/** Settings and partitions that topics lack, which the port never changes. Where there is no Kafka nothing lacks. */
+async function repair(
+  { env, log, prefix }: Pick<Opened, "env" | "log" | "prefix">,
+  agents: readonly string[],
+  note: (line: string) => void,
+): Promise<void> {
+  const cluster = openCluster(env, "busbar-topics", "admin");
+  if (cluster === null) return;
+  try {
+    const specs = await declaredSpecs(log, prefix, agents);
+    const found = await cluster.topics(specs.map(({ name }) => name));
+    for (const spec of specs) {
+      const topic = found.find(({ name }) => name === spec.name);
+      if (topic === undefined) continue;
+      if (topic.partitions.length < spec.partitions) {
+        note(`${spec.name}: from ${topic.partitions.length} to ${spec.partitions} partitions`);
+        await cluster.addPartitions(spec.name, spec.partitions);
+      }
+      const wanted = Object.entries(settingsOf(spec, replicasOf(topic))).filter(
+        ([key, value]) => topic.settings.get(key) !== value,
+      );
+      if (wanted.length === 0) continue;
+      note(`${spec.name}: ${wanted.map(([key, value]) => `${key}=${value}`).join(", ")}`);
+      await cluster.setTopic(spec.name, Object.fromEntries(wanted));
+    }
+  } finally {
+    cluster.close();
+  }
+}
+
+async function list(command: Command, change: "nothing" | "create" | "repair"): Promise<void> {
   const output = outputOf(command);
   const agents = await agentNames(chooseProject(process.env, process.cwd()));
   // Only the super user creates topics.
-  const { log, prefix, close } = await openConnection(output, apply ? "admin" : "operator");
+  const principal = change === "nothing" ? "operator" : "admin";
+  const bus = await openConnection(output, principal);
+  const { log, prefix, close } = bus;
   try {
-    if (apply) {
-      const partitions = await log.partitionCount(`${prefix}.events`).catch(() => 4);
-      await log.ensureTopics(topicSpecs({ prefix, partitions, agents, durability: "disk" }));
-    }
+    const note = (line: string): void => {
+      output.note(line);
+    };
+    if (change === "repair") await repair(bus, agents, note);
+    if (change !== "nothing") await log.ensureTopics(await declaredSpecs(log, prefix, agents));
     const rows = await compareTopics(log, prefix, agents);
     output.answer({ value: rows, lines: rows, text: () => output.table(rows, COLUMNS) });
     if (rows.some(({ state }) => state === "missing")) output.note("next: npx busbar topics apply");
@@ -84,15 +123,46 @@ async function list(command: Command, apply: boolean): Promise<void> {
   }
 }
 
+/** A topic with too many partitions is made anew, which only an empty one may be. */
+async function recreate(name: string, _options: object, command: Command): Promise<void> {
+  const output = outputOf(command);
+  const { log, prefix, env, close } = await openConnection(output, "admin");
+  const cluster = openCluster(env, "busbar-topics", "admin");
+  try {
+    const spec = (await declaredSpecs(log, prefix, [])).find((one) => one.name === name);
+    if (spec === undefined || cluster === null) {
+      const reason = cluster === null ? "the embedded log needs none of it" : `${name} is no declared topic`;
+      throw busbarError("BUSBAR_INPUT_INVALID", { what: "topics recreate", reason, next: "npx busbar topics" });
+    }
+    await cluster.deleteEmpty(name);
+    await log.ensureTopics([spec]);
+    const value = { topic: name, partitions: spec.partitions };
+    output.answer({ value, text: () => `made ${name} anew with ${spec.partitions} partitions` });
+  } finally {
+    cluster?.close();
+    await close();
+  }
+}
+
 export function topicsCommand(): Command {
   const topics = new Command("topics").description("Compares the topics of the bus with their declaration.");
   topics
     .command("ls", { isDefault: true })
     .description("list them")
-    .action((_options: object, command: Command) => list(command, false));
+    .action((_options: object, command: Command) => list(command, "nothing"));
   topics
     .command("apply")
-    .description("create what is missing; what is there is compared and never changed")
-    .action((_options: object, command: Command) => list(command, true));
+    .description("create what is missing; what is there is compared and, without --repair, never changed")
+    .option("--repair", "give topics that are there their declared settings, and the partitions that they lack")
+    .addHelpText("after", "\nExample:\n  npx busbar topics apply --repair")
+    .action((options: { readonly repair?: boolean }, command: Command) =>
+      list(command, options.repair === true ? "repair" : "create"),
+    );
+  topics
+    .command("recreate")
+    .description("delete an empty topic and create it as declared; one that holds a record is left alone")
+    .argument("<topic>", "its whole name, like busbar.directives")
+    .addHelpText("after", "\nExample:\n  npx busbar topics recreate busbar.directives")
+    .action(recreate);
   return topics;
 }

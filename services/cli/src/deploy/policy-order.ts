@@ -2,10 +2,11 @@
  * The policy of a deployed agent travels with it: its row is put into the policy in force, and a rollback puts the row
  * of the version before back. Tools, rules and limits stay as the gateways have them.
  */
-import { canonicalJson, isJsonObject, own, parseJson } from "@busbar/kernel";
+import { isJsonObject, own, parseJson } from "@busbar/kernel";
 import { type AgentPolicy, type PartitionState, type Policy, policyHash } from "@busbar/policy";
+import { policyBody } from "@busbar/runtime";
 import type { OpenBus } from "../bus.ts";
-import { type GivenOrder, giveOrder } from "../orders.ts";
+import { type GivenOrder, giveOrder, operatorName } from "../orders.ts";
 
 /** The policy of the partition that has applied most; null where none has one. */
 export function policyInForce(states: readonly PartitionState[]): Policy | null {
@@ -17,7 +18,8 @@ export function policyInForce(states: readonly PartitionState[]): Policy | null 
 export async function putPolicy(bus: OpenBus, policy: Policy, inForce: Policy | null): Promise<GivenOrder | null> {
   const hash = policyHash(policy);
   if (inForce !== null && policyHash(inForce) === hash) return null;
-  return giveOrder(bus, "SetPolicy", "policy", { hash, policy: canonicalJson(policy) });
+  const body = { ...policyBody(policy), reason: "the row of a deployed agent", by: operatorName() };
+  return giveOrder(bus, "SetPolicy", "policy", body);
 }
 
 /** The agent's row in a policy that was in force once; null where the directives do not hold it. */

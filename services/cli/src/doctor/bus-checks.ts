@@ -1,134 +1,156 @@
-/** What the bus says about itself, from its log alone. Each check stands by itself: one that fails hides no other. */
-import { loadSchemaIds } from "@busbar/events/codec";
-import { type BusbarError, isBusbarError, reasonOf } from "@busbar/kernel";
+/** What the bus says about itself. Each check stands by itself: one that fails hides no other. */
+import { connect } from "node:net";
+import { openCluster, topicSpecs } from "@busbar/infra";
+import { isBusbarError } from "@busbar/kernel";
+import type { KafkaCluster } from "@busbar/log/kafka";
 import { type OpenBus, openConnection, partitionsOf } from "../bus.ts";
-import { compareTopics } from "../commands/topics.ts";
 import { asBusbarError } from "../failure.ts";
 import type { Output } from "../output.ts";
-import { formatDuration } from "../parse/duration.ts";
-import { type Beat, foldLife, LIFE_BOUND_MS, readBeats } from "../read/heartbeats.ts";
-import { type PartitionView, viewPartition } from "../read/partition.ts";
-import { type Check, fail, ok, warn } from "./check.ts";
+import type { Progress } from "../progress.ts";
+import { EARLIEST, LATEST } from "../parse/point.ts";
+import { type DeadLetter, findRedriven, markOf, readLetters } from "../read/dead-letters.ts";
+import { readBeats } from "../read/heartbeats.ts";
+import { viewPartition } from "../read/partition.ts";
+import { nextOf } from "./catalog.ts";
+import { type Check, fail, ok } from "./check.ts";
+import { checkGroup } from "./group-checks.ts";
+import { checkClocks, checkDoor, checkLetters, checkPolicies, checkSupervisors, checkVoids } from "./log-checks.ts";
+import { checkRegistry } from "./registry-checks.ts";
+import { checkBrokers, checkTopics } from "./topic-checks.ts";
 
-/** Beyond this an owner does not open its door (PROTOCOL 9). */
-const CLOCK_BOUND_MS = 10_000;
+const CONNECT_MS = 3000;
+const LETTERS_SCAN = 100_000;
+const GROUPS = ["gateway", "supervisor"];
 
-const failed = (name: string, error: BusbarError): Check => fail(name, error.message, error.next);
-
-async function guarded(name: string, check: () => Promise<readonly Check[]>): Promise<readonly Check[]> {
+async function guarded(subject: string, check: () => Promise<readonly Check[]>): Promise<readonly Check[]> {
   try {
     return await check();
   } catch (error) {
-    return [failed(name, asBusbarError(error))];
+    const { message, next } = asBusbarError(error);
+    return [fail("check-failed", subject, message, next)];
   }
 }
 
-async function registry(env: NodeJS.ProcessEnv): Promise<readonly Check[]> {
-  const url = env["SCHEMA_REGISTRY_URL"] ?? "";
-  if (url === "") return [ok("registry", "none; built-in schema ids are used")];
-  const ids = await loadSchemaIds(url);
-  return [ok("registry", `${ids.idOf.size} schemas at ${url}`)];
+/** Null when something listens at `host:port`. */
+function knock(address: string): Promise<string | null> {
+  const at = address.lastIndexOf(":");
+  const [host, port] = [address.slice(0, at), Number(address.slice(at + 1))];
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: CONNECT_MS });
+    const end = (reason: string | null): void => {
+      socket.destroy();
+      resolve(reason);
+    };
+    socket.once("connect", () => end(null));
+    socket.once("timeout", () => end("no answer"));
+    socket.once("error", (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
+  });
 }
 
-async function topics(bus: Pick<OpenBus, "log" | "prefix">): Promise<readonly Check[]> {
-  const rows = await compareTopics(bus.log, bus.prefix, []);
-  const wrong = rows.filter(({ state }) => state !== "ok");
-  if (wrong.length === 0) return [ok("topics", `${rows.length} as declared`)];
-  return wrong.map(({ topic, state }) =>
-    fail("topics", `${topic}: ${state}`, state === "missing" ? "npx busbar topics apply" : "npx busbar topics"),
+/** Brokers at which nothing listens; none where one listens, which is enough for a client. */
+export async function checkReach(env: NodeJS.ProcessEnv): Promise<readonly Check[]> {
+  const given = (env["BUSBAR_BROKERS"] ?? "").split(",").filter((one) => one.trim() !== "");
+  const found = await Promise.all(given.map(async (address) => [address.trim(), await knock(address.trim())] as const));
+  if (given.length === 0 || found.some(([, reason]) => reason === null)) return [];
+  return found.map(([address, reason]) => {
+    const [, host = "", port = ""] = /^(.*):(\d+)$/.exec(address) ?? [];
+    const isHere = ["127.0.0.1", "localhost", "::1", "[::1]"].includes(host);
+    const next = isHere ? "unset BUSBAR_BROKERS && npx busbar up" : nextOf("broker-unreachable", { host, port });
+    return fail("broker-unreachable", address, reason ?? "", next);
+  });
+}
+
+async function checkKafka(
+  cluster: KafkaCluster,
+  bus: Pick<OpenBus, "log" | "prefix" | "topics">,
+): Promise<readonly Check[]> {
+  const names = await bus.log.listTopics();
+  const brokers = await cluster.brokers();
+  const inbox = bus.topics.inbox("");
+  const agents = names.filter((name) => name.startsWith(inbox)).map((name) => name.slice(inbox.length));
+  const partitions = names.includes(bus.topics.events) ? await bus.log.partitionCount(bus.topics.events) : 1;
+  const specs = topicSpecs({ prefix: bus.prefix, partitions, agents, durability: "disk" });
+  const found = await cluster.topics(specs.map(({ name }) => name));
+  const groups = await Promise.all(
+    GROUPS.map(async (role) => checkGroup(await cluster.group(`${bus.prefix}.${role}`), topicOf(bus, role))),
   );
+  return [...checkBrokers(brokers), ...checkTopics(specs, found, brokers), ...groups.flat()];
 }
 
-/** What one partition's log says about its owner and door. */
-export function checkDoor({ state, owner }: Pick<PartitionView, "state" | "owner">): Check {
-  const name = `door ${state.partition}`;
-  if (state.claim === null) return fail(name, "nobody has claimed the partition: no gateway runs", "npx busbar dev");
-  const who = `claimed by ${owner} at o${state.claim.offset}`;
-  if (state.door === "open") return ok(name, `open, ${who}, ${state.openChains} open chains`);
-  const next = state.door === "degraded" ? "see that a supervisor runs; the door opens by itself" : "npx busbar dev";
-  return state.door === "degraded"
-    ? warn(name, `read-only, ${who}: ${state.doorReason}`, next)
-    : fail(name, `closed, ${who}: ${state.doorReason}`, next);
-}
+const topicOf = ({ topics }: Pick<OpenBus, "topics">, role: string): string =>
+  role === "gateway" ? topics.commands : topics.events;
 
-/** Records that do not count are how the log stays right; many of them tell of trouble between owners. */
-export function checkVoids({ state, voids, undecodable, readFrom }: PartitionView): readonly Check[] {
-  const name = `events ${state.partition}`;
-  const since = readFrom === 0n ? "" : ` since o${readFrom}`;
-  const [broken] = undecodable;
-  if (broken !== undefined) {
-    const text = `${undecodable.length} valid records cannot be decoded, first o${broken}`;
-    return [fail(name, text, "npx busbar schemas push, with the newest version of Busbar")];
+async function waitingLetters(bus: OpenBus): Promise<ReadonlyMap<string, number>> {
+  const letters: DeadLetter[] = [];
+  for (const partition of partitionsOf(bus)) {
+    for await (const letter of readLetters(bus, partition, { from: EARLIEST, to: LATEST })) letters.push(letter);
   }
-  const text = `${state.events} valid, ${voids} void records${since}`;
-  return [
-    voids === 0 ? ok(name, text) : warn(name, text, `npx busbar events query --partition ${state.partition} --void`),
-  ];
+  const { places } = await findRedriven(bus, letters, LETTERS_SCAN);
+  const waiting = letters.filter((letter) => !places.has(markOf(bus.topics.deadLetters, letter)));
+  const counts = new Map<string, number>();
+  for (const { code } of waiting) counts.set(code, (counts.get(code) ?? 0) + 1);
+  return counts;
 }
 
-export function checkSupervisors(
-  beats: readonly Beat[],
-  nowMs: number,
-  partitions: readonly number[],
-): readonly Check[] {
-  const { supervisors } = foldLife(beats, nowMs);
-  const missing = partitions.filter((partition) => !supervisors.some((one) => one.partition === partition));
-  const bound = formatDuration(LIFE_BOUND_MS);
-  if (missing.length > 0) {
-    const text = `no heartbeat within ${bound} for partitions ${missing.join(", ")}`;
-    return [fail("supervisor", text, "npx busbar dev")];
-  }
-  const oldest = Math.max(0, ...supervisors.map(({ ageMs }) => ageMs));
-  return [ok("supervisor", `a heartbeat for every partition, the oldest ${formatDuration(oldest)} ago`)];
-}
-
-/** This machine's clock against the broker's, by the newest heartbeat, which was sent here or elsewhere. */
-export function checkClock(beats: readonly Beat[]): readonly Check[] {
-  const newest = beats.at(-1);
-  if (newest === undefined) return [];
-  const differenceMs = Math.abs(newest.atMs - newest.message.sentAtMs);
-  const text = `sender and broker differ by ${formatDuration(differenceMs)}`;
-  return [
-    differenceMs <= CLOCK_BOUND_MS ? ok("clock", text) : fail("clock", text, "set the clocks of both machines (NTP)"),
-  ];
-}
-
-async function log(bus: OpenBus): Promise<readonly Check[]> {
+async function checkLog(bus: OpenBus, progress: Progress): Promise<readonly Check[]> {
   const partitions = partitionsOf(bus);
-  const views = await Promise.all(partitions.map((partition) => viewPartition(bus, partition, true)));
+  let read = 0;
+  const views = await Promise.all(
+    partitions.map(async (partition) => {
+      const view = await viewPartition(bus, partition, true);
+      progress.tick((read += 1));
+      return view;
+    }),
+  );
   const nowMs = Date.now();
   const beats = await readBeats(bus, nowMs);
   return [
     ...views.map(checkDoor),
-    ...views.flatMap(checkVoids),
+    ...views.map(checkVoids),
+    ...checkPolicies(views.map(({ state }) => state)),
     ...checkSupervisors(beats, nowMs, partitions),
-    ...checkClock(beats),
+    ...checkClocks(beats, nowMs),
+    checkLetters(await waitingLetters(bus)),
   ];
+}
+
+type Connected = Awaited<ReturnType<typeof openConnection>>;
+
+async function checkConnected(bus: Connected, output: Output): Promise<readonly Check[]> {
+  const cluster = openCluster(bus.env, "busbar-doctor", "operator");
+  try {
+    const kafka = cluster === null ? [] : await guarded("broker", () => checkKafka(cluster, bus));
+    const file = bus.env["BUSBAR_EMBEDDED"] ?? "";
+    const broker = cluster === null ? [ok("broker", `embedded log ${file}`)] : kafka;
+    const names = await bus.log.listTopics();
+    const missing = cluster === null && !names.includes(bus.topics.events);
+    if (missing)
+      return [...broker, fail("topic-missing", bus.topics.events, "it does not exist", nextOf("topic-missing"))];
+    if (!names.includes(bus.topics.events)) return broker;
+    const partitionCount = await bus.log.partitionCount(bus.topics.events);
+    const progress = output.progress("partitions", partitionCount);
+    const log = await guarded("log", () => checkLog({ ...bus, partitionCount }, progress)).finally(progress.stop);
+    return [...broker, ...log];
+  } finally {
+    cluster?.close();
+  }
 }
 
 /** Without any bus the one line says how to get one. */
 export async function checkBus(output: Output, hasBus: boolean): Promise<readonly Check[]> {
-  if (!hasBus) return [fail("bus", "none runs here", "npx busbar up")];
-  let bus: Awaited<ReturnType<typeof openConnection>>;
+  if (!hasBus) return [fail("bus-missing", "", "none runs here", nextOf("bus-missing"))];
+  let bus: Connected;
   try {
     bus = await openConnection(output);
   } catch (error) {
-    return [failed("bus", asBusbarError(error))];
+    if (!isBusbarError(error) || error.code !== "BUSBAR_BUS_MISSING") throw error;
+    return [fail("bus-missing", "", error.message, nextOf("bus-missing"))];
   }
   try {
-    const names = await bus.log
-      .listTopics()
-      .catch((error: unknown) => (isBusbarError(error) ? error : new Error(reasonOf(error))));
-    if (names instanceof Error) return [failed("broker", asBusbarError(names))];
-    const where = bus.env["BUSBAR_BROKERS"] || `embedded log ${bus.env["BUSBAR_EMBEDDED"] ?? ""}`;
-    const checks = [
-      ok("broker", where),
-      ...(await guarded("registry", () => registry(bus.env))),
-      ...(await guarded("topics", () => topics(bus))),
-    ];
-    if (!names.includes(bus.topics.events)) return checks;
-    const partitionCount = await bus.log.partitionCount(bus.topics.events);
-    return [...checks, ...(await guarded("log", () => log({ ...bus, partitionCount })))];
+    const registry = await guarded("registry", () => checkRegistry(bus.env["SCHEMA_REGISTRY_URL"] ?? ""));
+    const reach = await checkReach(bus.env);
+    if (reach.length > 0) return [...reach, ...registry];
+    return [...registry, ...(await guarded("bus", () => checkConnected(bus, output)))];
   } finally {
     await bus.close();
   }

@@ -55,7 +55,7 @@ describe("a project file", () => {
   it.each([
     ["a tab", "version: 1\n\tagents: {}\n", "busbar.yaml:2: "],
     ["a key twice", "version: 1\nagents: {}\nagents: {}\n", "busbar.yaml:3: Map keys must be unique"],
-    ["an unknown key", `${minimal}limit: 1\n`, "busbar.yaml:1: the file must NOT have additional properties (limit)"],
+    ["an unknown key", `${minimal}limit: 1\n`, "busbar.yaml:4: the file must NOT have additional properties (limit)"],
     [
       "an unknown key further in",
       `${minimal}limits:\n  maxStep: 1\n`,

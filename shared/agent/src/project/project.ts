@@ -20,14 +20,12 @@ import {
   type RulesPolicy,
   type ToolPolicy,
 } from "@busbar/policy";
-import { Ajv, type ErrorObject } from "ajv";
-import { LineCounter, parseDocument } from "yaml";
 import type { AgentDefinition } from "../define-agent.ts";
-import { PROJECT_SCHEMA } from "../generated/project-schema.ts";
 import type { ModelDefinition } from "../model.ts";
 import type { ToolDefinition } from "../tool.ts";
 import { toolManifest } from "../tool-manifest.ts";
 import { type DeclaredHttpTool, declaredModels, declaredTools, type ModelRow } from "./declared.ts";
+import { readProjectText } from "./project-text.ts";
 
 type ToolOverride = Partial<Pick<ToolPolicy, "attempts" | "timeoutMs" | "fireBoundMs" | "volatile">>;
 type Modules = Partial<Record<"tools" | "models" | "agents", readonly string[]>>;
@@ -56,31 +54,13 @@ export interface Project {
 }
 
 const invalid = (file: string, reason: string) => busbarError("BUSBAR_CONFIG_INVALID", { file, reason });
-const validate = new Ajv({ allErrors: false, strict: false }).compile<ProjectFile>(PROJECT_SCHEMA);
 
-/** Parses and checks the text of a `busbar.yaml`. Throws BUSBAR_CONFIG_INVALID with line and reason. */
+/** Parses and checks the text of a `busbar.yaml`. Throws BUSBAR_CONFIG_INVALID with line and reason of the first fault. */
 export function parseProjectFile(file: string, text: string): ProjectFile {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
-  const [fault] = document.errors;
-  if (fault !== undefined) {
-    const { line } = lines.linePos(fault.pos[0]);
-    throw invalid(`${file}:${line}`, (fault.message.split("\n")[0] ?? fault.message).trim());
-  }
-  const value: unknown = document.toJS({ maxAliasCount: 100 });
-  if (validate(value)) return value;
-  const [error] = validate.errors ?? [];
-  const path = (error?.instancePath ?? "").split("/").slice(1);
-  const node = document.getIn(path, true) as { readonly range?: readonly number[] } | undefined;
-  const { line } = lines.linePos(node?.range?.[0] ?? 0);
-  throw invalid(`${file}:${line}`, schemaProblem(path, error));
-}
-
-function schemaProblem(path: readonly string[], error: ErrorObject | undefined): string {
-  const where = path.length === 0 ? "the file" : path.join(".");
-  if (error === undefined) return `${where} is not valid`;
-  const extra: unknown = error.params["additionalProperty"];
-  return `${where} ${error.message ?? "is not valid"}${typeof extra === "string" ? ` (${extra})` : ""}`;
+  const read = readProjectText(text);
+  const [fault] = read.faults;
+  if (fault !== undefined) throw invalid(`${file}:${fault.line}`, fault.reason);
+  return read.value as ProjectFile;
 }
 
 /** The policy of a checked file and the tools that its gateways load. Pure. */
@@ -139,7 +119,8 @@ function toolPolicy(tool: ToolDefinition, override: ToolOverride): ToolPolicy {
   return { ...DEFAULT_TOOL, ...manifest, ...override } as ToolPolicy;
 }
 
-async function loadModules<T>(
+/** What the modules of a list export under `what`. Throws BUSBAR_CONFIG_INVALID. */
+export async function loadModules<T>(
   file: string,
   what: "tools" | "models" | "agents",
   paths: readonly string[],

@@ -1179,6 +1179,10 @@ export interface SetPolicy {
   readonly hash: string;
   /** The policy, canonical JSON. (internal) */
   readonly policy: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Principal who ordered it. (internal) */
+  readonly by: string;
 }
 
 /** Ends a freeze. */

@@ -1,0 +1,99 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { checkProject, closest } from "./check-project.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "busbar-check-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+writeFileSync(
+  join(folder, "shop.ts"),
+  `export const tools = [{ name: "orders.read", effect: "read" }, { name: "orders.refund", effect: "write" }];
+   export const models = [{ name: "gpt" }];
+   export const agents = [{ name: "clerk" }, { name: "stray" }];`,
+);
+
+const faults = async (text: string): Promise<readonly string[]> =>
+  (await checkProject(join(folder, "busbar.yaml"), text)).map(
+    ({ line, column, reason }) => `${line}:${column} ${reason}`,
+  );
+
+describe("the check of a project", () => {
+  it("tells every fault of the text with line and column [cli:policy-check]", async () => {
+    const text = [
+      "version: 2",
+      "agents:",
+      "  clerk: { tools: yes-please }",
+      "  9lives: {}",
+      "rules: { consecutiveErrors: -1 }",
+      "limit: 3",
+    ].join("\n");
+    expect(await faults(text)).toEqual([
+      "1:1 version must be equal to constant",
+      "3:12 agents.clerk.tools must be array",
+      "4:3 agents property name must be valid",
+      "5:10 rules.consecutiveErrors must be >= 0",
+      "6:1 the file must NOT have additional properties (limit)",
+    ]);
+    expect(await faults("version: 1\nagents: {}\nagents: {}\nversion: 1\n")).toEqual([
+      "3:1 Map keys must be unique",
+      "4:1 Map keys must be unique",
+    ]);
+  });
+
+  it("tells every name that nothing answers to, and what is meant [cli:policy-check]", async () => {
+    const text = [
+      "version: 1",
+      "modules: { tools: [./shop.ts], models: [./shop.ts], agents: [./shop.ts] }",
+      "tools:",
+      "  orders.reed: { attempts: 2 }",
+      "agents:",
+      "  clerk:",
+      '    tools: [orders.read, orders.refnd, "*"]',
+      "    sends: [nobody]",
+      "    models: [gpt, gtp]",
+      "statements:",
+      "  stock: { tool: orders.refund, refutedWhen: { path: found, equals: true } }",
+    ].join("\n");
+    expect(await faults(text)).toEqual([
+      "4:3 tools.orders.reed: there is no tool orders.reed; is orders.read meant?",
+      "5:1 agents: stray is exported by a module and not listed",
+      "7:26 agents.clerk.tools.1: there is no tool orders.refnd; is orders.refund meant?",
+      "8:13 agents.clerk.sends.0: there is no agent nobody",
+      "9:19 agents.clerk.models.1: there is no model gtp; is gpt meant?",
+      "11:12 statements.stock: orders.refund is no tool with effect read",
+    ]);
+  });
+
+  it("tells each module that cannot be loaded, and asks nothing that it might have answered [cli:policy-check]", async () => {
+    const text = [
+      "version: 1",
+      "modules:",
+      "  tools:",
+      "    - ./absent.ts",
+      "    - ./shop.ts",
+      "agents:",
+      "  clerk: { tools: [anything], sends: [nobody] }",
+    ].join("\n");
+    const found = await faults(text);
+    expect(found).toHaveLength(2);
+    expect(found[0]).toMatch(/^4:7 .*absent\.ts cannot be loaded/);
+    expect(found[1]).toBe("7:39 agents.clerk.sends.0: there is no agent nobody");
+  });
+
+  it("finds nothing wrong with a right one [cli:policy-check]", async () => {
+    const modules = "modules: { tools: [./shop.ts], agents: [./shop.ts] }";
+    expect(await faults(`version: 1\n${modules}\nagents:\n  clerk: { tools: [orders.read] }\n  stray: {}\n`)).toEqual(
+      [],
+    );
+  });
+
+  it("guesses only what is close", () => {
+    expect([closest("sql.raed", ["sql.read", "mail"]), closest("x", ["sql.read"]), closest("a", [])]).toEqual([
+      "sql.read",
+      null,
+      null,
+    ]);
+  });
+});
