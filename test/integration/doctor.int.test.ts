@@ -144,7 +144,8 @@ test("each seeded fault is named with what to type, and what is typed mends it [
     expect.arrayContaining([
       "partition-unowned | partition 0 | npx busbar dev",
       "partition-unowned | partition 1 | npx busbar dev",
-      "supervisor-silent | partitions 1 | npx busbar dev",
+      // The far supervisor's beat may be some seconds old by now.
+      expect.stringMatching(/^supervisor-silent \| partitions (0, )?1 \| npx busbar dev$/),
       "void-records | partition 0 | npx busbar events query --partition 0 --void",
       "dead-letters |  | npx busbar dlq ls",
       "clock-skew | supervisor far | timedatectl set-ntp true",
