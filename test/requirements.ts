@@ -6,6 +6,7 @@
 import { ATTEMPT_PROMISES } from "./requirements-attempts.ts";
 
 import { DEPLOY } from "./promises/deploy.ts";
+import { CLI_PROMISES, DOCTOR_PROMISES } from "./promises/cli.ts";
 
 import { SECURITY } from "./requirements-security.ts";
 
@@ -276,34 +277,7 @@ const PROMISES = {
     "infra:registry-restart": "schema ids survive a restart of the registry",
     "infra:compose": "the compose file starts every service and waits until each is healthy",
   },
-  cli: {
-    "cli:exit-codes": "each kind of failure has its exit code",
-    "cli:error-says-next": "an error says what, where, why and what to type next",
-    "cli:output-forms": "data goes to standard output as table, json or jsonl; progress and logs go to standard error",
-    "cli:explain": "explain knows every code",
-    "cli:reason-required": "a command that changes things asks for a reason",
-    "cli:commands-as-typed": "every command that the demo, the README or an error prints works as typed",
-    "cli:agents-list": "agents are listed as declared and as they live: state, processes, chains",
-    "cli:breakers-list": "breakers are listed with state, cause, since when, grants left and next probe",
-    "cli:tools-list": "tools are listed with effect, class, bounds, schema digest, breaker and read-back",
-    "cli:dlq-list": "dead letters are listed with position, origin, reason, size and age",
-    "cli:dlq-show": "the bytes of a dead letter are shown so that they cannot steer the terminal",
-    "cli:dlq-redrive":
-      "a redrive sends a dead letter's own bytes to where they came from, marked and with a reason, once, through the same door",
-    "cli:policy-check": "a policy check names every fault with line and column",
-    "cli:policy-diff": "a policy is compared with the one that each partition applies",
-    "cli:policy-push": "a pushed policy is signed, and the push waits until every partition applies it",
-    "cli:documented": "every command and every finding of the doctor stands on a reference page made from the code",
-    "cli:point-grammar":
-      "one grammar of positions, times and ranges for every command that takes one; a fault is shown with a caret",
-    "cli:progress":
-      "work of more than a second tells how far it is: one line on a terminal, lines elsewhere, nothing under json",
-    "cli:signal-during-start":
-      "a signal that comes while a service starts stops what it started; a start that hangs is given up",
-    "cli:trace": "trace shows each step of a chain with its evidence",
-    "cli:logs-redacted": "logs carry chain, agent, partition, offset and trace id, and no secret or personal field",
-    "cli:health": "each service answers livez, readyz and metrics",
-  },
+  cli: CLI_PROMISES,
   outside: {
     "outside:packed-alone": "a packed package imports nothing outside of itself and nothing that it does not declare",
     "outside:init-refuses":
@@ -312,78 +286,7 @@ const PROMISES = {
     "outside:oldest-node": "a project runs on the oldest Node that the packages name",
     "outside:runs": "npm install, npm test and npx busbar dev run in a new project from packed packages",
   },
-  doctor: {
-    "doctor:node-version": "the doctor finds it and says what to type: this Node is too old to run Busbar",
-    "doctor:docker-missing":
-      "the doctor finds it and says what to type: a broker in Docker is asked for and no engine answers",
-    "doctor:java-missing": "the doctor finds it and says what to type: there is no Java 17 or newer, so no local Kafka",
-    "doctor:maven-missing":
-      "the doctor finds it and says what to type: there is a Java, but neither Kafka in the cache nor a Maven that could fetch it",
-    "doctor:port-in-use":
-      "the doctor finds it and says what to type: a port that a process of the bus is told to listen on is taken",
-    "doctor:disk-nearly-full":
-      "the doctor finds it and says what to type: the file system of the state folder or the embedded log has less than a tenth left",
-    "doctor:project-invalid":
-      "the doctor finds it and says what to type: busbar.yaml or one of its modules cannot be read",
-    "doctor:project-unknown-name":
-      "the doctor finds it and says what to type: busbar.yaml names a tool, model or agent that is not there",
-    "doctor:keys-missing": "the doctor finds it and says what to type: a key is not in the key folder",
-    "doctor:keys-readable": "the doctor finds it and says what to type: others than its owner may read a secret key",
-    "doctor:keys-mismatch":
-      "the doctor finds it and says what to type: the public half of a key pair is missing or belongs to another private half: what it signs counts for nobody",
-    "doctor:bus-missing":
-      "the doctor finds it and says what to type: no bus is known here, or the one that is recorded does not run",
-    "doctor:broker-unreachable":
-      "the doctor finds it and says what to type: nothing answers as a Kafka broker at the given address",
-    "doctor:broker-auto-create":
-      "the doctor finds it and says what to type: the broker makes a topic of every misspelt name",
-    "doctor:registry-unreachable": "the doctor finds it and says what to type: the schema registry does not answer",
-    "doctor:schemas-missing": "the doctor finds it and says what to type: the registry does not have all schemas",
-    "doctor:schemas-incompatible":
-      "the doctor finds it and says what to type: the registry has another, incompatible schema under the name of one of ours",
-    "doctor:topic-missing": "the doctor finds it and says what to type: a declared topic does not exist",
-    "doctor:topic-too-few-partitions":
-      "the doctor finds it and says what to type: a topic has fewer partitions than the events topic",
-    "doctor:topic-too-many-partitions":
-      "the doctor finds it and says what to type: a topic has more partitions than are declared; partitions are never taken away",
-    "doctor:topic-timestamps":
-      "the doctor finds it and says what to type: a topic keeps the producers' clocks instead of the broker's",
-    "doctor:topic-retention":
-      "the doctor finds it and says what to type: records that decisions rest on would be deleted after a time or size",
-    "doctor:topic-cleanup":
-      "the doctor finds it and says what to type: a topic is compacted that must not be, or the other way round",
-    "doctor:topic-max-bytes":
-      "the doctor finds it and says what to type: a topic takes smaller batches than the bus writes",
-    "doctor:topic-compression":
-      "the doctor finds it and says what to type: a topic may hold batches in a codec that its readers cannot open",
-    "doctor:topic-in-sync":
-      "the doctor finds it and says what to type: min.insync.replicas asks for more replicas than there are, or for one of three",
-    "doctor:topic-unclean-election":
-      "the doctor finds it and says what to type: a replica that lags may become leader: acknowledged records would be lost",
-    "doctor:topic-flush":
-      "the doctor finds it and says what to type: with one replica, records are acknowledged before they are on the disk",
-    "doctor:topic-replicas":
-      "the doctor finds it and says what to type: a topic has fewer replicas than the brokers allow (three are wanted)",
-    "doctor:topic-leaderless":
-      "the doctor finds it and says what to type: a partition has no leader or a replica that is behind: a broker is down",
-    "doctor:group-unbalanced":
-      "the doctor finds it and says what to type: one gateway holds two partitions more than another, or the group does not settle",
-    "doctor:policy-unknown-tool":
-      "the doctor finds it and says what to type: the policy in force allows an agent a tool that it does not know",
-    "doctor:policy-differs": "the doctor finds it and says what to type: partitions go by different policies",
-    "doctor:partition-unowned": "the doctor finds it and says what to type: no gateway has claimed a partition",
-    "doctor:door-closed": "the doctor finds it and says what to type: the owner of a partition admits nothing",
-    "doctor:door-degraded": "the doctor finds it and says what to type: the owner of a partition admits reads only",
-    "doctor:void-records":
-      "the doctor finds it and says what to type: records that do not count lie in an events partition: an intruder, or two owners at once",
-    "doctor:events-undecodable":
-      "the doctor finds it and says what to type: a record counts by its place and cannot be read: this build or the registry is too old",
-    "doctor:supervisor-silent":
-      "the doctor finds it and says what to type: a partition has no heartbeat of a supervisor: its door admits no changes",
-    "doctor:clock-skew": "the doctor finds it and says what to type: the clocks of a process and the broker are apart",
-    "doctor:dead-letters":
-      "the doctor finds it and says what to type: records were put aside and nobody has looked at them",
-  },
+  doctor: DOCTOR_PROMISES,
   demo: {
     "demo:harm-shown": "without the bus the tables are gone",
     "demo:freeze": "under a freeze nothing is lost and the agent's claim stands beside the fact",

@@ -57,7 +57,7 @@ export function createOrders({ log, codec, prefix, keys, partitions }: OrdersOpt
       return publish(topics.directives, 0, scope, "Resume", codec.encode("Resume", { meta: meta(), ...body }));
     },
     setPolicy: (policy) => {
-      const value = codec.encode("SetPolicy", { meta: meta(), ...policy });
+      const value = codec.encode("SetPolicy", { meta: meta(), ...policy, reason: REASON, by: OPERATOR });
       return publish(topics.directives, 0, "policy", "SetPolicy", value);
     },
     settle: (chainId, { callId, admitted }, outcome) => {

@@ -1,6 +1,7 @@
 /**
- * The bus that a command speaks to: BUSBAR_BROKERS or BUSBAR_EMBEDDED, else what `.busbar/bus.json` of this folder
- * records. A recorded bus that does not run is an error at once, not after a time-out.
+ * The bus that a command speaks to: BUSBAR_BROKERS or BUSBAR_EMBEDDED, else the context of BUSBAR_CONTEXT, else what
+ * `.busbar/bus.json` of this folder records, else the context in use. A recorded bus that does not run is an error at
+ * once, not after a time-out; it is never passed over for another bus, which an order could then hit by mistake.
  */
 import { join } from "node:path";
 import {
@@ -14,6 +15,7 @@ import {
 } from "@busbar/infra";
 import { busbarError } from "@busbar/kernel";
 import { topicNames, type TopicNames } from "@busbar/runtime";
+import { contextEnv, contextNamed, type Contexts, readContexts } from "./contexts.ts";
 import type { Output } from "./output.ts";
 
 /** Folder of all that a bus leaves in a project. */
@@ -30,12 +32,26 @@ export function embeddedFileOf(stateDir: string): string {
 
 const isSet = (value: string | undefined): value is string => value !== undefined && value !== "";
 
-/** The environment with the bus in it. Throws BUSBAR_BUS_MISSING where none is known or the known one does not run. */
+/** What the user set by hand for this one command stands before what a context says, but for where the bus is. */
+function inContext(env: NodeJS.ProcessEnv, contexts: Contexts, name: string): NodeJS.ProcessEnv {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => isSet(value)));
+  const { SCHEMA_REGISTRY_URL: _registry, ...rest } = given;
+  return { ...contextEnv(contextNamed(contexts, name)), ...rest, BUSBAR_CONTEXT: name };
+}
+
+/**
+ * The environment with the bus in it; with BUSBAR_CONTEXT where a context says it. Throws BUSBAR_BUS_MISSING where none
+ * is known or the known one does not run, BUSBAR_INPUT_INVALID for a context that is not there.
+ */
 export async function findBus(env: NodeJS.ProcessEnv, stateDir: string): Promise<NodeJS.ProcessEnv> {
-  if (isSet(env["BUSBAR_BROKERS"]) || isSet(env["BUSBAR_EMBEDDED"])) return env;
+  if (isSet(env["BUSBAR_BROKERS"]) || isSet(env["BUSBAR_EMBEDDED"])) return { ...env, BUSBAR_CONTEXT: "" };
+  const named = env["BUSBAR_CONTEXT"];
+  if (isSet(named)) return inContext(env, await readContexts(env), named);
   const state = await readBusState(stateDir);
   if (state === null) {
-    const reason = `${stateDir} records none, and neither BUSBAR_BROKERS nor BUSBAR_EMBEDDED is set`;
+    const contexts = await readContexts(env);
+    if (contexts.current !== "") return inContext(env, contexts, contexts.current);
+    const reason = `${stateDir} records none, neither BUSBAR_BROKERS nor BUSBAR_EMBEDDED is set, and no context is used`;
     throw busbarError("BUSBAR_BUS_MISSING", { reason });
   }
   if (state.kind === "embedded") return { ...env, BUSBAR_EMBEDDED: embeddedFileOf(stateDir) };
@@ -64,6 +80,9 @@ export async function openConnection(
   const onNotice = (text: string) => {
     output.note(text);
   };
+  const { BUSBAR_CONTEXT: context = "", BUSBAR_BROKERS: brokers = "", BUSBAR_EMBEDDED: file = "" } = env;
+  // Not what this folder has: so that nobody gives an order to another bus than he thinks.
+  if (context !== "" && output.form === "table") output.note(`context ${context}: ${brokers || file}`);
   const connection = await connect({ env, clientId: "busbar-cli", principal, onNotice });
   return { ...connection, topics: topicNames(connection.prefix), env };
 }

@@ -20,11 +20,23 @@ const outputOption = (): Option =>
   new Option("-o, --output <form>", "how data is printed").choices(OUTPUT_FORMS).default("table");
 
 /** Options of the whole program that are followed by a value. */
-const TAKES_VALUE: ReadonlySet<string> = new Set(["-o", "--output", "--log", "--prefix"]);
+const TAKES_VALUE: ReadonlySet<string> = new Set(["-o", "--output", "--log", "--prefix", "--context"]);
 
-/** `--log` and `--prefix` are the environment of this one command. */
-function choosePast(options: { readonly log?: string; readonly prefix?: string }): void {
-  const { log, prefix } = options;
+interface BusOptions {
+  readonly log?: string;
+  readonly prefix?: string;
+  readonly context?: string;
+}
+
+/** `--context`, `--log` and `--prefix` are the environment of this one command. */
+async function chooseBus({ log, prefix, context }: BusOptions): Promise<void> {
+  if (context !== undefined && log !== undefined) {
+    throw busbarError("BUSBAR_USAGE", { reason: "--log and --context both say which bus: give one of them" });
+  }
+  if (context !== undefined) {
+    const { contextEnv, contextNamed, readContexts } = await import("./contexts.ts");
+    Object.assign(process.env, contextEnv(contextNamed(await readContexts(process.env), context)));
+  }
   if (prefix !== undefined) process.env["BUSBAR_PREFIX"] = prefix;
   if (log === undefined) return;
   if (!existsSync(log)) throw busbarError("BUSBAR_NOT_FOUND", { what: "log file", id: log });
@@ -96,9 +108,8 @@ async function buildProgram(args: readonly string[], streams: Streams): Promise<
     .addOption(outputOption())
     .option("--log <file>", "read this log file (kept by the demo, or embedded) instead of the running bus")
     .option("--prefix <name>", "first part of the topics' names, where it is not busbar")
-    .hook("preAction", (whole) => {
-      choosePast(whole.opts());
-    })
+    .option("--context <name>", "a bus by its name, as npx busbar context lists them")
+    .hook("preAction", (whole) => chooseBus(whole.opts()))
     .addHelpText("after", `\n${EXIT_CODES}\nTry: npx busbar dev`);
   for (const row of COMMANDS) program.addCommand(await commandOf(row, wanted));
   program.helpCommand("help [command]", "help for a command");

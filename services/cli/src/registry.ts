@@ -167,6 +167,18 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import("./commands/keys.ts")).keysCommand(),
   },
   {
+    name: "context",
+    group: "Maintain",
+    summary: "buses by name: list, add, use, remove",
+    load: async () => (await import("./commands/context.ts")).contextCommand(),
+  },
+  {
+    name: "completion",
+    group: "Maintain",
+    summary: "a completion script for bash, zsh or fish",
+    load: async () => (await import("./commands/completion.ts")).completionCommand(),
+  },
+  {
     name: "explain",
     group: "Maintain",
     summary: "what an error code means and what to type next",

@@ -78,7 +78,7 @@ describe("the directives that a door believes", () => {
 
   it("a service orders what is its own, and nothing of a person's or of another service [security:orders-by-role]", async () => {
     const feed = await createDirectiveFeed(options("directives"));
-    const policy = (by: string) => order("SetPolicy", { hash: "h", policy: "{}" }, by);
+    const policy = (by: string) => order("SetPolicy", { hash: "h", policy: "{}", reason: "", by: "" }, by);
     const grant = (by: string) =>
       order("Grant", { grantId: "g", key: "tool:x", partition: 0, count: 9, expiresAtMs: 9 }, by);
     const resume = (by: string) =>

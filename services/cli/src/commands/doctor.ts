@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { DEFAULT_KEYS, readBusState } from "@busbar/infra";
 import { isBusbarError } from "@busbar/kernel";
 import { Command } from "commander";
-import { stateDirOf } from "../bus.ts";
+import { findBus, stateDirOf } from "../bus.ts";
 import { endWith, outputOf } from "../command-output.ts";
 import { checkBus } from "../doctor/bus-checks.ts";
 import type { Check } from "../doctor/check.ts";
@@ -26,25 +26,34 @@ function line(output: Output, { state, id, subject, text, next }: Check): string
 }
 
 /** Where there is no bus yet, nobody has made keys, and that is no fault of theirs. */
-async function checkKeyFolder(hasBus: boolean): Promise<readonly Check[]> {
-  if (!hasBus) return [];
+async function checkKeyFolder(env: NodeJS.ProcessEnv | null): Promise<readonly Check[]> {
+  if (env === null) return [];
   const agents = await agentNames(chooseProject(process.env, process.cwd())).catch((error: unknown) => {
     // A project that cannot be read has a line of its own.
     if (isBusbarError(error)) return [];
     throw error;
   });
-  return checkKeys(resolve(process.env["BUSBAR_KEYS"] ?? DEFAULT_KEYS), agents);
+  return checkKeys(resolve(env["BUSBAR_KEYS"] ?? DEFAULT_KEYS), agents);
+}
+
+/** The environment of the bus; where its broker is gone, of this process; null where no bus is known. */
+async function busEnv(folder: string): Promise<NodeJS.ProcessEnv | null> {
+  try {
+    return await findBus(process.env, folder);
+  } catch (error) {
+    if (!isBusbarError(error) || error.code !== "BUSBAR_BUS_MISSING") throw error;
+    return (await readBusState(folder)) === null ? null : process.env;
+  }
 }
 
 async function examine(output: Output, port: number | undefined): Promise<readonly Check[]> {
   const folder = stateDirOf();
-  const state = await readBusState(folder);
-  const hasBus = state !== null || (process.env["BUSBAR_BROKERS"] ?? process.env["BUSBAR_EMBEDDED"] ?? "") !== "";
+  const env = await busEnv(folder);
   return [
     ...(await checkMachine({ env: process.env, folder, brokerPort: port })),
     ...(await checkProjectFile(chooseProject(process.env, process.cwd()))),
-    ...(await checkKeyFolder(hasBus)),
-    ...(await checkBus(output, hasBus)),
+    ...(await checkKeyFolder(env)),
+    ...(await checkBus(output, env !== null)),
   ];
 }
 

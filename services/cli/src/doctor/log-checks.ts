@@ -1,6 +1,6 @@
 /** What the log says about doors, supervisors, clocks, policies and what was put aside. Pure. */
 import { closest } from "@busbar/agent/project";
-import type { PartitionState } from "@busbar/policy";
+import type { PartitionState, Policy } from "@busbar/policy";
 import { formatDuration } from "../parse/duration.ts";
 import { type Beat, foldLife, LIFE_BOUND_MS } from "../read/heartbeats.ts";
 import type { PartitionView } from "../read/partition.ts";
@@ -78,27 +78,32 @@ export function checkClocks(beats: readonly Beat[], nowMs: number): readonly Che
 
 type Governed = Pick<PartitionState, "partition" | "policy" | "policyHash">;
 
+/** Tools that a policy allows and does not know. */
+function checkTools(policy: Policy): readonly Check[] {
+  const tools = Object.keys(policy.tools);
+  return Object.entries(policy.agents).flatMap(([agent, row]) =>
+    row.tools
+      .filter((name) => name !== "*" && !tools.includes(name))
+      .map((name) => {
+        const meant = closest(name, tools);
+        const text = `it may call ${name}, which is not there${meant === null ? "" : `; is ${meant} meant?`}`;
+        return warn("policy-unknown-tool", `agent ${agent}`, text, nextOf("policy-unknown-tool", { agent }));
+      }),
+  );
+}
+
 /** The policies in force: the same everywhere, and about tools that are there. */
 export function checkPolicies(states: readonly Governed[]): readonly Check[] {
   const hashes = [...new Set(states.map(({ policyHash }) => policyHash))];
-  const policy = states.find((state) => state.policy !== null)?.policy ?? null;
-  const differing = hashes.filter((hash) => hash !== "").length > 1 || (hashes.length > 1 && policy !== null);
+  const policies = states.flatMap(({ policy }) => (policy === null ? [] : [policy]));
+  const [policy] = policies;
+  if (policy === undefined) return [ok("policy", "none is in force yet")];
   const list = states
     .map(({ partition, policyHash }) => `${partition} ${policyHash.slice(0, 12) || "none"}`)
     .join(", ");
-  const findings: Check[] = differing ? [warn("policy-differs", "", list, nextOf("policy-differs"))] : [];
-  const tools = Object.keys(policy?.tools ?? {});
-  for (const [agent, row] of Object.entries(policy?.agents ?? {})) {
-    for (const name of row.tools.filter((one) => one !== "*" && !tools.includes(one))) {
-      const meant = closest(name, tools);
-      const text = `it may call ${name}, which is not there${meant === null ? "" : `; is ${meant} meant?`}`;
-      findings.push(warn("policy-unknown-tool", `agent ${agent}`, text, nextOf("policy-unknown-tool", { agent })));
-    }
-  }
-  if (findings.length > 0) return findings;
-  return [
-    ok("policy", policy === null ? "none is in force yet" : `${hashes[0]?.slice(0, 12) ?? ""} in every partition`),
-  ];
+  const differing = hashes.length > 1 ? [warn("policy-differs", "", list, nextOf("policy-differs"))] : [];
+  const findings = [...differing, ...checkTools(policy)];
+  return findings.length > 0 ? findings : [ok("policy", `${hashes[0]?.slice(0, 12) ?? ""} in every partition`)];
 }
 
 /** `waiting`: letters that nobody redrove, counted by code. */

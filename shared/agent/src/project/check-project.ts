@@ -6,6 +6,7 @@ import { reasonOf } from "@busbar/kernel";
 import type { AgentDefinition } from "../define-agent.ts";
 import type { ModelDefinition } from "../model.ts";
 import type { ToolDefinition } from "../tool.ts";
+import { declaredModels, declaredTools } from "./declared.ts";
 import { loadModules, type ProjectFile } from "./project.ts";
 import { type Path, type ProjectFault, type ProjectText, readProjectText } from "./project-text.ts";
 
@@ -59,6 +60,25 @@ export function closest(name: string, names: Iterable<string>): string | null {
   const ranked = [...names].map((one) => [distance(name, one), one] as const).sort(([left], [right]) => left - right);
   const [best] = ranked;
   return best !== undefined && best[0] <= Math.min(CLOSE, Math.ceil(name.length / 2)) ? best[1] : null;
+}
+
+/** What the file declares by itself, row by row; a row that can never work is a fault at its name. */
+async function declare<Row, T>(
+  text: ProjectText,
+  group: "httpTools" | "models",
+  rows: Readonly<Record<string, Row>> | undefined,
+  make: (one: Readonly<Record<string, Row>>) => Promise<readonly T[]>,
+  faults: ProjectFault[],
+): Promise<readonly T[]> {
+  const all: T[] = [];
+  for (const [name, row] of Object.entries(rows ?? {})) {
+    try {
+      all.push(...(await make({ [name]: row })));
+    } catch (error) {
+      faults.push(text.faultAt([group, name], reasonOf(error), "text"));
+    }
+  }
+  return all;
 }
 
 interface Names {
@@ -118,9 +138,14 @@ export async function checkProject(file: string, source: string): Promise<readon
   const text = readProjectText(source);
   if (text.faults.length > 0) return text.faults.toSorted(inOrder);
   const faults: ProjectFault[] = [];
+  const { httpTools, models: rows } = text.value as ProjectFile;
+  const coded = await load<ToolDefinition>(file, text, "tools", faults);
+  const codedModels = await load<ModelDefinition>(file, text, "models", faults);
+  const tools = await declare(text, "httpTools", httpTools, declaredTools, faults);
+  const models = await declare(text, "models", rows, (one) => declaredModels(file, one), faults);
   const exported: Exported = {
-    tools: await load(file, text, "tools", faults),
-    models: await load(file, text, "models", faults),
+    tools: coded === null ? null : [...coded, ...tools],
+    models: codedModels === null ? null : [...codedModels, ...models],
     agents: await load(file, text, "agents", faults),
   };
   return [...faults, ...strangers(text, exported), ...authorities(text, exported.tools)].toSorted(inOrder);
