@@ -44,8 +44,10 @@ function inContext(env: NodeJS.ProcessEnv, contexts: Contexts, name: string): No
  * is known or the known one does not run, BUSBAR_INPUT_INVALID for a context that is not there.
  */
 export async function findBus(env: NodeJS.ProcessEnv, stateDir: string): Promise<NodeJS.ProcessEnv> {
-  if (isSet(env["BUSBAR_BROKERS"]) || isSet(env["BUSBAR_EMBEDDED"])) return { ...env, BUSBAR_CONTEXT: "" };
   const named = env["BUSBAR_CONTEXT"];
+  if (isSet(env["BUSBAR_BROKERS"]) || isSet(env["BUSBAR_EMBEDDED"])) {
+    return isSet(named) ? { ...env, BUSBAR_CONTEXT: "" } : env;
+  }
   if (isSet(named)) return inContext(env, await readContexts(env), named);
   const state = await readBusState(stateDir);
   if (state === null) {
