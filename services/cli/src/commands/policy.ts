@@ -115,7 +115,7 @@ async function push(given: string | undefined, options: OrderOptions, self: Comm
     const order = await giveOrder(bus, "SetPolicy", "policy", body);
     const applied = await awaitApplied(bus, order, "fleet", timeout, output.progress("partitions", bus.partitionCount));
     answerOrder(output, order, `put policy ${hash.slice(0, SHORT_HASH)} in force`, applied, { hash });
-    output.note("a gateway that starts with another busbar.yaml puts its own in force: change that file, too");
+    output.note("it stays in force when gateways start with another busbar.yaml, until the next push");
     assertProven(applied, timeout);
   });
 }
