@@ -48,7 +48,7 @@ export function accessOf(principal: Principal): Row {
     case "gateway":
       return {
         reads: ["events", "commands", "control", "directives", "heartbeats", "checkpoints"],
-        writes: ["events", "commands", "directives", "checkpoints", "dead-letters", "blobs", "inbox.*"],
+        writes: ["events", "commands", "directives", "heartbeats", "checkpoints", "dead-letters", "blobs", "inbox.*"],
         groups: ["gateway"],
       };
     case "supervisor":

@@ -4,6 +4,7 @@
  *
  *   npm run bench               3 repeats, both settings, about 4 minutes
  *   npm run bench -- --quick    one short window each, for a look whether it works; its figures say little
+ *   npm run bench -- takeover   how long a killed gateway's partitions are not served (takeover.ts)
  *   npm run bench -- --write    also writes docs/benchmarks.md, between its markers, where the machine was quiet
  *
  * Repeats are interleaved: each goes through every setting before the next begins, so that a busy quarter of an hour
@@ -21,6 +22,7 @@ import { describeMachine, loadNow } from "./machine.ts";
 import { measureMore, measureRestarts, type More, moreFigures, type MorePlan } from "./more.ts";
 import { runProgram } from "./programs.ts";
 import { cpuFigures, figures, othersShare, type Row, type Sample, type Setting } from "./report.ts";
+import { benchTakeover } from "./takeover.ts";
 
 const HERE = import.meta.dirname;
 const CLIENT = join(HERE, "client-main.ts");
@@ -222,19 +224,26 @@ function writeIfQuiet(text: string, others: number): void {
   process.exitCode = 1;
 }
 
-const { values } = parseArgs({
-  options: { quick: { type: "boolean", default: false }, write: { type: "boolean", default: false } },
-});
-const plan = values.quick ? QUICK : FULL;
-// The broker and every child notice that this process is gone; an interrupt needs no more than its end.
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
-const loadBefore = loadNow();
-const broker = await startJvmKafka({ heap: "1g", onProgress: say });
-try {
-  const [samples, more] = await runAll(plan, broker);
-  const text = render(plan, more, samples, [loadBefore, loadNow()]);
-  process.stdout.write(`${text}\n`);
-  if (values.write) writeIfQuiet(text, othersShare(samples));
-} finally {
-  await broker.stop();
+async function benchChains(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { quick: { type: "boolean", default: false }, write: { type: "boolean", default: false } },
+  });
+  const plan = values.quick ? QUICK : FULL;
+  // The broker and every child notice that this process is gone; an interrupt needs no more than its end.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
+  const loadBefore = loadNow();
+  const broker = await startJvmKafka({ heap: "1g", onProgress: say });
+  try {
+    const [samples, more] = await runAll(plan, broker);
+    const text = render(plan, more, samples, [loadBefore, loadNow()]);
+    process.stdout.write(`${text}\n`);
+    if (values.write) writeIfQuiet(text, othersShare(samples));
+  } finally {
+    await broker.stop();
+  }
 }
+
+const [what, ...args] = process.argv.slice(2);
+if (what === "takeover") await benchTakeover(args);
+else await benchChains(process.argv.slice(2));

@@ -11,7 +11,7 @@ import type { Readable, Writable } from "node:stream";
 import { until } from "@busbar/testkit";
 
 const LINES_KEPT = 40;
-const READY_MS = 30_000;
+const READY_MS = 90_000;
 
 type Child = ChildProcessByStdio<Writable, Readable, Readable>;
 

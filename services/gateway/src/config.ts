@@ -35,6 +35,8 @@ export function readConfig(env: NodeJS.ProcessEnv): GatewayConfig {
       heartbeatStaleMs: integer(env, "BUSBAR_HEARTBEAT_STALE_MS", defaults.heartbeatStaleMs),
       lifeBoundMs: integer(env, "BUSBAR_LIFE_BOUND_MS", defaults.lifeBoundMs),
       drainMs: integer(env, "BUSBAR_DRAIN_MS", defaults.drainMs),
+      takeoverMs: integer(env, "BUSBAR_TAKEOVER_MS", defaults.takeoverMs),
+      acceptedGaps: (env["BUSBAR_ACCEPT_GAP"] ?? "").split(",").filter((one) => one !== ""),
       checkpointEvery: integer(env, "BUSBAR_CHECKPOINT_EVERY", defaults.checkpointEvery),
     },
   };

@@ -215,3 +215,22 @@ export function initialPartitionState(partition: number): PartitionState {
     events: 0,
   };
 }
+
+/**
+ * The state as it is now, while the owner goes on: what `replay` changes in place is copied (one level of references),
+ * what lies below is replaced and never edited. Costs one pass over the chains, open and remembered.
+ */
+export function snapshotOf(state: PartitionState): PartitionState {
+  const { fences, freezes, breakers, grants, covered, chains, closed, closedOrder } = state;
+  return {
+    ...state,
+    fences: { ...fences },
+    freezes: { ...freezes },
+    breakers: { ...breakers },
+    grants: { ...grants },
+    covered: { ...covered },
+    chains: { ...chains },
+    closed: { ...closed },
+    closedOrder: [...closedOrder],
+  };
+}

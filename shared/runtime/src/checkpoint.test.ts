@@ -62,6 +62,44 @@ describe("checkpoints", () => {
     expect((await newProcess().load("door", 0))?.offset).toBe(9n);
   });
 
+  it("is written between other work: many entries, no turn of the event loop that is held up for them [ownership:checkpoint-off-the-loop]", async () => {
+    const { newProcess } = compacted();
+    const chains = Object.fromEntries(Array.from({ length: 20_000 }, (_, n) => [`c${n}`, { n, text: "x".repeat(50) }]));
+    let turns = 0;
+    let isDone = false;
+    const count = (): void => {
+      turns += 1;
+      if (!isDone) setImmediate(count);
+    };
+    setImmediate(count);
+    const checkpoint = at(5n, { chains, end: "5", claim: null });
+    await newProcess().save("door", 0, checkpoint);
+    isDone = true;
+    expect(turns).toBeGreaterThan(50);
+    expect(await newProcess().load("door", 0)).toEqual(checkpoint);
+  });
+
+  it("loading reads back from the end, a few checkpoints and not the topic [ownership:checkpoint-off-the-loop]", async () => {
+    const log = createEmbeddedLog({});
+    await log.ensureTopics([{ name: TOPIC, partitions: 1, config: {} }]);
+    const store = createCheckpointStore(log, TOPIC);
+    for (let n = 1n; n <= 400n; n += 1n) await store.save(n % 2n === 0n ? "door" : "other", 0, at(n));
+    let read = 0;
+    const counting = {
+      offsets: log.offsets.bind(log),
+      async *read(...asked: Parameters<EventLog["read"]>) {
+        for await (const delivery of log.read(...asked)) {
+          read += delivery.records.length;
+          yield delivery;
+        }
+      },
+    } as unknown as EventLog;
+    expect((await createCheckpointStore(counting, TOPIC).load("door", 0))?.offset).toBe(400n);
+    expect(read).toBeLessThan(100);
+    expect((await createCheckpointStore(counting, TOPIC).load("nobody", 0))?.offset).toBeUndefined();
+    await log.close();
+  });
+
   it("a large one goes in chunks and comes back whole [ownership:checkpoint-newest-wins]", async () => {
     const { newProcess, own } = compacted();
     const checkpoint = big(5n);

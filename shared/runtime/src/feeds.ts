@@ -4,10 +4,11 @@
  */
 import { type AppliedDirective, type BusDirective, type BusHeartbeat, HEADER, type MessageOf } from "@busbar/events";
 import { type Codec, frameSchemaId, verifyCommand } from "@busbar/events/codec";
-import { canonicalJson, own, sha256Hex, utf8Length } from "@busbar/kernel";
-import type { EventLog, Follower, StoredRecord } from "@busbar/log";
+import { busbarError, type BusbarError, canonicalJson, own, sha256Hex, utf8Length } from "@busbar/kernel";
+import type { EventLog, Follower, FollowProblem, StoredRecord } from "@busbar/log";
 import type { Logger } from "@busbar/telemetry";
 import { type Clock, type Keyring, pause, type Timers } from "./ports.ts";
+import { GatewayLives } from "./takeover.ts";
 
 export interface FeedOptions {
   readonly log: EventLog;
@@ -74,7 +75,54 @@ export interface DirectiveFeed {
   since(through: bigint): { readonly applied: readonly AppliedDirective[]; readonly through: bigint };
   end(): bigint;
   onChange(listener: () => void): () => void;
+  /** The topic lost records that were read or were to be read; called at once where it has. What is read stays. */
+  onBroken(listener: (error: BusbarError) => void): () => void;
   stop(): Promise<void>;
+}
+
+/** What a follower's problem says of a topic that must be whole; null where it only cannot be reached now. */
+function brokenBy(topic: string, problem: FollowProblem): BusbarError | null {
+  if (problem.kind === "unreachable") return null;
+  const position = problem.position.toString();
+  return problem.kind === "gap"
+    ? busbarError("BUSBAR_LOG_GAP", { topic, partition: 0, from: position, to: problem.low.toString() })
+    : busbarError("BUSBAR_LOG_TRUNCATED", { topic, partition: 0, position, end: problem.end.toString() });
+}
+
+interface FeedHealth extends Pick<DirectiveFeed, "ready" | "onBroken"> {
+  markReady(): void;
+  onProblem(problem: FollowProblem): void;
+}
+
+/** Whether the topic has been read, and is whole. */
+function feedHealth({ topic, logger }: Pick<FeedOptions, "topic" | "logger">): FeedHealth {
+  const listeners = new Set<(error: BusbarError) => void>();
+  let broken: BusbarError | null = null;
+  let markReady: () => void = () => undefined;
+  let markBroken: (error: BusbarError) => void = () => undefined;
+  const ready = new Promise<void>((resolve, reject) => {
+    markReady = resolve;
+    markBroken = reject;
+  });
+  // Who waits for it is told; when the topic breaks later nobody waits.
+  ready.catch(() => undefined);
+  return {
+    ready: () => ready,
+    markReady: () => markReady(),
+    onProblem: (problem) => {
+      logger.warn({ problem: problem.kind }, "directives cannot be read");
+      const error = brokenBy(topic, problem);
+      if (error === null) return;
+      broken = error;
+      markBroken(error);
+      for (const listener of listeners) listener(error);
+    },
+    onBroken: (listener) => {
+      listeners.add(listener);
+      if (broken !== null) listener(broken);
+      return () => listeners.delete(listener);
+    },
+  };
 }
 
 export async function createDirectiveFeed(options: FeedOptions): Promise<DirectiveFeed> {
@@ -84,9 +132,8 @@ export async function createDirectiveFeed(options: FeedOptions): Promise<Directi
   let through = 0n;
   const seen = new Set<string>();
   let isStopped = false;
-  let markReady: () => void = () => undefined;
-  const ready = new Promise<void>((resolve) => (markReady = resolve));
-  if (target === 0n) markReady();
+  const health = feedHealth(options);
+  if (target === 0n) health.markReady();
   const take = (records: readonly StoredRecord[], next: bigint): void => {
     if (isStopped) return;
     for (const record of records) {
@@ -97,7 +144,7 @@ export async function createDirectiveFeed(options: FeedOptions): Promise<Directi
       else options.logger.error({ offset: record.offset.toString() }, "directive that is too large to apply: ignored");
     }
     through = next;
-    if (through >= target) markReady();
+    if (through >= target) health.markReady();
     for (const listener of listeners) listener();
   };
   const follower: Follower = options.log.follow({
@@ -112,16 +159,19 @@ export async function createDirectiveFeed(options: FeedOptions): Promise<Directi
         take(records, next),
       );
     },
-    onProblem: (problem) => options.logger.warn({ problem: problem.kind }, "directives cannot be read"),
+    onProblem: (problem) => {
+      if (!isStopped) health.onProblem(problem);
+    },
   });
   return {
-    ready: () => ready,
+    ready: health.ready,
     since: (from) => ({ applied: applied.filter((one) => BigInt(one.offset) >= from), through }),
     end: () => through,
     onChange: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    onBroken: health.onBroken,
     stop: () => {
       isStopped = true;
       return follower.stop();
@@ -202,6 +252,10 @@ export interface SupervisorBeat {
 }
 
 export interface LifeFeed {
+  /** Gateways, as the log tells of them. */
+  readonly lives: GatewayLives;
+  /** When a beat of the gateway was last read here, by our monotonic clock. */
+  gatewayReadMs(gateway: string): number;
   /** The latest beat about an events partition. */
   supervisor(partition: number): SupervisorBeat | null;
   /** When its agent last said that the chain is run in this incarnation, by our clock; 0: never. */
@@ -217,6 +271,15 @@ const FORGET_MS = 60_000;
 
 /** A supervisor's beat that says it was sent longer ago, or later, than this by the broker's clock is an old one, ms. */
 const BEAT_SKEW_MS = 10_000;
+
+type ServiceBeat = Exclude<BusHeartbeat, { type: "AgentHeartbeat" }>;
+
+/** Who must have signed a beat, and of what its beats are in order. */
+function senderOf(beat: ServiceBeat): { readonly sender: string; readonly source: string } {
+  if (beat.type === "GatewayHeartbeat") return { sender: `gateway:${beat.gateway}`, source: `gateway ${beat.gateway}` };
+  const { supervisor, stream, partition } = beat;
+  return { sender: `supervisor:${supervisor}`, source: `${supervisor} ${stream} ${partition}` };
+}
 
 /**
  * Why a sign of life is not what it says, or null. Agents answer for their own chains with their key; a supervisor's
@@ -235,11 +298,11 @@ function createBeatCheck({ keyring, topic }: FeedOptions) {
       const keys = keyring.commandKeys(principal);
       return isOwn && keys.some((key) => verifyCommand(key, position, auth)) ? null : "is not its agent's";
     }
-    const isOwn = principal === `supervisor:${beat.supervisor}`;
+    const { sender, source } = senderOf(beat);
+    const isOwn = principal === sender;
     // Without its offset, which says nothing about directives: only a key in use signs beats.
     const isSignedNow = keyring.isOrderSigned({ topic, principal, value }, record.headers[HEADER.sig] ?? "");
-    if (!isOwn || !isSignedNow) return "is not signed by its supervisor";
-    const source = `${beat.supervisor} ${beat.stream} ${beat.partition}`;
+    if (!isOwn || !isSignedNow) return "is not signed by its sender";
     if (Math.abs(record.timestampMs - beat.sentAtMs) > BEAT_SKEW_MS) return "was sent at another time";
     if (beat.sentAtMs <= (latest.get(source) ?? 0)) return "is older than one before it";
     latest.set(source, beat.sentAtMs);
@@ -250,6 +313,8 @@ function createBeatCheck({ keyring, topic }: FeedOptions) {
 export async function createLifeFeed(options: FeedOptions): Promise<LifeFeed> {
   const beats = new Map<number, SupervisorBeat>();
   const chains = new Map<string, number>();
+  const lives = new GatewayLives();
+  const ownBeats = new Map<string, number>();
   const agents = new Map<string, { readonly beat: MessageOf<"AgentHeartbeat">; readonly seenMs: number }>();
   const { end } = await options.log.offsets(options.topic, 0);
   const takeAgent = (beat: MessageOf<"AgentHeartbeat">, nowMs: number): void => {
@@ -257,6 +322,15 @@ export async function createLifeFeed(options: FeedOptions): Promise<LifeFeed> {
     for (const { chainId, incarnation } of beat.chains) chains.set(`${beat.agent} ${chainId} ${incarnation}`, nowMs);
     if (chains.size < 100_000) return;
     for (const [key, seenMs] of chains) if (nowMs - seenMs > FORGET_MS) chains.delete(key);
+  };
+  const takeBeat = (beat: BusHeartbeat, atMs: number, nowMs: number): void => {
+    if (beat.type === "AgentHeartbeat") return takeAgent(beat, nowMs);
+    if (beat.type === "SupervisorHeartbeat") {
+      if (beat.stream === "events") beats.set(beat.partition, { beat, atMs });
+      return;
+    }
+    lives.take(beat, atMs);
+    ownBeats.set(beat.gateway, options.clock.monotonicMs());
   };
   const isTrue = createBeatCheck(options);
   const follower = options.log.follow({
@@ -267,19 +341,20 @@ export async function createLifeFeed(options: FeedOptions): Promise<LifeFeed> {
     onDelivery: ({ records }) => {
       const nowMs = options.clock.nowMs();
       for (const record of records) {
+        lives.passed(record.timestampMs);
         const decoded = options.codec.decode(record.value, "heartbeat");
         if (!decoded.ok) continue;
         const { message } = decoded;
         const flaw = isTrue(record, message);
-        if (flaw !== null)
-          options.logger.warn({ offset: record.offset.toString() }, `sign of life that ${flaw}: ignored`);
-        else if (message.type === "AgentHeartbeat") takeAgent(message, nowMs);
-        else if (message.stream === "events") beats.set(message.partition, { beat: message, atMs: record.timestampMs });
+        if (flaw === null) takeBeat(message, record.timestampMs, nowMs);
+        else options.logger.warn({ offset: record.offset.toString() }, `sign of life that ${flaw}: ignored`);
       }
     },
     onProblem: (problem) => options.logger.warn({ problem: problem.kind }, "heartbeats cannot be read"),
   });
   return {
+    lives,
+    gatewayReadMs: (gateway) => ownBeats.get(gateway) ?? Number.NEGATIVE_INFINITY,
     supervisor: (partition) => beats.get(partition) ?? null,
     chainSeenMs: (agent, chainId, incarnation) => chains.get(`${agent} ${chainId} ${incarnation}`) ?? 0,
     agentSeenMs: (agent, version) => {

@@ -3,19 +3,16 @@
  * its options, so the service, the embedded bus and the tests run the same one.
  */
 import type { Codec } from "@busbar/events/codec";
-import { type AppliedDirective, HEADER, type ToolDigest } from "@busbar/events";
-import { isJsonObject, parseJson } from "@busbar/kernel";
+import type { ToolDigest } from "@busbar/events";
 import type { EventLog, Membership } from "@busbar/log";
-import { type PartitionState, type Policy, policyHash, withDeployedRows } from "@busbar/policy";
+import type { Policy } from "@busbar/policy";
 import type { Logger, Metrics } from "@busbar/telemetry";
 import { createCheckpointStore } from "./checkpoint.ts";
 import { createRunningCalls, type RunningCalls } from "./door/executor.ts";
 import { DEFAULT_OWNER_SETTINGS, type OwnerOptions, type OwnerSettings } from "./door/owner-options.ts";
 import { PartitionOwner } from "./door/owner.ts";
+import { type DoorStatus, statusOf } from "./door/door-status.ts";
 import { createDirectiveFeed, createLifeFeed, type DirectiveFeed, type LifeFeed } from "./feeds.ts";
-import type { Lifecycle } from "./loop.ts";
-import { metaWith } from "./meta.ts";
-import { policyBody } from "./policy-body.ts";
 import {
   type Chance,
   type Clock,
@@ -26,7 +23,9 @@ import {
   type Timers,
   type Toolbox,
 } from "./ports.ts";
+import { type DoorLife, gatewayBeat, publishPolicy } from "./gateway-messages.ts";
 import { createSchemaCheck } from "./schema-check.ts";
+import { Takeovers } from "./takeover.ts";
 import { topicNames, type TopicNames } from "./topic-names.ts";
 
 export interface GatewayOptions {
@@ -50,26 +49,15 @@ export interface GatewayOptions {
   readonly settings?: Partial<OwnerSettings>;
 }
 
-export interface DoorStatus {
-  readonly partition: number;
-  readonly lifecycle: Lifecycle;
-  readonly door: PartitionState["door"] | "none";
-  readonly reason: string;
-  readonly epoch: string;
-  readonly end: string;
-  readonly openChains: number;
-}
-
-/** Its principal is the one who signed it. */
-function isOfPerson({ detail }: AppliedDirective): boolean {
-  const body = parseJson(detail);
-  return isJsonObject(body) && typeof body["by"] === "string" && body["by"].startsWith("operator:");
-}
-
 /** A member whose last successful group heartbeat is older than this does not claim or open, ms. */
 const MEMBER_BOUND_MS = 2000;
 const BEAT_CHECK_MS = 100;
 const LAG_COMMIT_MS = 2000;
+
+/** What all owners of this gateway are given. */
+interface CommonOptions extends Omit<OwnerOptions, "partition" | "running" | "mayClaim"> {
+  mayClaim(claimant: string, isOrdered: boolean): boolean;
+}
 
 export class Gateway {
   readonly #options: GatewayOptions;
@@ -82,11 +70,15 @@ export class Gateway {
   readonly #running = new Map<number, RunningCalls>();
   #membership: Membership | null = null;
   #feeds: { readonly directives: DirectiveFeed; readonly life: LifeFeed } | null = null;
-  #ownerOptions: Omit<OwnerOptions, "partition" | "running"> | null = null;
+  #ownerOptions: CommonOptions | null = null;
   #assigned: ReadonlySet<number> = new Set();
   #beats = { generation: -1, count: -1 };
   #lastBeatMs = 0;
   readonly #timers: Timers;
+  readonly #settings: OwnerSettings;
+  #takeovers: Takeovers | null = null;
+  #isJoined = false;
+  #isBeating = false;
   #cancelTimers: () => void = () => undefined;
   #isStopping = false;
 
@@ -95,6 +87,7 @@ export class Gateway {
     this.#topics = topicNames(options.prefix);
     this.#clock = options.clock ?? SYSTEM_CLOCK;
     this.#timers = options.timers ?? SYSTEM_TIMERS;
+    this.#settings = { ...DEFAULT_OWNER_SETTINGS, ...options.settings };
   }
 
   async start(): Promise<void> {
@@ -104,11 +97,18 @@ export class Gateway {
     const directives = await createDirectiveFeed({ ...feed, topic: this.#topics.directives });
     const life = await createLifeFeed({ ...feed, topic: this.#topics.heartbeats });
     this.#feeds = { directives, life };
+    const { takeoverMs } = this.#settings;
+    this.#takeovers = new Takeovers(life.lives, this.#options.owner, {
+      silenceMs: takeoverMs,
+      stepMs: takeoverMs / 2,
+    });
     await directives.ready();
-    await this.#publishPolicy(directives);
+    await publishPolicy(this.#options, this.#topics, directives, clock.nowMs());
     this.#ownerOptions = await this.#buildOwnerOptions(directives, life);
     const ends = [
       this.#timers.every(BEAT_CHECK_MS, () => this.#watchBeats()),
+      this.#timers.every(this.#settings.beatMs, () => void this.#beat()),
+      this.#timers.every(BEAT_CHECK_MS / 2, () => this.#watchSilence()),
       this.#timers.every(LAG_COMMIT_MS, () => void this.#commitLag()),
     ];
     this.#cancelTimers = () => ends.forEach((end) => end());
@@ -119,15 +119,13 @@ export class Gateway {
       onAssignment: (partitions) => this.#onAssignment(partitions),
       onLost: (reason) => {
         this.#assigned = new Set();
+        this.#isJoined = false;
         logger.warn({ reason }, "the group gave us up; what we hold we keep until a higher claim");
       },
     });
   }
 
-  async #buildOwnerOptions(
-    directives: DirectiveFeed,
-    life: LifeFeed,
-  ): Promise<Omit<OwnerOptions, "partition" | "running">> {
+  async #buildOwnerOptions(directives: DirectiveFeed, life: LifeFeed): Promise<CommonOptions> {
     const { log, codec, toolbox, keyring, owner, logger, metrics } = this.#options;
     return {
       log,
@@ -148,43 +146,16 @@ export class Gateway {
       timers: this.#timers,
       chance: this.#options.chance ?? SYSTEM_CHANCE,
       checkpoints: createCheckpointStore(log, this.#topics.checkpoints),
-      settings: { ...DEFAULT_OWNER_SETTINGS, ...this.#options.settings },
+      settings: this.#settings,
       check: createSchemaCheck(),
-      isMember: () => this.#assigned.size > 0 && this.#clock.monotonicMs() - this.#lastBeatMs <= MEMBER_BOUND_MS,
+      isMember: () => this.#isMember(),
+      mayClaim: (claimant, isOrdered) =>
+        isOrdered || claimant === owner || !life.lives.isLive(claimant, this.#settings.takeoverMs),
+      isGone: (claimant) => life.lives.isGone(claimant, this.#settings.takeoverMs),
+      onYield: (partition) => this.#yield(partition),
       onFailed: (partition) =>
         logger.error({ partition }, "this partition stays shut until a person acts: npx busbar doctor"),
     };
-  }
-
-  /** Puts our policy on the log unless it is the one in force: nothing decides before it is a record there. */
-  async #publishPolicy(directives: DirectiveFeed): Promise<void> {
-    const { codec, keyring, log, logger, owner, namespace } = this.#options;
-    const { applied } = directives.since(0n);
-    const policy = withDeployedRows(this.#options.policy, applied);
-    const hash = policyHash(policy);
-    const inForce = applied.findLast(({ kind }) => kind === "SetPolicy");
-    if (inForce?.id === hash) return;
-    if (inForce !== undefined && isOfPerson(inForce)) {
-      logger.warn({ inForce: inForce.id, ours: hash }, "a person put another policy in force: it stays");
-      return;
-    }
-    const principal = `gateway:${owner}`;
-    const meta = metaWith({
-      eventId: `${owner}/policy/${hash}`,
-      atMs: this.#clock.nowMs(),
-      namespace: namespace ?? "",
-    });
-    const body = { ...policyBody(policy), reason: "the project of this gateway", by: principal };
-    const value = codec.encode("SetPolicy", { meta, ...body });
-    const sig = keyring.signOrder({ topic: this.#topics.directives, principal, value });
-    const headers = { [HEADER.type]: "SetPolicy", [HEADER.principal]: principal, [HEADER.sig]: sig };
-    const publication = { topic: this.#topics.directives, partition: 0, record: { key: "policy", value, headers } };
-    // Said twice it is the same policy twice.
-    for (let isUnknown = true; isUnknown;) {
-      const [outcome] = await log.publish([publication]);
-      if (outcome?.kind === "refused") throw outcome.error;
-      isUnknown = outcome?.kind !== "appended";
-    }
   }
 
   #owned(): readonly { readonly partition: number; readonly epoch: bigint }[] {
@@ -200,7 +171,7 @@ export class Gateway {
     const control = new Map<number, bigint>();
     for (const owner of this.#owners.values()) {
       const inputs = owner.state()?.inputs;
-      if (inputs === undefined) continue;
+      if (inputs === undefined || !this.#assigned.has(owner.partition)) continue;
       commands.set(owner.partition, BigInt(inputs.commands));
       control.set(owner.partition, BigInt(inputs.control));
     }
@@ -222,9 +193,70 @@ export class Gateway {
     if (isNew || isStatic) this.#lastBeatMs = this.#clock.monotonicMs();
   }
 
+  /** Our own heartbeats arrive: those of the group, or those that the log brings back to us. Liveness only. */
+  #isMember(): boolean {
+    const nowMs = this.#clock.monotonicMs();
+    const isHeard = this.#isJoined && nowMs - this.#lastBeatMs <= MEMBER_BOUND_MS;
+    return isHeard || nowMs - (this.#feeds?.life.gatewayReadMs(this.#options.owner) ?? -Infinity) <= MEMBER_BOUND_MS;
+  }
+
+  /** That this process lives, and what it holds; one that is late is worth nothing, so none is sent twice. */
+  async #beat(): Promise<void> {
+    if (this.#isBeating) return;
+    this.#isBeating = true;
+    try {
+      await this.#options.log.publish([
+        gatewayBeat({ ...this.#options, topics: this.#topics, nowMs: this.#clock.nowMs(), doors: this.#doorLives() }),
+      ]);
+    } catch (error) {
+      this.#options.logger.debug({ err: error }, "a heartbeat was not sent");
+    } finally {
+      this.#isBeating = false;
+    }
+  }
+
+  /** What we hold, load, or still drain: nobody takes that over while we live. */
+  #doorLives(): readonly DoorLife[] {
+    const held = [...this.#owners.values()].map((owner) => ({
+      partition: owner.partition,
+      claimOffset: owner.epoch()?.toString() ?? "",
+      lifecycle: owner.lifecycle(),
+      failure: owner.failure()?.message ?? "",
+    }));
+    const draining = [...this.#stopping.keys()].filter((partition) => !this.#owners.has(partition));
+    return [
+      ...held,
+      ...draining.map((partition) => ({ partition, claimOffset: "", lifecycle: "closed", failure: "" })),
+    ];
+  }
+
+  /** Partitions whose owner is silent: the group notices later, and the claim decides, not the group (ADR 0013). */
+  #watchSilence(): void {
+    const takeovers = this.#takeovers;
+    if (takeovers === null || this.#isStopping || !this.#isMember()) return;
+    const nowMs = this.#clock.monotonicMs();
+    for (let partition = 0; partition < (this.#ownerOptions?.partitionCount ?? 0); partition += 1) {
+      if (this.#owners.has(partition) || this.#stopping.has(partition)) continue;
+      const isAssigned = this.#assigned.has(partition);
+      if (!takeovers.isDue(partition, isAssigned, nowMs)) continue;
+      takeovers.took(partition, nowMs);
+      this.#options.logger.warn({ partition }, "its owner is silent: this gateway takes the partition over");
+      this.#own(partition, false);
+    }
+  }
+
+  /** Another gateway, which lives, claimed what we held: it keeps it, whatever the group still says. */
+  #yield(partition: number): void {
+    const owner = this.#owners.get(partition);
+    if (owner === undefined) return;
+    this.#options.logger.warn({ partition }, "another gateway holds the partition: it is left to it");
+    this.#end(partition, owner, false);
+  }
+
   #onAssignment(partitions: readonly number[]): void {
     if (this.#isStopping) return;
     this.#assigned = new Set(partitions);
+    this.#isJoined = true;
     this.#lastBeatMs = this.#clock.monotonicMs();
     for (const [partition, owner] of this.#owners) {
       if (!this.#assigned.has(partition)) this.#giveAway(partition, owner);
@@ -236,8 +268,12 @@ export class Gateway {
   }
 
   #giveAway(partition: number, owner: PartitionOwner): void {
+    this.#end(partition, owner, true);
+  }
+
+  #end(partition: number, owner: PartitionOwner, release: boolean): void {
     this.#owners.delete(partition);
-    const done = owner.stop({ release: true }).catch((error: unknown) => {
+    const done = owner.stop({ release }).catch((error: unknown) => {
       this.#options.logger.error({ err: error, partition }, "stopping an owner failed");
     });
     const ended = done.finally(() => {
@@ -248,38 +284,38 @@ export class Gateway {
 
   async #take(partition: number): Promise<void> {
     await this.#stopping.get(partition);
+    if (this.#assigned.has(partition)) this.#own(partition, true);
+  }
+
+  /** `isOrdered`: the group has just given it to us, so its live owner gives it up, or is superseded. */
+  #own(partition: number, isOrdered: boolean): void {
     const options = this.#ownerOptions;
-    if (options === null || this.#isStopping || !this.#assigned.has(partition) || this.#owners.has(partition)) return;
+    if (options === null || this.#isStopping || this.#owners.has(partition)) return;
     const running = this.#running.get(partition) ?? createRunningCalls();
     this.#running.set(partition, running);
-    const owner = new PartitionOwner({ ...options, partition, running });
+    const { mayClaim, ...common } = options;
+    const owner = new PartitionOwner({
+      ...common,
+      partition,
+      running,
+      mayClaim: (claimant, hasHeld) => mayClaim(claimant, isOrdered && !hasHeld),
+    });
     this.#owners.set(partition, owner);
     owner.start();
   }
 
   doors(): readonly DoorStatus[] {
-    return [...this.#owners.values()].map((owner) => {
-      const state = owner.state();
-      return {
-        partition: owner.partition,
-        lifecycle: owner.lifecycle(),
-        door: state?.door ?? "none",
-        reason: state?.doorReason ?? "loading",
-        epoch: owner.epoch()?.toString() ?? "",
-        end: state?.end ?? "",
-        openChains: state?.openChains ?? 0,
-      };
-    });
+    return [...this.#owners.values()].map(statusOf);
   }
 
-  /** Every assigned partition is loaded. */
+  /** Every assigned partition is loaded here, or held by another gateway that lives; and so is what was taken over. */
   isReady(): boolean {
-    const owners = [...this.#owners.values()];
-    return (
-      this.#assigned.size > 0 &&
-      owners.length === this.#assigned.size &&
-      owners.every((one) => one.lifecycle() === "active")
-    );
+    const { takeoverMs } = this.#settings;
+    const lives = this.#feeds?.life.lives;
+    const isHeld = (partition: number): boolean => (lives?.silenceMs(partition) ?? Infinity) < takeoverMs;
+    const isServed = [...this.#assigned].every((partition) => this.#owners.has(partition) || isHeld(partition));
+    const isLoaded = [...this.#owners.values()].every((one) => one.lifecycle() === "active");
+    return this.#assigned.size > 0 && isServed && isLoaded;
   }
 
   /** Releases every partition, so that a successor claims at once. */

@@ -8,6 +8,7 @@ export * from "./partition-reader.ts";
 export * from "./policy-body.ts";
 export * from "./ports.ts";
 export * from "./topic-names.ts";
+export type { DoorStatus } from "./door/door-status.ts";
 export * from "./gateway.ts";
 export * from "./schema-check.ts";
 export * from "./supervision/stage-options.ts";

@@ -191,6 +191,19 @@ describe("the life of a partition's loop", () => {
     expect(states.slice(-2)).toEqual(["failed", "closed"]);
   });
 
+  it("is shut by other evidence too: no turn begins after it, not even one that waits [log:gap-fails-closed]", async () => {
+    const { loop, seen, more } = harness();
+    loop.start();
+    await until(() => loop.state() === "active" && !loop.isTurning());
+    loop.fail(busbarError("BUSBAR_INPUT_GAP", { topic: "t" }));
+    more(1);
+    await until(() => loop.state() === "failed");
+    loop.lose("and again");
+    loop.fail(busbarError("BUSBAR_LOG_GAP", {}));
+    expect([seen, loop.failure()?.code]).toEqual([["load"], "BUSBAR_INPUT_GAP"]);
+    await loop.stop();
+  });
+
   it("loads only when it may [ownership:release-then-claim]", async () => {
     let mine = false;
     const { loop, seen } = harness({ mayLoad: () => mine });

@@ -56,6 +56,7 @@ export class Loop {
   #running: Promise<void> | null = null;
   #isStopping = false;
   #lostBy: string | null = null;
+  #failBy: BusbarError | null = null;
   #failure: BusbarError | null = null;
 
   constructor(work: LoopWork, options: LoopOptions) {
@@ -92,6 +93,12 @@ export class Loop {
   /** Memory is stale by other evidence (a higher claim was seen). */
   lose(reason: string): void {
     this.#lostBy ??= reason;
+    this.poke();
+  }
+
+  /** Fails closed by other evidence (an input topic lost records): no turn begins any more. A person acts. */
+  fail(error: BusbarError): void {
+    this.#failBy ??= error;
     this.poke();
   }
 
@@ -150,6 +157,11 @@ export class Loop {
       // What the same turn of the event loop brings (a delivery's records, outcomes of one append) is decided together.
       await new Promise<void>((resolve) => this.#options.timers.turn(resolve));
       if (this.#isStopping) return;
+      if (this.#failBy !== null) {
+        this.#failure = this.#failBy;
+        this.#options.logger.error({ err: this.#failure, loop: this.#work.name }, this.#failure.message);
+        return this.#enter("failed");
+      }
       if (this.#lostBy === null && !this.#work.hasWork()) return;
       const result = this.#lostBy === null ? await this.#safeTurn() : "lost";
       if (result === "done") continue;
@@ -178,7 +190,7 @@ export class Loop {
     this.#running = task().finally(() => {
       this.#running = null;
       // What came in after the last look.
-      if (this.#lifecycle === "active" && (this.#work.hasWork() || this.#lostBy !== null))
+      if (this.#lifecycle === "active" && (this.#work.hasWork() || this.#lostBy !== null || this.#failBy !== null))
         this.#run(() => this.#turns());
     });
   }

@@ -54,7 +54,7 @@ export function foldLife(beats: readonly Beat[], nowMs: number, boundMs = LIFE_B
     const ageMs = Math.max(0, nowMs - atMs);
     if (ageMs > boundMs) continue;
     if (message.type === "AgentHeartbeat") agents.set(message.instance, agentLife(message, ageMs));
-    else if (message.stream === "events") {
+    else if (message.type === "SupervisorHeartbeat" && message.stream === "events") {
       supervisors.set(`${message.supervisor} ${message.partition}`, supervisorLife(message, ageMs));
     }
   }

@@ -72,6 +72,18 @@ export interface ClaimCheck {
   readonly offset: string;
 }
 
+/** A partition that a gateway holds, loads or drains. */
+export interface DoorLife {
+  /** Number of the partition. (internal) */
+  readonly partition: number;
+  /** Offset of the gateway's claim; empty while it has none. (internal) */
+  readonly claimOffset: string;
+  /** Where its owner stands: loading, active, failed. (internal) */
+  readonly lifecycle: string;
+  /** Why the partition is shut until a person acts; empty while it is not. (internal) */
+  readonly failure: string;
+}
+
 /** A call that was started and has no outcome yet. */
 export interface InFlight {
   /** Id of the chain. (internal) */
@@ -1246,6 +1258,19 @@ export interface AgentHeartbeat {
   readonly sentAtMs: number;
 }
 
+/** That a gateway lives, and which partitions it holds, loads or drains. */
+export interface GatewayHeartbeat {
+  readonly type: "GatewayHeartbeat";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Name of the gateway process, as it stands in claims. (internal) */
+  readonly gateway: string;
+  /** Its partitions. (internal) */
+  readonly doors: readonly DoorLife[];
+  /** Send time in ms since the epoch. (internal) */
+  readonly sentAtMs: number;
+}
+
 /** How far a supervisor has read one partition. */
 export interface SupervisorHeartbeat {
   readonly type: "SupervisorHeartbeat";
@@ -1365,6 +1390,7 @@ export type BusSignal =
 
 export type BusHeartbeat =
   | AgentHeartbeat
+  | GatewayHeartbeat
   | SupervisorHeartbeat;
 
 /** Every message, by its type. */
@@ -1433,6 +1459,7 @@ export interface MessageMap {
   readonly Unfreeze: Unfreeze;
   readonly ToolOutcome: ToolOutcome;
   readonly AgentHeartbeat: AgentHeartbeat;
+  readonly GatewayHeartbeat: GatewayHeartbeat;
   readonly SupervisorHeartbeat: SupervisorHeartbeat;
   readonly DeadLetter: DeadLetter;
 }
@@ -1513,6 +1540,7 @@ export const FAMILY_OF = {
   Unfreeze: "directive",
   ToolOutcome: "signal",
   AgentHeartbeat: "heartbeat",
+  GatewayHeartbeat: "heartbeat",
   SupervisorHeartbeat: "heartbeat",
   DeadLetter: "dead-letter",
 } as const;

@@ -104,7 +104,9 @@ class EmbeddedLog implements EventLog {
   ): AsyncGenerator<Delivery> {
     const { low, end } = await this.offsets(topic, partition);
     const { from, to = end } = range;
-    if (from < low) throw busbarError("BUSBAR_LOG_GAP", { topic, partition, from: String(from), to: String(low) });
+    const { compacted } = this.#store.topic(topic);
+    if (from < low && !compacted)
+      throw busbarError("BUSBAR_LOG_GAP", { topic, partition, from: String(from), to: String(low) });
     if (from > end || to > end) {
       const position = String(from > end ? from : to);
       throw busbarError("BUSBAR_LOG_TRUNCATED", { topic, partition, end: String(end), position });
@@ -112,6 +114,7 @@ class EmbeddedLog implements EventLog {
     for (let at = from; at < to;) {
       const records = this.#store.read(topic, partition, at, to, MAX_DELIVERY_BYTES);
       const last = records.at(-1);
+      if (last === undefined && compacted) return;
       if (last === undefined)
         throw busbarError("BUSBAR_LOG_GAP", { topic, partition, from: String(at), to: String(to) });
       at = last.offset + 1n;
@@ -207,7 +210,7 @@ class EmbeddedLog implements EventLog {
       if (position > end) return subscription.problem({ kind: "truncated", position, end });
       const records = this.#store.read(topic, partition, position, end, MAX_DELIVERY_BYTES);
       const [first] = records;
-      if (first !== undefined && first.offset > position) {
+      if (first !== undefined && first.offset > position && !stored.compacted) {
         return subscription.problem({ kind: "gap", position, low: first.offset });
       }
       const next = (records.at(-1)?.offset ?? position - 1n) + 1n;

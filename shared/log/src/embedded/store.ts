@@ -25,7 +25,7 @@ const SCHEMA = `
   ) STRICT, WITHOUT ROWID;
 `;
 const BUSY_TIMEOUT_MS = 5_000;
-/** Of a topic's config only `max.message.bytes` and `flush.messages` act: there are no replicas and no cleaner. */
+/** Of a topic's config `max.message.bytes`, `flush.messages` and `cleanup.policy=compact` act: there are no replicas. */
 const DEFAULT_MAX_BATCH_BYTES = 1_048_588;
 
 export interface StoredTopic {
@@ -34,6 +34,8 @@ export interface StoredTopic {
   readonly maxBatchBytes: number;
   /** Written through to the disk before the answer (`flush.messages`), not only to the page cache. */
   readonly flushed: boolean;
+  /** Of each key only the last record is kept (`cleanup.policy=compact`); positions then have holes. */
+  readonly compacted: boolean;
 }
 
 /** Records of one partition that go together. */
@@ -49,6 +51,7 @@ export class LogStore {
   readonly #db: DatabaseSync;
   readonly #topics = new Map<string, StoredTopic>();
   readonly #insert: StatementSync;
+  readonly #compact: StatementSync;
   readonly #take: StatementSync;
   readonly #end: StatementSync;
   readonly #range: StatementSync;
@@ -65,6 +68,7 @@ export class LogStore {
       throw busbarError("BUSBAR_LOG_UNAVAILABLE", { reason: `${file}: ${reasonOf(cause)}` }, cause);
     }
     this.#insert = this.#db.prepare("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?)");
+    this.#compact = this.#db.prepare("DELETE FROM records WHERE topic = ? AND partition = ? AND key = ?");
     this.#take = this.#db.prepare(
       "UPDATE partitions SET next = next + ? WHERE topic = ? AND partition = ? RETURNING next",
     );
@@ -113,6 +117,7 @@ export class LogStore {
       partitions: Number(row["partitions"]),
       maxBatchBytes: Number(config.get("max.message.bytes") ?? DEFAULT_MAX_BATCH_BYTES),
       flushed: config.get("flush.messages") === "1",
+      compacted: config.get("cleanup.policy")?.includes("compact") ?? false,
     };
     this.#topics.set(name, topic);
     return topic;
@@ -185,6 +190,8 @@ export class LogStore {
     const base = toBigInt(next) - BigInt(records.length);
     for (const [index, { key, value, headers }] of records.entries()) {
       const pairs = JSON.stringify(Object.entries(headers ?? {}));
+      // What is kept is few: one record for each key, so looking through all of it is no matter.
+      if (topic.compacted) this.#compact.run(topic.id, partition, key);
       this.#insert.run(topic.id, partition, base + BigInt(index), atMs, key, value, pairs);
     }
     return base;

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { MAX_LINEAGE } from "./calls.ts";
 import { MAX_OPEN_CALLS } from "./commands.ts";
 import { RESUMES_PER_TURN } from "./directives.ts";
+import { COVERS_KEPT } from "../replay/directives.ts";
 import { createScene, only, POLICY, type Scene, types } from "./testing.ts";
 import { RECORD_OVERHEAD_BYTES } from "./turn.ts";
 
@@ -143,7 +144,7 @@ describe("many of one kind", () => {
     expect(Math.max(...scene.door.appends)).toBeLessThanOrEqual(BATCH);
   });
 
-  it("chains that a resume sets free run again at a bounded rate [time:timers-rebuilt]", () => {
+  it("chains that a resume sets free run again at a bounded rate [time:bounded-rate]", () => {
     const scene = createScene();
     const count = RESUMES_PER_TURN + 10;
     for (let index = 0; index < count; index += 1) scene.submit(`t${index}`);
@@ -178,5 +179,19 @@ describe("many of one kind", () => {
     const reason = "e".repeat(500_000);
     const told = scene.outcome(chain, 1, { kind: "failed", code: "BUSBAR_TOOL_FAILED", reason, beforeEffect: false });
     expect(only(scene.door.turn(told), "EffectFailed").reason.length).toBeLessThan(5000);
+  });
+
+  it("resumes of many scopes leave a bounded memory, the newest ones [ownership:state-bounded]", () => {
+    const scene = createScene();
+    const cover = (n: number) =>
+      [
+        "Resume",
+        { scope: `chain:c${n}`, fence: "", reason: "", by: "x", coversThrough: [{ partition: 0, through: "9" }] },
+      ] as const;
+    for (let n = 0; n < COVERS_KEPT + 40; n += 20) {
+      scene.door.turn(scene.orders(...Array.from({ length: 20 }, (_, index) => cover(n + index))));
+    }
+    const kept = Object.keys(scene.door.state.covered);
+    expect([kept.length, kept.at(-1)]).toEqual([COVERS_KEPT, `chain:c${Math.ceil((COVERS_KEPT + 40) / 20) * 20 - 1}`]);
   });
 });

@@ -2,7 +2,7 @@
  * owner has the same ones (PROTOCOL 9). */
 import type { ErrorCode } from "@busbar/kernel";
 import { isEnding } from "../deployments.ts";
-import type { ChainState } from "../partition-state.ts";
+import type { ChainState, PartitionState } from "../partition-state.ts";
 import { assignDeployed } from "./assign.ts";
 import { giveUpDelayed, retryDue } from "./attempts.ts";
 import { resumeChains } from "./directives.ts";
@@ -12,8 +12,23 @@ import { attempt, chainOf, emit, type Turn } from "./turn.ts";
 /** Chains whose timers make records in one turn; the rest comes with the next tick. */
 export const TIMERS_PER_TURN = 64;
 
+/**
+ * An owner that has written nothing for so long, while a deadline runs, says that it lives, ms. What a claim ends is
+ * then no longer than this and the time without an owner: deadlines move by no more (PROTOCOL 9).
+ */
+export const ALIVE_EVERY_MS = 10_000;
+
+/** True when silence would be taken for time without an owner. */
+export function isAliveDue(state: PartitionState, nowMs: number): boolean {
+  if (nowMs - state.atMs < ALIVE_EVERY_MS || state.claim === null) return false;
+  return Object.values(state.chains).some((chain) => chain.deadlineAtMs > 0);
+}
+
 /** What has no room in this append comes with the next tick. */
 export function decideTick(turn: Turn): void {
+  if (isAliveDue(turn.state, turn.env.atMs)) {
+    emit(turn, "TimerFired", {}, { timer: "owner-lives", dueAtMs: turn.state.atMs + ALIVE_EVERY_MS });
+  }
   resumeChains(turn);
   assignDeployed(turn);
   let fired = 0;

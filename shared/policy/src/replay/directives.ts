@@ -29,7 +29,18 @@ function rememberCover(state: PartitionState, scope: string, body: JsonObject): 
   for (const position of positions) {
     if (isJsonObject(position)) covered[String(number(position, "partition"))] = text(position, "through");
   }
-  state.covered = { ...state.covered, [scope]: covered };
+  keepCover(state, scope, covered);
+}
+
+/**
+ * Scopes whose resumes are remembered; of more, the one that was resumed longest ago is forgotten. A trip from before
+ * such a resume that is told again then halts again, and a person looks again: it errs on the safe side.
+ */
+export const COVERS_KEPT = 1024;
+
+function keepCover(state: PartitionState, scope: string, covered: Record<string, string>): void {
+  const others = Object.entries(state.covered).filter(([known]) => known !== scope);
+  state.covered = Object.fromEntries([...others.slice(-(COVERS_KEPT - 1)), [scope, covered]]);
 }
 
 /** Name of a trip: the rule and what made it trip; empty for an order without a cause, which is never the same twice. */
@@ -103,8 +114,7 @@ const APPLY: Readonly<Record<string, Apply>> = {
     if (cause !== null) {
       const key = text(body, "key");
       const through = (cause.offset + 1n).toString();
-      const covered = { ...own(state.covered, key), [String(cause.partition)]: through };
-      state.covered = { ...state.covered, [key]: covered };
+      keepCover(state, key, { ...own(state.covered, key), [String(cause.partition)]: through });
     }
     delete state.breakers[text(body, "key")];
     state.grants = grantsOfOthers(state, text(body, "key"));

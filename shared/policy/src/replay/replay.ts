@@ -61,7 +61,11 @@ function replayDirectives(state: PartitionState, event: BusEvent): void {
   state.through = maxOffset(state.through, event.through);
 }
 
-/** Time without an owner does not count against deadlines: they move by the silence before a claim (PROTOCOL 9). */
+/**
+ * Time without an owner does not count against deadlines: they move by the silence before a claim. An owner that lives
+ * is never silent for longer than ALIVE_EVERY_MS while a deadline runs (timers.ts), so they move by no more than that
+ * beside the time without an owner (PROTOCOL 9).
+ */
 function shiftDeadlines(state: PartitionState, silenceMs: number): void {
   if (state.events === 0 || silenceMs <= 0) return;
   for (const chain of Object.values(state.chains)) {

@@ -20,7 +20,8 @@ import { pause } from "../ports.ts";
 import { atPath, createExecutor, type Executor } from "./executor.ts";
 import type { InputQueue } from "./input-queue.ts";
 import type { OwnerOptions } from "./owner-options.ts";
-import { type AckedEvent, childTask, Projector, type ProjectorOptions } from "./projector.ts";
+import { childTask } from "./gateway-messages.ts";
+import { type AckedEvent, type ProjectionStatus, Projector, type ProjectorOptions } from "./projector.ts";
 import type { Ticking } from "./ticks.ts";
 
 export interface ActionsOptions extends OwnerOptions {
@@ -79,6 +80,10 @@ export class Actions {
   projectedThrough(recorded: string): string {
     const through = this.#projector.through();
     return through > BigInt(recorded) ? through.toString() : recorded;
+  }
+
+  projection(): ProjectionStatus {
+    return this.#projector.status();
   }
 
   drain(boundMs: number): Promise<void> {

@@ -1,4 +1,5 @@
 import { builtinSchemaIds, createCodec } from "@busbar/events/codec";
+import type { BusbarError } from "@busbar/kernel";
 import type { Delivery, EventLog, FollowOptions, StoredRecord } from "@busbar/log";
 import type { Input } from "@busbar/policy";
 import { SILENT_LOGGER } from "@busbar/telemetry";
@@ -29,8 +30,9 @@ const delivery = (...offsets: readonly bigint[]): Delivery => {
 };
 
 /** An intake whose follower the test speaks for: what is delivered, and from where it asked. */
-async function intakeFrom(from: bigint) {
+async function intakeFrom(from: bigint, accepted = "") {
   const runs: FollowOptions[] = [];
+  const broken: BusbarError[] = [];
   const inputs: string[] = [];
   const push = (input: Input): void => {
     if (input.kind === "command") inputs.push(`command ${input.offset}`);
@@ -48,10 +50,13 @@ async function intakeFrom(from: bigint) {
   const clock = { nowMs: () => 1, monotonicMs: () => 1 };
   const timers = SYSTEM_TIMERS;
   const ports = { log, codec, keyring, clock, timers, logger: SILENT_LOGGER, push, onDeadLetter: () => undefined };
-  const intake = new Intake({ ...ports, source: "commands", topic: TOPIC, deadLetters: "t.dead", partition: 0 });
+  const isGapAccepted = (topic: string, low: bigint): boolean => `${topic}@${low}` === accepted;
+  const onBroken = (error: BusbarError): void => void broken.push(error);
+  const place = { source: "commands" as const, topic: TOPIC, deadLetters: "t.dead", partition: 0 };
+  const intake = new Intake({ ...ports, ...place, isGapAccepted, onBroken });
   await intake.restart(from);
   const deliver = async (run: number, given: Delivery): Promise<void> => runs[run]?.onDelivery(given);
-  return { intake, runs, inputs, deliver };
+  return { intake, runs, inputs, deliver, broken };
 }
 
 describe("positions of commands", () => {
@@ -68,9 +73,30 @@ describe("positions of commands", () => {
     expect(inputs).toEqual(["command 5", "gap 6 to 8", "command 8", "command 9"]);
   });
 
-  it("what retention took is a gap, and the log is asked again from what is kept [door:next-offset-only]", async () => {
-    const { inputs, runs, deliver } = await intakeFrom(5n);
+  it("what retention took was never decided: the partition is told to shut, and nothing behind it is taken [log:gap-fails-closed]", async () => {
+    const { inputs, runs, broken } = await intakeFrom(5n);
     runs[0]?.onProblem({ kind: "gap", position: 5n, low: 9n });
+    expect(broken.map(({ code, next }) => [code, next])).toEqual([
+      [
+        "BUSBAR_INPUT_GAP",
+        "find out what they held; to go on without them start the gateway with BUSBAR_ACCEPT_GAP=t.commands/0@9",
+      ],
+    ]);
+    expect([runs.length, inputs]).toEqual([1, []]);
+  });
+
+  it("a log that ends before our position is not this log: the partition is told to shut [log:truncated-fails-closed]", async () => {
+    const { runs, broken } = await intakeFrom(5n);
+    runs[0]?.onProblem({ kind: "unreachable", cause: new Error("away") });
+    expect(broken).toEqual([]);
+    runs[0]?.onProblem({ kind: "truncated", position: 5n, end: 2n });
+    expect(broken.map(({ code }) => code)).toEqual(["BUSBAR_LOG_TRUNCATED"]);
+  });
+
+  it("what a person accepted as gone is a gap on the log, and the log is asked again from what is kept [door:jump-is-log-gap]", async () => {
+    const { inputs, runs, deliver, broken } = await intakeFrom(5n, "t.commands@9");
+    runs[0]?.onProblem({ kind: "gap", position: 5n, low: 9n });
+    expect(broken).toEqual([]);
     await expect.poll(() => runs.length).toBe(2);
     await deliver(1, delivery(9n));
     expect(runs.map(({ from }) => from)).toEqual([5n, 9n]);

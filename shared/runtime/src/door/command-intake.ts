@@ -4,7 +4,7 @@
  */
 import { type BusCommand, HEADER } from "@busbar/events";
 import { type Codec, frameSchemaId, toDeadLetter, verifyCommand } from "@busbar/events/codec";
-import type { ErrorCode } from "@busbar/kernel";
+import { busbarError, type BusbarError, type ErrorCode } from "@busbar/kernel";
 import type { Delivery, EventLog, Follower, FollowProblem, StoredRecord } from "@busbar/log";
 import type { Input } from "@busbar/policy";
 import type { Logger } from "@busbar/telemetry";
@@ -24,6 +24,10 @@ export interface IntakeOptions {
   readonly partition: number;
   push(input: Input): void;
   onDeadLetter(code: string): void;
+  /** Whether a person accepted that everything before this offset is gone. */
+  isGapAccepted(topic: string, low: bigint): boolean;
+  /** Positions that were never decided are gone: the partition fails closed until a person acts (PROTOCOL 3.5). */
+  onBroken(error: BusbarError): void;
 }
 
 const RETRY_MS = 50;
@@ -113,7 +117,16 @@ export class Intake {
   #onProblem(problem: FollowProblem, run: number): void {
     const { logger, partition, source } = this.#options;
     logger.warn({ partition, problem: problem.kind }, `${source} cannot be read`);
-    if (problem.kind !== "gap" || run !== this.#run) return;
+    if (problem.kind === "unreachable" || run !== this.#run) return;
+    const { topic, isGapAccepted, onBroken } = this.#options;
+    if (problem.kind === "truncated") {
+      const [position, end] = [problem.position.toString(), problem.end.toString()];
+      return onBroken(busbarError("BUSBAR_LOG_TRUNCATED", { topic, partition, position, end }));
+    }
+    if (!isGapAccepted(topic, problem.low)) {
+      const [from, to] = [this.#next.toString(), problem.low.toString()];
+      return onBroken(busbarError("BUSBAR_INPUT_GAP", { topic, partition, from, to }));
+    }
     this.#gap(problem.low);
     void this.restart(problem.low);
   }

@@ -4,7 +4,7 @@
  */
 import { claimHeaders, GENESIS_DIGEST, HEADER } from "@busbar/events";
 import type { Codec } from "@busbar/events/codec";
-import { busbarError, type Json } from "@busbar/kernel";
+import { busbarError } from "@busbar/kernel";
 import type { Appender, EventLog } from "@busbar/log";
 import { type CallOutcome, initialPartitionState, type PartitionState, replay } from "@busbar/policy";
 import type { Logger } from "@busbar/telemetry";
@@ -31,6 +31,10 @@ export interface LoadOptions {
   readonly releaseBoundMs: number;
   readonly logger: Logger;
   readonly isStopping: () => boolean;
+  /** Whether to claim over this standing claim of another owner. */
+  readonly mayClaim: (claimant: string) => boolean;
+  /** Nobody needs to wait for its release. */
+  readonly isGone: (claimant: string) => boolean;
   readonly onVoid: (count: number) => void;
 }
 
@@ -50,12 +54,17 @@ interface Reading {
   readonly reader: PartitionReader;
   next: bigint;
   released: boolean;
+  /** Owner of the last claim that was read; "" where it lies before the checkpoint. */
+  claimant: string;
   voids: number;
 }
 
 export async function loadPartition(options: LoadOptions): Promise<Loaded> {
   const reading = await startReading(options);
   await readTo(options, reading, null);
+  if (!reading.released && !options.mayClaim(reading.claimant)) {
+    throw busbarError("BUSBAR_SUPERSEDED", { partition: options.partition, owner: reading.claimant });
+  }
   await awaitRelease(options, reading);
   const { appender, claim, skewMs } = await appendClaim(options);
   await readTo(options, reading, claim.offset + 1n);
@@ -70,7 +79,15 @@ export async function loadPartition(options: LoadOptions): Promise<Loaded> {
 
 function freshReading(options: LoadOptions): Reading {
   const state = initialPartitionState(options.partition);
-  return { state, reader: createPartitionReader(options.codec), next: 0n, released: true, voids: 0, evidence: [] };
+  return {
+    state,
+    reader: createPartitionReader(options.codec),
+    next: 0n,
+    released: true,
+    claimant: "",
+    voids: 0,
+    evidence: [],
+  };
 }
 
 /** From the newest usable checkpoint, or from the beginning. */
@@ -107,6 +124,7 @@ function resumeReading(options: LoadOptions, offset: bigint, state: PartitionSta
     reader,
     next: offset,
     released: claim === null || state.doorReason === "the owner released the partition",
+    claimant: "",
     voids: 0,
     evidence: [],
   };
@@ -145,7 +163,8 @@ function fold(options: LoadOptions, reading: Reading, read: ReadEvent): void {
     return;
   }
   const where = `${options.topic}/${options.partition}/${read.offset}`;
-  if (read.kind === "undecodable") throw busbarError("BUSBAR_LOG_CORRUPT", { position: where, reason: read.reason });
+  if (read.kind === "undecodable")
+    throw busbarError("BUSBAR_EVENT_UNDECODABLE", { position: where, reason: read.reason });
   const { event, record, offset } = read;
   const isClaim = event.type === "PartitionClaimed";
   if (!isClaim && record.headers[HEADER.prev] !== reading.state.digest) {
@@ -154,6 +173,7 @@ function fold(options: LoadOptions, reading: Reading, read: ReadEvent): void {
   // Claims carry no digest: the chain of the stamped records goes on over them.
   const digest = isClaim ? reading.state.digest : (record.headers[HEADER.digest] ?? GENESIS_DIGEST);
   replay(reading.state, { offset, event, digest });
+  if (event.type === "PartitionClaimed") reading.claimant = event.owner;
   reading.released = event.type === "PartitionReleased" || (reading.released && !isClaim);
 }
 
@@ -178,7 +198,12 @@ const RELEASE_POLL_MS = 25;
 /** A loser that lives drains and says so; one that is dead is not waited for longer than the bound. */
 async function awaitRelease(options: LoadOptions, reading: Reading): Promise<void> {
   const endMs = options.clock.monotonicMs() + options.releaseBoundMs;
-  while (!reading.released && options.clock.monotonicMs() < endMs && !options.isStopping()) {
+  while (
+    !reading.released &&
+    !options.isGone(reading.claimant) &&
+    options.clock.monotonicMs() < endMs &&
+    !options.isStopping()
+  ) {
     await pause(options.timers, RELEASE_POLL_MS);
     await readTo(options, reading, null);
   }
@@ -198,9 +223,4 @@ async function appendClaim(options: LoadOptions): Promise<Pick<Loaded, "appender
   }
   await appender.close();
   throw busbarError("BUSBAR_LOG_UNAVAILABLE", { reason: "the claim was not acknowledged" });
-}
-
-/** State as JSON for a checkpoint. */
-export function stateAsJson(state: PartitionState): Json {
-  return JSON.parse(JSON.stringify(state)) as Json;
 }

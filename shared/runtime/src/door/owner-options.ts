@@ -29,6 +29,12 @@ export interface OwnerSettings {
   readonly turnInputs: number;
   /** Valid events between two checkpoints. */
   readonly checkpointEvery: number;
+  /** Between two heartbeats of a gateway, ms. */
+  readonly beatMs: number;
+  /** Silence of its owner after which a partition is taken over, ms. */
+  readonly takeoverMs: number;
+  /** Gaps of input topics that a person looked at, as `<topic>/<partition>@<first kept offset>`. */
+  readonly acceptedGaps: readonly string[];
   /** First wait before a sub-task is asked for again, ms; it doubles up to a minute. */
   readonly childAskMs: number;
 }
@@ -44,6 +50,9 @@ export const DEFAULT_OWNER_SETTINGS: OwnerSettings = {
   turnBytes: 512 * 1024,
   turnInputs: 512,
   checkpointEvery: 5000,
+  beatMs: 200,
+  takeoverMs: 1000,
+  acceptedGaps: [],
   childAskMs: 2000,
 };
 
@@ -74,6 +83,15 @@ export interface OwnerOptions {
   check(schema: Json, value: Json): string | null;
   /** A successful group heartbeat lies after the last call of this, in the same generation (liveness only). */
   isMember(): boolean;
+  /**
+   * Whether to claim, when the last claim is of `claimant` and stands: not against a live gateway that has taken the
+   * partition from us, or was faster (ADR 0013). `hasHeld`: this owner has held a claim before.
+   */
+  mayClaim(claimant: string, hasHeld: boolean): boolean;
+  /** The claimant is known to be silent: nobody waits for its release. */
+  isGone(claimant: string): boolean;
+  /** Another gateway holds the partition: this owner ends. */
+  onYield(partition: number): void;
   /** This partition fails closed; a person acts. */
   onFailed(partition: number): void;
 }

@@ -9,20 +9,29 @@
  */
 import { stampHeaders } from "@busbar/events";
 import { fastDigestChain } from "@busbar/events/codec";
-import { busbarError } from "@busbar/kernel";
+import { busbarError, type BusbarError, isBusbarError, type Json } from "@busbar/kernel";
 import { type Appender, BATCH_OVERHEAD_BYTES, type NewRecord } from "@busbar/log";
-import { beginTurn, decide, type EmittedEvent, type Input, type PartitionState, type TurnEnv } from "@busbar/policy";
+import {
+  beginTurn,
+  decide,
+  type EmittedEvent,
+  type Input,
+  type PartitionState,
+  snapshotOf,
+  type TurnEnv,
+} from "@busbar/policy";
 import { type Lifecycle, Loop, type LoopWork, type TurnResult } from "../loop.ts";
 import { pause } from "../ports.ts";
 import { Actions } from "./actions.ts";
 import { Intake } from "./command-intake.ts";
 import { createInputQueue, type InputQueue, isFromLog } from "./input-queue.ts";
-import { loadPartition, stateAsJson } from "./load.ts";
+import { type Loaded, loadPartition, type LoadOptions } from "./load.ts";
 import type { OwnerOptions } from "./owner-options.ts";
+import type { ProjectionStatus } from "./projector.ts";
 import { inheritedCalls, inputsOfTick, newTicking, type Ticking } from "./ticks.ts";
 
 /** Machines and code whose states are interchangeable. */
-export const STATE_VERSION = "door-2";
+export const STATE_VERSION = "door-3";
 
 interface Held {
   readonly state: PartitionState;
@@ -45,6 +54,8 @@ export class PartitionOwner implements LoopWork {
   #held: Held | null = null;
   #cancelTick: () => void = () => undefined;
   #isReleasing = false;
+  #hasHeld = false;
+  #isSaving = false;
   #isStopping = false;
 
   constructor(given: OwnerOptions) {
@@ -63,6 +74,8 @@ export class PartitionOwner implements LoopWork {
         deadLetters: topics.deadLetters,
         push,
         onDeadLetter,
+        isGapAccepted: (topic, low) => options.settings.acceptedGaps.includes(`${topic}/${partition}@${low}`),
+        onBroken: (error) => this.#loop.fail(error),
       });
     });
     this.#actions = new Actions({ ...options, push, queue: this.#queue, state: () => this.#held?.state ?? null });
@@ -74,7 +87,13 @@ export class PartitionOwner implements LoopWork {
         if (state === "failed") options.onFailed(partition);
       },
     });
-    this.#unsubscribe = options.directives.onChange(() => this.#offerDirectives());
+    const unsubscribe = [
+      options.directives.onChange(() => this.#offerDirectives()),
+      options.directives.onBroken((error) => this.#loop.fail(error)),
+    ];
+    this.#unsubscribe = () => {
+      for (const end of unsubscribe) end();
+    };
   }
 
   get partition(): number {
@@ -83,6 +102,16 @@ export class PartitionOwner implements LoopWork {
 
   lifecycle(): Lifecycle {
     return this.#loop.state();
+  }
+
+  /** Why the partition is shut until a person acts; null while it is not. */
+  failure(): BusbarError | null {
+    return this.#loop.failure();
+  }
+
+  /** How the inboxes keep up. */
+  projection(): ProjectionStatus {
+    return this.#actions.projection();
   }
 
   /** Offset of our claim; null while there is none. */
@@ -124,13 +153,15 @@ export class PartitionOwner implements LoopWork {
     await this.#held?.appender.close();
     this.#held = null;
     options.metrics.claims.inc();
-    const loaded = await loadPartition({
+    const loaded = await this.#loaded({
       ...options,
       topic: options.topics.events,
       checkpointName: "door",
       stateVersion: STATE_VERSION,
       releaseBoundMs: settings.drainMs,
       isStopping: () => this.#isStopping,
+      mayClaim: (claimant) => options.mayClaim(claimant, this.#hasHeld),
+      isGone: options.isGone,
       onVoid: (count) => options.metrics.voids.inc(count),
     });
     const { state, claim } = loaded;
@@ -149,9 +180,21 @@ export class PartitionOwner implements LoopWork {
     for (const outcome of loaded.evidence) this.#queue.push({ kind: "outcome", outcome });
   }
 
+  async #loaded(options: LoadOptions): Promise<Loaded> {
+    try {
+      const loaded = await loadPartition(options);
+      this.#hasHeld = true;
+      return loaded;
+    } catch (error) {
+      if (isBusbarError(error) && error.code === "BUSBAR_SUPERSEDED") this.#options.onYield(this.partition);
+      throw error;
+    }
+  }
+
   /** What a new owner finds undone: directives, open calls, what is not projected yet, commands. */
   async #begin(state: PartitionState): Promise<void> {
     await this.#options.directives.ready();
+    await this.#checkDirectives(BigInt(state.through));
     this.#offerDirectives();
     const calls = inheritedCalls(state, (admitted, callId) => this.#actions.isRunning(admitted, callId));
     if (calls.length > 0) this.#queue.push({ kind: "inherit", calls });
@@ -161,6 +204,16 @@ export class PartitionOwner implements LoopWork {
       await intake.restart(BigInt(position));
       intake.resume();
     }
+  }
+
+  /** Directives that this partition has applied and that are no longer in the log: orders may be missing (PROTOCOL 3.5). */
+  async #checkDirectives(through: bigint): Promise<void> {
+    const { log, topics } = this.#options;
+    if (through <= this.#options.directives.end()) return;
+    const { end } = await log.offsets(topics.directives, 0);
+    if (through <= end) return;
+    const place = { topic: topics.directives, partition: 0, end: end.toString(), position: through.toString() };
+    throw busbarError("BUSBAR_LOG_TRUNCATED", place);
   }
 
   #push(input: Input): void {
@@ -205,7 +258,7 @@ export class PartitionOwner implements LoopWork {
     if (turn.emitted.length === 0) return "done";
     if (!(await this.#append(held, base, turn.emitted))) return "lost";
     this.#actions.afterAck(turn.emitted, queued);
-    await this.#checkpointIfDue(held);
+    this.#checkpointIfDue(held);
     return "done";
   }
 
@@ -257,13 +310,26 @@ export class PartitionOwner implements LoopWork {
     };
   }
 
-  async #checkpointIfDue(held: Held): Promise<void> {
-    const { settings, checkpoints, logger, partition } = this.#options;
-    if (held.state.events - held.checkpointed < settings.checkpointEvery) return;
-    held.checkpointed = held.state.events;
-    const state = stateAsJson(held.state);
-    const offset = BigInt(held.state.end);
-    const isSaved = await checkpoints.save("door", partition, { offset, version: STATE_VERSION, state });
+  /**
+   * Due after `checkpointEvery` events, or after as many as the state has entries, if these are more: an event then pays
+   * for one entry, however large the state is, and a successor reads at most so many events. Nobody waits for it.
+   */
+  #checkpointIfDue(held: Held): void {
+    const { state } = held;
+    const every = Math.max(this.#options.settings.checkpointEvery, state.openChains + state.closedOrder.length);
+    if (this.#isSaving || state.events - held.checkpointed < every) return;
+    held.checkpointed = state.events;
+    this.#isSaving = true;
+    void this.#save(snapshotOf(state)).finally(() => (this.#isSaving = false));
+  }
+
+  async #save(state: PartitionState): Promise<void> {
+    const { checkpoints, logger, partition } = this.#options;
+    const checkpoint = { offset: BigInt(state.end), version: STATE_VERSION, state: state as unknown as Json };
+    const isSaved = await checkpoints.save("door", partition, checkpoint).catch((error: unknown) => {
+      logger.debug({ err: error }, "checkpoint failed");
+      return false;
+    });
     if (!isSaved) logger.warn({}, "checkpoint not saved: the next owner reads from further back");
   }
 

@@ -3,14 +3,14 @@
  * Everything here is at-least-once and idempotent at its receiver; it runs in log order, one event after the other, so
  * that a journal never overtakes or falls behind the outcomes around it (PROTOCOL 4.6, 8.1).
  */
-import { type BusEvent, HEADER, type MessageOf, partitionOf } from "@busbar/events";
+import { type BusEvent, HEADER, type MessageOf } from "@busbar/events";
 import type { Codec } from "@busbar/events/codec";
-import { signCommand } from "@busbar/events/codec";
+import { type BusbarError, reasonOf } from "@busbar/kernel";
 import type { EventLog, NewRecord, Publication } from "@busbar/log";
 import type { Logger } from "@busbar/telemetry";
-import { metaWith } from "../meta.ts";
 import { type Clock, type Keyring, pause, type Timers } from "../ports.ts";
 import type { TopicNames } from "../topic-names.ts";
+import { childTask, haltOfChildren, knownChild, reportOf } from "./gateway-messages.ts";
 
 /** An acknowledged event with its bytes. */
 export interface AckedEvent {
@@ -70,12 +70,30 @@ type Task =
   | { readonly kind: "event"; readonly acked: AckedEvent }
   | { readonly kind: "again"; readonly offset: bigint };
 
-const RETRY_MS = 50;
+/** First and longest wait before something is tried again, ms; it doubles, and is short again after a success. */
+const FIRST_RETRY_MS = 50;
+const LONGEST_RETRY_MS = 5000;
 /** Tasks that are published together. */
 const BATCH = 256;
 
+export interface ProjectionStatus {
+  /** Events that wait to be projected. */
+  readonly waiting: number;
+  /** Attempts that failed in a row; 0: it goes on. */
+  readonly failures: number;
+  /** Why the last one failed; "" while it goes on. */
+  readonly reason: string;
+  /** Records that an inbox's topic refused, and that no agent will see unless it asks for its journal. */
+  readonly refused: number;
+  readonly lastRefusal: string;
+}
+
 export class Projector {
   readonly #options: ProjectorOptions;
+  #failures = 0;
+  #reason = "";
+  #refused = 0;
+  #lastRefusal = "";
   #queue: Task[] = [];
   #through = 0n;
   #running: Promise<void> | null = null;
@@ -103,6 +121,11 @@ export class Projector {
     return this.#through;
   }
 
+  status(): ProjectionStatus {
+    const [failures, reason] = [this.#failures, this.#reason];
+    return { waiting: this.#queue.length, failures, reason, refused: this.#refused, lastRefusal: this.#lastRefusal };
+  }
+
   /** Starts over from an offset (after a load). */
   reset(through: bigint): void {
     this.#run += 1;
@@ -123,9 +146,9 @@ export class Projector {
     if (this.#running !== null || this.#isStopped) return;
     this.#running = this.#work(this.#run)
       .catch((error: unknown) => {
-        const { logger, partition, timers } = this.#options;
+        const { logger, partition } = this.#options;
         logger.error({ err: error, partition }, "projection failed: it is tried again");
-        return pause(timers, RETRY_MS);
+        return this.#backOff(reasonOf(error));
       })
       .finally(() => {
         this.#running = null;
@@ -151,16 +174,32 @@ export class Projector {
   }
 
   async #publish(publications: readonly Publication[]): Promise<void> {
-    const { log, logger, partition, timers } = this.#options;
+    const { log } = this.#options;
     let rest = publications;
     while (rest.length > 0 && !this.#isStopped) {
       const outcomes = await log.publish(rest);
-      const refused = outcomes.filter((outcome) => outcome.kind === "refused").length;
-      if (refused > 0) logger.error({ partition }, `${refused} projected record(s) refused by the log`);
+      for (const outcome of outcomes) if (outcome.kind === "refused") this.#refusal(outcome.error);
       // Unknown: sent again, since every receiver drops what it has seen. Refused cannot get better.
+      const unknown = outcomes.find((outcome) => outcome.kind === "unknown");
       rest = rest.filter((_, index) => outcomes[index]?.kind === "unknown");
-      if (rest.length > 0) await pause(timers, RETRY_MS);
+      if (unknown?.kind === "unknown") await this.#backOff(reasonOf(unknown.cause));
     }
+    this.#failures = 0;
+    this.#reason = "";
+  }
+
+  #refusal(error: BusbarError): void {
+    const { logger, partition } = this.#options;
+    this.#refused += 1;
+    this.#lastRefusal = error.message;
+    logger.error({ partition, err: error }, "a projected record was refused by the log");
+  }
+
+  #backOff(reason: string): Promise<void> {
+    const waitMs = Math.min(FIRST_RETRY_MS * 2 ** Math.min(this.#failures, 16), LONGEST_RETRY_MS);
+    this.#failures += 1;
+    this.#reason = reason;
+    return pause(this.#options.timers, waitMs);
   }
 }
 
@@ -259,128 +298,4 @@ async function answerOf(options: ProjectorOptions, offset: bigint): Promise<read
     }
   }
   return [];
-}
-
-interface GatewayCommand {
-  readonly type: "SubmitTask" | "ReportSubtask";
-  readonly chainId: string;
-  readonly lineage: readonly string[];
-  readonly correlationId: string;
-  readonly causationId: string;
-  readonly traceparent: string;
-  readonly body: Readonly<Record<string, unknown>>;
-}
-
-function gatewayCommand(options: ProjectorOptions, made: GatewayCommand): Publication {
-  const { codec, topics, keyring, clock, owner } = options;
-  const partition = partitionOf(made.chainId, options.partitionCount);
-  const { chainId, lineage, correlationId, causationId, traceparent } = made;
-  const eventId = `${owner}/${causationId}`;
-  const { namespace } = options;
-  const atMs = clock.nowMs();
-  const meta = metaWith({ eventId, atMs, chainId, lineage, correlationId, causationId, traceparent, namespace });
-  const value = codec.encode(made.type, { meta, ...made.body } as never);
-  const [key] = keyring.commandKeys("gateway");
-  const position = { topic: topics.commands, partition, chainId: made.chainId, incarnation: 0, sequence: 0, value };
-  const auth = key === undefined ? "" : signCommand(key, position);
-  const headers = { [HEADER.type]: made.type, [HEADER.principal]: "gateway", [HEADER.auth]: auth };
-  return { topic: topics.commands, partition, record: { key: made.chainId, value, headers } };
-}
-
-/** The sub-task's own submission; its lineage is its parent's with itself at the end. */
-export function childTask(options: ProjectorOptions, event: MessageOf<"TaskSent">): Publication {
-  const { meta, childChainId, agent, input, deadlineAtMs, budgetTokens, callId } = event;
-  const body = {
-    taskKey: `${meta.chainId}/${event.step}`,
-    agent,
-    input,
-    deadlineAtMs,
-    maxSteps: 0,
-    budgetTokens,
-    parentChainId: meta.chainId,
-    parentCallId: callId,
-  };
-  const { correlationId, traceparent, eventId } = meta;
-  const lineage = [...meta.lineage, childChainId];
-  return gatewayCommand(options, {
-    type: "SubmitTask",
-    chainId: childChainId,
-    lineage,
-    correlationId,
-    causationId: eventId,
-    traceparent,
-    body,
-  });
-}
-
-function report(options: ProjectorOptions, ended: BusEvent, offset: string): readonly Publication[] {
-  const { meta } = ended;
-  const parent = options.parentOf(meta.chainId);
-  if (parent === null) return [];
-  const isDone = ended.type === "TaskCompleted";
-  const state = isDone ? "completed" : "failed";
-  const output = isDone
-    ? ended.output
-    : ended.type === "TaskFailed"
-      ? JSON.stringify({ code: ended.code, reason: ended.reason })
-      : "";
-  const body = {
-    parentCallId: parent.callId,
-    childChainId: meta.chainId,
-    state,
-    output,
-    childOffset: offset,
-    tokensUsed: parent.tokensUsed,
-  };
-  const { correlationId, traceparent, eventId } = meta;
-  return [
-    gatewayCommand(options, {
-      type: "ReportSubtask",
-      chainId: parent.chainId,
-      lineage: [],
-      correlationId,
-      causationId: eventId,
-      traceparent,
-      body,
-    }),
-  ];
-}
-
-const reportOf = (options: ProjectorOptions, acked: AckedEvent): readonly Publication[] =>
-  report(options, acked.event, acked.offset.toString());
-
-/** A child that is asked for again and has ended: its report is sent again. */
-async function knownChild(
-  options: ProjectorOptions,
-  event: MessageOf<"TaskAlreadyKnown">,
-): Promise<readonly Publication[]> {
-  if (event.outcomeOffset === "" || options.parentOf(event.meta.chainId) === null) return [];
-  const offset = BigInt(event.outcomeOffset);
-  for await (const { records } of options.log.read(options.topics.events, options.partition, {
-    from: offset,
-    to: offset + 1n,
-  })) {
-    const decoded = options.codec.decode(records[0]?.value ?? null, "event");
-    if (decoded.ok) return report(options, decoded.message, event.outcomeOffset);
-  }
-  return [];
-}
-
-/** A chain halted by a rule also halts its descendants, in whatever partition: by a directive, named by its cause. */
-function haltOfChildren(options: ProjectorOptions, event: MessageOf<"ChainHalted">): readonly Publication[] {
-  if (event.directive !== "" || !options.hasChildren(event.meta.chainId)) return [];
-  return [haltDirective(options, event)];
-}
-
-export function haltDirective(options: ProjectorOptions, event: MessageOf<"ChainHalted">): Publication {
-  const { codec, topics, keyring, owner } = options;
-  const scope = `chain:${event.meta.chainId}`;
-  const principal = `gateway:${owner}`;
-  const meta = { ...event.meta, causationId: event.meta.eventId, progress: null, commandSeq: 0, streamSeq: 0 };
-  const reason = `${event.rule}: ${event.reason}`;
-  const body = { scope, reason, by: principal, rule: event.rule, cause: event.meta.eventId };
-  const value = codec.encode("Halt", { meta, ...body });
-  const sig = keyring.signOrder({ topic: topics.directives, principal, value });
-  const headers = { [HEADER.type]: "Halt", [HEADER.principal]: principal, [HEADER.sig]: sig };
-  return { topic: topics.directives, partition: 0, record: { key: scope, value, headers } };
 }

@@ -1,7 +1,7 @@
 import type { PartitionState } from "@busbar/policy";
 import { describe, expect, it } from "vitest";
 import { DEFAULT_OWNER_SETTINGS, type OwnerOptions } from "./owner-options.ts";
-import { inputsOfTick, newTicking } from "./ticks.ts";
+import { inputsOfTick, newTicking, REASSIGNED_AT_ONCE } from "./ticks.ts";
 
 const NOW_MS = 100_000;
 const { clockBoundMs } = DEFAULT_OWNER_SETTINGS;
@@ -81,5 +81,34 @@ describe("a chain without a sign of life", () => {
   it("waits where only another version of its agent lives, or none [deploy:waits-without-process]", () => {
     expect(reassigned("2")).toEqual([]);
     expect(reassigned("")).toEqual([]);
+  });
+});
+
+describe("chains without a sign of life", () => {
+  it("are assigned again at a bounded rate, each once [time:bounded-rate]", () => {
+    const count = REASSIGNED_AT_ONCE * 2 + 5;
+    const chain = {
+      incarnation: 1,
+      halted: null,
+      agent: "a",
+      version: "1",
+      assignedAtMs: 0,
+      calls: {},
+      deadlineAtMs: 0,
+    };
+    const chains = Object.fromEntries(
+      Array.from({ length: count }, (_, index) => [`c${index}`, { ...chain, chainId: `c${index}` }]),
+    );
+    let nowMs = NOW_MS;
+    const life = { ...options.life, agentSeenMs: () => nowMs, chainSeenMs: () => 0 };
+    const given = { ...options, life, clock: { nowMs: () => nowMs, monotonicMs: () => nowMs } };
+    const state = { ...stateOf("open"), chains, deployments: {} } as unknown as PartitionState;
+    const ticking = newTicking(0, 0);
+    const looks = [0, 1, 2, 3].map(() => {
+      nowMs += DEFAULT_OWNER_SETTINGS.lifeBoundMs;
+      return inputsOfTick(given, state, ticking).flatMap((one) => (one.kind === "reassign" ? [one.chainId] : []));
+    });
+    expect(looks.map(({ length }) => length)).toEqual([REASSIGNED_AT_ONCE, REASSIGNED_AT_ONCE, 5, 0]);
+    expect(new Set(looks.flat()).size).toBe(count);
   });
 });

@@ -5,6 +5,7 @@ import {
   type ChainState,
   type InheritedCall,
   type Input,
+  isAliveDue,
   isEnding,
   type PartitionState,
 } from "@busbar/policy";
@@ -30,7 +31,7 @@ export function newTicking(loadedMs: number, skewMs: number): Ticking {
 export function inputsOfTick(options: OwnerOptions, state: PartitionState, ticking: Ticking): readonly Input[] {
   const nowMs = options.clock.nowMs();
   const inputs: Input[] = [...doorInputs(options, state, ticking, nowMs)];
-  if (hasDueTimer(state, nowMs)) inputs.push({ kind: "tick" });
+  if (hasDueTimer(state, nowMs) || isAliveDue(state, nowMs)) inputs.push({ kind: "tick" });
   if (nowMs < ticking.nextLifeMs) return inputs;
   ticking.nextLifeMs = nowMs + options.settings.lifeBoundMs / 6;
   inputs.push(...lifelessChains(options, state, ticking, nowMs));
@@ -63,6 +64,7 @@ function openings(options: OwnerOptions, state: PartitionState, { beat, atMs }: 
 
 function hasDueTimer(state: PartitionState, nowMs: number): boolean {
   for (const chain of Object.values(state.chains)) {
+    if (chain.freed) return true;
     if (chain.halted !== null) continue;
     if (chain.deadlineAtMs > 0 && chain.deadlineAtMs <= nowMs) return true;
     if (isEnding(state.deployments, chain) || awaitsVersion(state.deployments, chain)) return true;
@@ -76,6 +78,9 @@ const hasDueCall = ({ calls }: ChainState, nowMs: number): boolean =>
     return (status === "in-doubt" || status === "delayed") && dueAtMs > 0 && dueAtMs <= nowMs;
   });
 
+/** Chains that one look assigns again at most; the rest comes with the next look, a sixth of `lifeBoundMs` later. */
+export const REASSIGNED_AT_ONCE = 32;
+
 /** Chains that no process of a living version says it runs. Where the whole version is silent nobody could take them. */
 function lifelessChains(
   options: OwnerOptions,
@@ -86,6 +91,7 @@ function lifelessChains(
   const { life, settings } = options;
   const inputs: Input[] = [];
   for (const chain of Object.values(state.chains)) {
+    if (inputs.length >= REASSIGNED_AT_ONCE) break;
     const { chainId, incarnation, agent, version } = chain;
     if (incarnation === 0 || chain.halted !== null || ticking.reassigning.get(chainId) === incarnation) continue;
     if (nowMs - life.agentSeenMs(agent, version) > settings.lifeBoundMs / 2) continue;

@@ -4,6 +4,7 @@
  */
 import { HEADER, partitionOf } from "@busbar/events";
 import { toDeadLetter } from "@busbar/events/codec";
+import type { Json } from "@busbar/kernel";
 import type { Delivery, Follower, Publication } from "@busbar/log";
 import { disagreement, initialPartitionState, type PartitionState, replay, signalOf } from "@busbar/policy";
 import { metaWith } from "../meta.ts";
@@ -11,7 +12,7 @@ import { createPartitionReader, type PartitionReader, type ReadEvent, withKnownS
 import { pause } from "../ports.ts";
 import { publishAll, type StageOptions } from "./stage-options.ts";
 
-const VERSION = "stage-one-1";
+const VERSION = "stage-one-3";
 const CHECKPOINT = "supervisor-events";
 const SCHEMA_RETRY_MS = 500;
 
@@ -158,7 +159,8 @@ export class StageOne {
   async #checkpoint(): Promise<void> {
     this.#sinceCheckpoint = 0;
     const { checkpoints, partition } = this.#options;
-    const state = JSON.parse(JSON.stringify(this.#state));
+    // Nothing is taken until it is saved: the delivery that it belongs to waits.
+    const state = this.#state as unknown as Json;
     await checkpoints.save(CHECKPOINT, partition, { offset: this.#next, version: VERSION, state });
   }
 

@@ -3,7 +3,9 @@
  * highest (offset, index) of each source and drops what is not higher, so that a signal said twice counts once.
  */
 import { HEADER, type MessageOf } from "@busbar/events";
-import type { Delivery, Follower, Publication } from "@busbar/log";
+import { frameSchemaId, toDeadLetter } from "@busbar/events/codec";
+import type { Json } from "@busbar/kernel";
+import type { Delivery, Follower, Publication, StoredRecord } from "@busbar/log";
 import {
   type BreakerInput,
   type BreakerOrder,
@@ -67,15 +69,31 @@ export class StageTwo {
   }
 
   async #onDelivery(delivery: Delivery): Promise<void> {
-    for (const record of delivery.records) {
-      const decoded = this.#options.codec.decode(record.value, "signal");
-      if (decoded.ok) this.#take(decoded.message);
-    }
+    for (const record of delivery.records) await this.#takeRecord(record);
     await this.#publishing;
     this.#next = delivery.next;
     this.#sinceCheckpoint += delivery.records.length;
     if (this.#sinceCheckpoint >= this.#options.settings.checkpointEvery) await this.#checkpoint();
     await this.#options.pace();
+  }
+
+  /** What nobody can read is put aside with its reason, acknowledged before its position is passed. */
+  async #takeRecord(record: StoredRecord): Promise<void> {
+    const { codec, topics, partition, clock, metrics, logger } = this.#options;
+    const id = frameSchemaId(record.value);
+    const first = codec.decode(record.value, "signal");
+    const isUnknown = !first.ok && first.code === "BUSBAR_SCHEMA_UNKNOWN" && id !== null;
+    if (isUnknown) await codec.resolveUnknown(id);
+    const decoded = isUnknown ? codec.decode(record.value, "signal") : first;
+    if (decoded.ok) return this.#take(decoded.message);
+    const key = `${record.topic}/${partition}/${record.offset}`;
+    const meta = metaWith({ eventId: key, atMs: clock.nowMs() });
+    const { code, reason } = decoded;
+    const value = codec.encode("DeadLetter", { meta, ...toDeadLetter({ code, reason, record }) });
+    const letter = { key, value, headers: { [HEADER.type]: "DeadLetter" } };
+    metrics.deadLetters.inc({ code });
+    logger.warn({ partition, offset: record.offset.toString(), code }, `signal put aside: ${reason}`);
+    await publishAll(this.#options, [{ topic: topics.deadLetters, partition, record: letter }], () => this.#isStopped);
   }
 
   #take(signal: MessageOf<"ToolOutcome">): void {
@@ -155,7 +173,8 @@ export class StageTwo {
   async #checkpoint(): Promise<void> {
     this.#sinceCheckpoint = 0;
     const { checkpoints, partition } = this.#options;
-    const state = JSON.parse(JSON.stringify(this.#state));
+    const { breakers, taken, directives } = this.#state;
+    const state = { breakers: { ...breakers }, taken: { ...taken }, directives } as unknown as Json;
     await checkpoints.save(CHECKPOINT, partition, { offset: this.#next, version: VERSION, state });
   }
 

@@ -188,3 +188,23 @@ describe("stage two", () => {
     expect(await orders(log)).toEqual([...OPENED, ...OPENED]);
   });
 });
+
+describe("a signal that nobody can read", () => {
+  it("becomes a dead letter with its bytes, and the next one counts [schemas:poison-dead-lettered]", async () => {
+    const { log } = await newLog();
+    const value = new Uint8Array([9, 9, 9]);
+    await log.publish([{ topic: topics.signals, partition: 0, record: { key: "k", value, headers: {} } }]);
+    await signal(log, { sourceOffset: "1", ok: false });
+    await signal(log, { sourceOffset: "2", ok: false });
+    await supervise(log, "s1", 100);
+    await until(async () => (await orders(log)).length === 1, "the breaker opens", 15_000);
+    const letters: string[] = [];
+    for await (const { records } of log.read(topics.deadLetters, 0, { from: 0n })) {
+      for (const record of records) {
+        const decoded = codec.decode(record.value, "dead-letter");
+        if (decoded.ok) letters.push(`${decoded.message.topic}/${decoded.message.offset} ${record.key}`);
+      }
+    }
+    expect(letters).toEqual([`${topics.signals}/0 ${topics.signals}/0/0`]);
+  });
+});
