@@ -56,8 +56,10 @@ export function checkSupervisors(
   return [ok("supervisor", `a heartbeat for every partition, the oldest ${formatDuration(oldest)} ago`)];
 }
 
-const senderOf = ({ message }: Beat): string =>
-  message.type === "AgentHeartbeat" ? message.instance : `supervisor ${message.supervisor}`;
+function senderOf({ message }: Beat): string {
+  if (message.type === "AgentHeartbeat") return message.instance;
+  return message.type === "GatewayHeartbeat" ? `gateway ${message.gateway}` : `supervisor ${message.supervisor}`;
+}
 
 /** The clock of each process against the broker's, by its newest heartbeat; and this machine's, which a beat may be ahead of. */
 export function checkClocks(beats: readonly Beat[], nowMs: number): readonly Check[] {
