@@ -17,6 +17,8 @@ let project: string;
 beforeAll(async () => {
   bus = await openBus({ brokers: inject("brokers"), name: "cli" });
   project = join(dirname(bus.keys), "busbar.yaml");
+  // There only for tests that have a secret to show; a push refuses a project that names what is not there.
+  writeFileSync(project, readFileSync(project, "utf8").replace('["vault.open"]', "[]"));
   [gateway] = await Promise.all([bus.gateway("g1"), bus.supervisor("s1"), bus.agent("a1", { names: ["support"] })]);
   await bus.doorsOpen();
 });
