@@ -2,6 +2,7 @@ export * from "./artifact.ts";
 export * from "./broker-choice.ts";
 export * from "./bus.ts";
 export * from "./bus-state.ts";
+export * from "./jvm-cluster.ts";
 export * from "./jvm-kafka.ts";
 export * from "./jvm-registry.ts";
 export { freePorts, isListening, isPortFree } from "./ports.ts";

@@ -33,6 +33,8 @@ export interface JvmKafkaOptions {
   /** Client port on 127.0.0.1; a free one when not given. */
   readonly port?: number;
   readonly controllerPort?: number;
+  /** Of several nodes that are to be one cluster: 22 characters of base64url; drawn when not given. */
+  readonly clusterId?: string;
   /** Java heap, "512m". */
   readonly heap?: string;
   /** The super user's password: the broker asks everyone who they are. Without it the broker is open. */
@@ -90,7 +92,7 @@ async function format(plan: Plan, properties: string): Promise<void> {
   const logDir = path.join(plan.dataDir, "log");
   if (existsSync(path.join(logDir, "meta.properties"))) return;
   // The first character is fixed: an id that begins with a dash would be taken for an option.
-  const clusterId = `B${randomBytes(16).toString("base64url").slice(1)}`;
+  const clusterId = plan.options.clusterId ?? `B${randomBytes(16).toString("base64url").slice(1)}`;
   const tool = ["kafka.tools.StorageTool", "format", "--cluster-id", clusterId, "--config", properties];
   const marker = markerOf(plan.dataDir);
   const log = `-Dbusbar.log=${path.join(plan.dataDir, "format.log")}`;

@@ -112,4 +112,24 @@ const teller = defineAgent<{ readonly heard: string }, { readonly said: string }
   },
 });
 
-export const agents = [looper, support, warehouse, courier, booker, rebel, teller] as const;
+/** Has its work done by another: a sub-task in the hands of the rebel, and an effect of its own beside it. */
+const plotter = defineAgent<{ readonly turns: number }>({
+  name: "plotter",
+  version: "1.0.0",
+  async handler({ input }, ctx) {
+    const own = async (): Promise<void> => {
+      for (let n = 0; n < input.turns; n += 1) {
+        await ctx.tool("orders.annotate", { orderId: 3, n, text: "mine" }).catch((thrown: unknown) => {
+          if (!isCallError(thrown)) throw thrown;
+        });
+      }
+    };
+    const delegated = ctx.send("rebel", { turns: input.turns }).catch((thrown: unknown) => {
+      if (!isCallError(thrown)) throw thrown;
+    });
+    await Promise.all([delegated, own()]);
+    return { turns: input.turns };
+  },
+});
+
+export const agents = [looper, support, warehouse, courier, booker, rebel, teller, plotter] as const;

@@ -13,7 +13,7 @@ import { check, type CheckReport, createShop, type Fault, removeShop } from "@bu
 import { clientKey, ensureKeys, grantAccess, passwordFile, topicSpecs } from "@busbar/infra";
 import { shortHash } from "@busbar/kernel";
 import type { EventLog } from "@busbar/log";
-import { createKafkaEventLog } from "@busbar/log/kafka";
+import { createKafkaEventLog, type KafkaLogOptions } from "@busbar/log/kafka";
 import { topicNames, type TopicNames } from "@busbar/runtime";
 import { inject } from "vitest";
 import { type Fire, readFires } from "./fires.ts";
@@ -29,13 +29,15 @@ const AGENT = join(import.meta.dirname, "agent-main.ts");
 
 /** Silence after which a group gives a member's partitions to another; short, so that a takeover is not waited for. */
 export const SESSION_MS = 1500;
-export const AGENTS = ["looper", "support", "warehouse", "courier", "booker", "rebel", "teller"] as const;
+export const AGENTS = ["looper", "support", "warehouse", "courier", "booker", "rebel", "teller", "plotter"] as const;
 
 /** The client that a test is. */
 export const CLIENT = "test";
 
 export interface BusOptions {
   readonly brokers: readonly string[];
+  /** Brokers of the caller's own that ask nobody who they are; default: those of the test run. */
+  readonly isOpen?: boolean;
   readonly name: string;
   /** Default 4. */
   readonly partitions?: number;
@@ -47,11 +49,20 @@ export interface BusOptions {
   readonly topicConfig?: Readonly<Record<string, string>>;
   /** Further variables of every process. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Of the test itself; default: the built-in schema ids. */
+  readonly codec?: Codec;
+  /** Of the test's own log. */
+  readonly kafka?: Partial<KafkaLogOptions>;
+  /** Told each line that a service writes to standard error. */
+  readonly onLine?: (service: string, line: string) => void;
 }
 
 export interface AgentOptions {
   readonly names: readonly (typeof AGENTS)[number][];
   readonly obeysHalts?: boolean;
+  /** Main module, in place of the ordinary agent process. */
+  readonly main?: string;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface Bus {
@@ -68,7 +79,7 @@ export interface Bus {
   /** Of every process of this bus. */
   readonly env: Readonly<Record<string, string>>;
   gateway(name: string, env?: Readonly<Record<string, string>>): Promise<ServiceProcess>;
-  supervisor(name: string): Promise<ServiceProcess>;
+  supervisor(name: string, env?: Readonly<Record<string, string>>): Promise<ServiceProcess>;
   agent(name: string, options: AgentOptions): Promise<ServiceProcess>;
   /** SIGKILL to a service by its name. */
   kill(name: string): Promise<void>;
@@ -77,6 +88,8 @@ export interface Bus {
   fires(): readonly Fire[];
   /** The independent checker over the raw log as it is now and the database's journal. */
   check(scopes?: readonly string[]): Promise<CheckReport>;
+  /** The last lines of every service, for a run that failed. */
+  report(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -94,7 +107,7 @@ class TestBus implements Bus {
   readonly topics: TopicNames;
   readonly keys: string;
   readonly log: EventLog;
-  readonly codec: Codec = createCodec({ ids: builtinSchemaIds() });
+  readonly codec: Codec;
   readonly client: Client;
   readonly orders: Orders;
   readonly watch: Watch;
@@ -102,9 +115,12 @@ class TestBus implements Bus {
   readonly #folder: string;
   readonly env: Readonly<Record<string, string>>;
   readonly #services: Promise<ServiceProcess>[] = [];
+  readonly #onLine: (service: string, line: string) => void;
 
   constructor(options: BusOptions, folder: string, log: EventLog) {
     this.log = log;
+    this.codec = options.codec ?? createCodec({ ids: builtinSchemaIds() });
+    this.#onLine = options.onLine ?? (() => undefined);
     this.#folder = folder;
     this.prefix = prefixOf(folder);
     this.partitions = options.partitions ?? 4;
@@ -131,16 +147,19 @@ class TestBus implements Bus {
     return this.#start(name, GATEWAY, env);
   }
 
-  supervisor(name: string): Promise<ServiceProcess> {
-    return this.#start(name, SUPERVISOR, {});
+  supervisor(name: string, env: Readonly<Record<string, string>> = {}): Promise<ServiceProcess> {
+    return this.#start(name, SUPERVISOR, env);
   }
 
-  agent(name: string, { names, obeysHalts = true }: AgentOptions): Promise<ServiceProcess> {
-    return this.#start(name, AGENT, { BUSBAR_AGENTS: names.join(","), BUSBAR_OBEYS_HALTS: obeysHalts ? "yes" : "no" });
+  agent(name: string, options: AgentOptions): Promise<ServiceProcess> {
+    const { names, obeysHalts = true, main = AGENT, env = {} } = options;
+    const own = { BUSBAR_AGENTS: names.join(","), BUSBAR_OBEYS_HALTS: obeysHalts ? "yes" : "no" };
+    return this.#start(name, main, { ...own, ...env });
   }
 
   #start(name: string, main: string, more: Readonly<Record<string, string>>): Promise<ServiceProcess> {
-    const service = startService({ name, main, env: { ...this.env, ...more, BUSBAR_OWNER: name } });
+    const env = { ...this.env, ...more, BUSBAR_OWNER: name };
+    const service = startService({ name, main, env, onLine: (line) => this.#onLine(name, line) });
     // Kept at once: a bus that closes while another service is still starting ends that one too.
     this.#services.push(service);
     return service;
@@ -224,8 +243,8 @@ function environmentOf(options: BusOptions, bus: TestBus, folder: string): Reado
  * Services log in as themselves wherever the test speaks to the run's own broker: so a permission that is missing, or
  * one too many, is found by every test. The test itself may do all: it forges what nobody may write.
  */
-const isSecured = ({ brokers }: BusOptions): boolean =>
-  inject("securedBrokers").length > 0 && brokers.join(",") === inject("brokers").join(",");
+const isSecured = ({ brokers, isOpen = false }: BusOptions): boolean =>
+  !isOpen && inject("securedBrokers").length > 0 && brokers.join(",") === inject("brokers").join(",");
 
 const serviceBrokers = (options: BusOptions): readonly string[] =>
   isSecured(options) ? inject("securedBrokers") : options.brokers;
@@ -234,7 +253,7 @@ const serviceBrokers = (options: BusOptions): readonly string[] =>
 async function admit(options: BusOptions, folder: string): Promise<void> {
   const keys = join(folder, "keys");
   mkdirSync(keys, { mode: 0o700 });
-  writeFileSync(passwordFile(keys, "admin"), inject("adminPassword"));
+  if (options.isOpen !== true) writeFileSync(passwordFile(keys, "admin"), inject("adminPassword"));
   ensureKeys(keys, AGENTS, [CLIENT]);
   if (!isSecured(options)) return;
   const bus = { keys, prefix: prefixOf(folder), agents: AGENTS, clients: [CLIENT] };
@@ -244,7 +263,7 @@ async function admit(options: BusOptions, folder: string): Promise<void> {
 /** Makes the bus; its services are started by the test. */
 export async function openBus(options: BusOptions): Promise<Bus> {
   const folder = mkdtempSync(join(tmpdir(), `busbar-${options.name}-${randomUUID().slice(0, 8)}-`));
-  const log = createKafkaEventLog({ brokers: options.brokers, clientId: `test-${options.name}` });
+  const log = createKafkaEventLog({ brokers: options.brokers, clientId: `test-${options.name}`, ...options.kafka });
   try {
     const { partitions = 4, topicConfig = {} } = options;
     const specs = topicSpecs({ prefix: prefixOf(folder), partitions, agents: AGENTS, durability: "page-cache" });
@@ -264,7 +283,7 @@ export async function withBus<T>(options: BusOptions, work: (bus: Bus) => Promis
   try {
     return await work(bus);
   } catch (cause) {
-    if (bus instanceof TestBus && cause instanceof Error) cause.message += `\n${await bus.report()}`;
+    if (cause instanceof Error) cause.message += `\n${await bus.report()}`;
     throw cause;
   } finally {
     await bus.close();

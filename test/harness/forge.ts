@@ -29,7 +29,12 @@ export interface Forged {
 }
 
 /** A command in an agent's name, with its code over where it stands. */
-export function forgeCommand<T extends CommandType>(bus: Bus, type: T, body: EventBody<T>, as: ForgedCommand): Forged {
+export function forgeCommand<T extends CommandType>(
+  bus: Pick<Bus, "codec" | "keys" | "partitions" | "topics">,
+  type: T,
+  body: EventBody<T>,
+  as: ForgedCommand,
+): Forged {
   const { chainId, agent, incarnation, sequence, replay = false } = as;
   const partition = as.partition ?? partitionOf(chainId, bus.partitions);
   const signer = as.signer ?? agent;

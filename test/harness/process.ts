@@ -25,6 +25,8 @@ export interface ServiceOptions {
   /** Absolute path of a main module. */
   readonly main: string;
   readonly env: Readonly<Record<string, string>>;
+  /** Told each line of standard error; only the last ones are kept. */
+  readonly onLine?: (line: string) => void;
 }
 
 export interface ServiceProcess {
@@ -39,6 +41,8 @@ export interface ServiceProcess {
   /** SIGTERM, and SIGKILL where that does not end it in time. */
   stop(): Promise<void>;
   isRunning(): boolean;
+  /** It ended and nobody here had asked for that. */
+  hasFailed(): boolean;
   /** The last lines of standard error. */
   lines(): readonly string[];
 }
@@ -50,8 +54,9 @@ export async function startService(options: ServiceOptions): Promise<ServiceProc
     stdio: ["pipe", "pipe", "pipe"],
   });
   running.add(child);
-  const lines = keepLines(child.stderr);
+  const lines = keepLines(child.stderr, options.onLine);
   let hasEnded = false;
+  let isAsked = false;
   const ended = new Promise<void>((resolve) => {
     child.once("exit", () => {
       hasEnded = true;
@@ -63,6 +68,7 @@ export async function startService(options: ServiceOptions): Promise<ServiceProc
   child.stdin.on("error", () => undefined);
   const ready = readyLine(child.stdout);
   const end = (signal: NodeJS.Signals): Promise<void> => {
+    isAsked ||= !hasEnded;
     if (!hasEnded) child.kill(signal);
     return ended;
   };
@@ -81,6 +87,7 @@ export async function startService(options: ServiceOptions): Promise<ServiceProc
     kill: () => end("SIGKILL"),
     stop: () => stop(child, end),
     isRunning: () => !hasEnded,
+    hasFailed: () => hasEnded && !isAsked,
     lines: () => lines,
   };
 }
@@ -95,9 +102,10 @@ async function stop(child: Child, end: (signal: NodeJS.Signals) => Promise<void>
   clearTimeout(force);
 }
 
-function keepLines(stream: Readable): string[] {
+function keepLines(stream: Readable, onLine: (line: string) => void = () => undefined): string[] {
   const lines: string[] = [];
   createInterface({ input: stream }).on("line", (line) => {
+    onLine(line);
     lines.push(line);
     if (lines.length > LINES_KEPT) lines.shift();
   });

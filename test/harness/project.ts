@@ -25,6 +25,7 @@ export function projectText(folder: string, overrides: ProjectOverrides): string
     courier: { tools: ["orders.annotate", "mail.send"] },
     rebel: { tools: ["orders.annotate"] },
     teller: { tools: ["vault.open"], models: ["adversary-loop"] },
+    plotter: { tools: ["orders.annotate"], sends: ["rebel"] },
     booker: { tools: ["orders.annotate", "parcel.book"] },
   };
   const modules = {

@@ -26,6 +26,8 @@ interface Pair {
   readonly server: Socket;
   /** What the client sent last. */
   request: Buffer;
+  /** Per direction, the end of what is still delayed: a later chunk never overtakes an earlier one. */
+  readonly delayed: Map<Direction, Promise<void>>;
 }
 
 const ALL: ChunkFilter = () => true;
@@ -138,7 +140,7 @@ export class TcpProxy {
       return;
     }
     const server = connect(this.#target);
-    const pair: Pair = { client, server, request: Buffer.alloc(0) };
+    const pair: Pair = { client, server, request: Buffer.alloc(0), delayed: new Map() };
     this.#pairs.add(pair);
     client.setNoDelay(true);
     server.setNoDelay(true);
@@ -168,11 +170,22 @@ export class TcpProxy {
       // Lost.
     } else if (this.#holding.get(direction)?.(chunk) === true) {
       this.#held.push({ to, chunk });
-    } else if (this.#delayMs > 0) {
-      setTimeout(() => to.destroyed || to.write(chunk), this.#delayMs);
-    } else if (!to.destroyed) {
-      to.write(chunk);
+    } else {
+      this.#forward(direction, pair, { to, chunk });
     }
+  }
+
+  #forward(direction: Direction, pair: Pair, { to, chunk }: Held): void {
+    if (this.#delayMs === 0 && !pair.delayed.has(direction)) {
+      if (!to.destroyed) to.write(chunk);
+      return;
+    }
+    const ready = new Promise<void>((resolve) => setTimeout(resolve, this.#delayMs));
+    const passed = Promise.all([pair.delayed.get(direction), ready]).then(() => {
+      if (!to.destroyed) to.write(chunk);
+      if (pair.delayed.get(direction) === passed) pair.delayed.delete(direction);
+    });
+    pair.delayed.set(direction, passed);
   }
 }
 
