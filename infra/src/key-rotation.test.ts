@@ -42,7 +42,7 @@ describe("a key that is replaced", () => {
     expect(refused).toEqual([]);
     const before = signer.signOrder(order);
     // A running signer takes the new key up by itself.
-    await expect.poll(() => signer.signOrder(order)).not.toBe(before);
+    await expect.poll(() => signer.signOrder(order), { timeout: 4000 }).not.toBe(before);
     expect(verifier.isOrderSigned(order, signer.signOrder(order))).toBe(true);
   });
 
