@@ -13,7 +13,7 @@ const projectOf = (level: Level, index: number) => ({
     include: [...level.include],
     exclude: [...IGNORED, ...level.exclude],
     testTimeout: level.testTimeoutMs,
-    hookTimeout: Math.max(level.testTimeoutMs, 30_000),
+    hookTimeout: Math.max(level.testTimeoutMs, 120_000),
     fileParallelism: level.parallel,
     isolate: !level.parallel,
     ...(level.parallel ? { maxWorkers: availableParallelism() } : {}),

@@ -41,7 +41,7 @@ export const LEVELS: readonly Level[] = [
   {
     name: "property",
     phase: "unit",
-    include: [`${SOURCES}/*.property.test.ts`],
+    include: [`${SOURCES}/*.property.test.ts`, "test/simulation/*.property.test.ts"],
     exclude: [],
     testTimeoutMs: 60_000,
     parallel: true,

@@ -91,6 +91,8 @@ export const LOG_PROMISES = {
       "a loser drains within a bound and releases; its successor claims after the release or after the bound",
     "ownership:handler-only-enqueues": "the consumer's handler only enqueues and never waits for a durable step",
     "ownership:checkpoint-acknowledged": "a checkpoint is taken from acknowledged state only",
+    "ownership:checkpoint-while-loading":
+      "a checkpoint that the present owner saves while another one loads is no sign of a truncated log",
     "ownership:checkpoint-newest-wins": "checkpoints are compared by offset; an older one never wins",
     "ownership:checkpoint-mismatch-reloads":
       "a checkpoint whose digest does not match the log is thrown away and the partition reloaded",

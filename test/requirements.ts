@@ -26,6 +26,8 @@ const PROMISES = {
     "door:unopened-chain-refused": "a command of a chain that no admitted task opened is refused",
     "door:assignment-checked": "a command of an agent or incarnation that the chain is not assigned to is refused",
     "door:authentication-checked": "a command whose authentication code does not match is refused",
+    "door:second-run-ends":
+      "an older sequence whose step is not on record is of a second run of the incarnation: it is told to end",
     "door:sequence-next": "a command is accepted iff its sequence is the last one plus one",
     "door:older-answered-again": "an older command is answered again from the record",
     "door:gap-deferred":
@@ -67,6 +69,8 @@ const PROMISES = {
     "effects:one-call-one-error": "the attempts of one call are one call; its final outcome counts",
     "effects:deferral-is-no-error": "throttling and deferral are no errors",
     "effects:verified-success-resets": "only a verified success resets a count of errors",
+    "effects:denial-is-its-own":
+      "what a later attempt says of itself settles nothing while an earlier one may still arrive",
     "effects:inherited-waits":
       "an inherited open admission is in doubt and settles only after bound, time-out and margin",
     "effects:exact-fires-again": "a tool of class exact may be fired again with the same key",
@@ -130,6 +134,7 @@ const PROMISES = {
       "half-open probes are grants; the door spends only recorded grants; no grant, no probe",
     "supervisor:signal-id":
       "a signal is known by source partition, offset, rule and index; what is not higher is dropped",
+    "supervisor:stage-retried": "a stage that did not start is tried again, without a rebalance",
     "supervisor:checkpoint-after-outputs": "a checkpoint is written after its outputs are acknowledged",
     "supervisor:restart-same-orders":
       "a restart between checkpoint and output issues the same orders, which take effect once",
@@ -152,6 +157,8 @@ const PROMISES = {
       "a re-run that differs from the record yields Diverged with its position and runs nothing",
     "agents:machine-agent": "an agent written as an XState machine runs and resumes like a handler",
     "agents:subtask": "an agent hands a sub-task to another agent and gets its result",
+    "agents:second-run-same-numbers":
+      "two runs of one incarnation give the same command the same number, so that each is answered from the record",
     "agents:resend-same-bytes": "a command that was deferred or not answered is sent again with the same bytes",
     "agents:test-in-milliseconds": "a user's agent test runs on the in-memory bus without a broker",
   },
@@ -227,6 +234,12 @@ const PROMISES = {
     "chaos:zombie-gateways": "10 suspended and replaced gateways fire nothing when they wake",
   },
   security: SECURITY,
+  simulation: {
+    "simulation:checkers-green":
+      "the real runtime keeps its promises under seeded interleavings and faults in virtual time",
+    "simulation:seed-reproduces": "a seed is one interleaving: run again it gives the same log, byte for byte",
+    "simulation:mutants-found": "each guard that is switched off is found by a checker",
+  },
   toolchain: {
     "toolchain:install-when-stale":
       "a command installs the packages when they are missing or older than the lockfile, once",

@@ -13,6 +13,7 @@ import { ChainRun, type RunEnd } from "./chain-run.ts";
 import { CommandSender } from "./command-sender.ts";
 import type { AgentHandler } from "./define-agent.ts";
 import { answerOf, foldJournal, type SourcedEvent, stepOfCallId } from "./journal.ts";
+import type { RunCommand } from "./run-context.ts";
 import type { Timers } from "./timers.ts";
 
 /**
@@ -110,7 +111,8 @@ export class ChainHost {
     const { agent, handler, timers, stallMs, obeysHalts } = this.#options;
     const base = { agent, handler, timers, stallMs, obeysHalts, incarnation: this.#incarnation };
     const sender = this.#sender;
-    const run = new ChainRun({ ...base, journal: { ...journal, submitted }, send: (command) => sender.send(command) });
+    const ways = { send: (command: RunCommand) => sender.send(command), skip: () => sender.skip() };
+    const run = new ChainRun({ ...base, journal: { ...journal, submitted }, ...ways });
     this.#run = run;
     this.#enter("running");
     void run.ended.then((end) => {

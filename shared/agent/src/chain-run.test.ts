@@ -288,6 +288,29 @@ describe("halts", () => {
   });
 });
 
+it("a call that another run of the incarnation sent keeps its number and is not sent again [agents:second-run-same-numbers]", async () => {
+  // The assignment came to two processes: the answer of the first one's call is here before this run makes it.
+  const answered = outcomeOf(5n, callTool(1, "one"));
+  const numbers = (incarnation: number): Promise<readonly string[]> => {
+    const seen: string[] = [];
+    const run = runOf(
+      twoTools,
+      foldJournal([submittedAt(0n), answered].filter((event) => event !== null)),
+      (command) => {
+        seen.push(`send ${command.step}`);
+        const outcome = outcomeOf(9n, command);
+        if (outcome !== null) run.receive(outcome);
+      },
+      { incarnation, skip: () => seen.push("skip") },
+    );
+    run.start();
+    return run.ended.then(() => seen);
+  };
+  expect(await numbers(1)).toEqual(["skip", "send 2", "send 3"]);
+  // Of an older incarnation: that was refused, and no number of this one is taken.
+  expect(await numbers(2)).toEqual(["send 2", "send 3"]);
+});
+
 it("stop rejects what is pending and lets nothing out any more [agents:old-incarnation-refused]", async () => {
   const commands: RunCommand[] = [];
   let seen: unknown = null;

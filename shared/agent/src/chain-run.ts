@@ -43,6 +43,8 @@ export interface RunOptions {
   readonly journal: Journal & { readonly submitted: MessageOf<"TaskSubmitted"> };
   /** Hands a command over; it is sent in this order. */
   send(command: RunCommand): void;
+  /** The next command was sent by another run of this incarnation, and its number is taken. */
+  skip(): void;
   readonly timers: Pick<Timers, "turn" | "after">;
   /** How long a recorded call may fail to be made before the run counts as diverged, in ms. */
   readonly stallMs: number;
@@ -63,7 +65,7 @@ export class ChainRun {
   readonly #options: RunOptions;
   readonly #scheduler: Scheduler;
   readonly #pending = new Map<number, PendingCall>();
-  readonly #answered = new Set<number>();
+  readonly #answered = new Map<number, Answer>();
   readonly #abort = new AbortController();
   readonly #resolveEnd: (end: RunEnd) => void;
   #steps = 0;
@@ -132,7 +134,7 @@ export class ChainRun {
 
   #accept(answer: Answer): void {
     if (this.#isOver(answer.step) || this.#answered.has(answer.step)) return;
-    this.#answered.add(answer.step);
+    this.#answered.set(answer.step, answer);
     this.#scheduler.push(answer);
     this.#watchStall();
   }
@@ -208,13 +210,23 @@ export class ChainRun {
     this.#pending.set(step, { kind, name, hash, command, step, resolve: settle.resolve, reject: settle.reject });
     const recorded = this.#options.journal.calls.get(step);
     if (recorded === undefined) {
-      // A step that was refused before it was recorded has an answer and no call.
-      if (!this.#answered.has(step) && !this.#sendStep(step, command, settle)) return;
+      const answer = this.#answered.get(step);
+      if (answer === undefined && !this.#sendStep(step, command, settle)) return;
+      if (answer !== undefined) this.#takeAsSent(answer);
     } else if (!isSameCall(recorded, shape)) {
       this.#diverge(step, describeCall(recorded), describeCall(shape));
       return;
     }
     this.#scheduler.poke();
+  }
+
+  /**
+   * An answer to a call that is not in the journal. Of an older incarnation: it was refused before it was recorded. Of
+   * this one: an assignment that is delivered twice can start a second run, and the first one has sent the command.
+   * Both runs have the same journal, so by counting it they give every command the same number.
+   */
+  #takeAsSent({ incarnation }: Answer): void {
+    if (incarnation === this.#options.incarnation) this.#options.skip();
   }
 
   /** What cannot be encoded takes no step: nothing of it reaches the log. */

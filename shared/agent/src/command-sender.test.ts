@@ -50,6 +50,15 @@ const event = (type: string, body: object, commandSeq = 0, incarnation = 2) =>
   ({ type, ...body, meta: metaOf(5n, incarnation, commandSeq) }) as never;
 
 describe("the command sender [agents:resend-same-bytes]", () => {
+  it("leaves out a number that another run of the incarnation has used [agents:second-run-same-numbers]", async () => {
+    const { sender, published } = build();
+    sender.send(command(1));
+    sender.skip();
+    sender.send(command(3));
+    await settle();
+    expect(published.flat()).toEqual(["1", "3"]);
+  });
+
   it("publishes in sequence, what is queued meanwhile in one go, and waits for answers", async () => {
     const { sender, published, waiting } = build();
     for (const step of [1, 2, 3]) sender.send(command(step));

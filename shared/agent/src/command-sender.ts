@@ -71,6 +71,11 @@ export class CommandSender {
     void this.#publish();
   }
 
+  /** Leaves out a number: another run of this incarnation has sent that command. */
+  skip(): void {
+    this.#nextSequence += 1;
+  }
+
   /** An event of this chain: what it says about the commands. Steps of call ids are already taken out. */
   observe(event: BusEvent, step: number | null): void {
     if (this.#isStopped) return;

@@ -48,6 +48,38 @@ describe("fences", () => {
   });
 });
 
+it("a halt and the resume that names it are told one after the other, also in one delivery [halt:resume-names-fence]", async () => {
+  const codec = createCodec({ ids: builtinSchemaIds() });
+  const again = { ...halt("fleet"), reason: "and once more" };
+  const directives = [halt("fleet"), again, resume("fleet", "1")];
+  const records = directives.map((directive, index): StoredRecord => {
+    const value = codec.encode(directive.type, directive as never);
+    const at = { topic: "d", partition: 0, offset: BigInt(index), timestampMs: 0, key: null };
+    return { ...at, value, headers: { sig: `${index}` } };
+  });
+  let follow: FollowOptions | null = null;
+  const log = {
+    offsets: () => Promise.resolve({ low: 0n, end: 0n }),
+    follow(options: FollowOptions) {
+      follow = options;
+      return { stop: () => Promise.resolve() };
+    },
+  } as unknown as EventLog;
+  const told: string[] = [];
+  const watch = new DirectiveWatch({
+    log,
+    codec,
+    topic: "d",
+    isOrderSigned: () => true,
+    logger: SILENT_LOGGER,
+    onFences: (standing, lifted) => told.push(`${standing.map(({ fence }) => fence).join()} ${lifted?.fence ?? "-"}`),
+  });
+  await watch.start();
+  await (follow as FollowOptions | null)?.onDelivery({ records, unreadable: [], next: 3n, end: 3n });
+  // Whoever keeps the fences by what it is told has none left: the second halt was told before it was lifted.
+  expect(told).toEqual(["0 -", "1 -", " 1"]);
+});
+
 it("halts of the past count only once all of the past is read, since they may have been lifted [halt:applied-as-record]", async () => {
   const codec = createCodec({ ids: builtinSchemaIds() });
   const records = [halt("fleet"), resume("fleet", "0"), halt("agent:a")].map((directive, index): StoredRecord => {

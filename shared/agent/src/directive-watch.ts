@@ -92,14 +92,18 @@ export class DirectiveWatch {
       partition: 0,
       from: low,
       onDelivery: ({ records, next }) => {
+        let isTold = false;
         for (const record of records) {
           const { offset } = record;
           const directive = this.#believed(record);
           const change = directive === null ? null : this.#fences.apply(offset, directive);
-          // Old halts may have been lifted since: nothing counts until all of the past is read.
-          if (change?.kind === "resume" && offset >= end) this.#options.onFences(this.#fences.standing(), change.fence);
+          // Old halts may have been lifted since: nothing counts until all of the past is read. Then each change is told,
+          // a halt too: a resume behind it in the same delivery names it.
+          if (change === null || offset < end) continue;
+          this.#options.onFences(this.#fences.standing(), change.kind === "resume" ? change.fence : null);
+          isTold = true;
         }
-        if (next >= end) this.#options.onFences(this.#fences.standing(), null);
+        if (next >= end && !isTold) this.#options.onFences(this.#fences.standing(), null);
       },
       onProblem: ({ kind }) => {
         logger.warn({ topic, problem: kind }, "the directives cannot be read; the door goes by them anyway");

@@ -134,7 +134,7 @@ export interface Played {
   readonly end: RunEnd;
 }
 
-export type RunChange = Partial<Pick<RunOptions, "timers" | "obeysHalts" | "stallMs" | "incarnation">>;
+export type RunChange = Partial<Pick<RunOptions, "timers" | "obeysHalts" | "stallMs" | "incarnation" | "skip">>;
 
 /** A run over a journal whose commands go to `send`. */
 export function runOf(
@@ -146,7 +146,7 @@ export function runOf(
   const { submitted } = journal;
   if (submitted === null) throw new Error("the journal has no submission");
   const base = { agent: "tester", incarnation: 1, handler, timers: systemTimers, stallMs: 2000, obeysHalts: true };
-  return new ChainRun({ ...base, ...change, journal: { ...journal, submitted }, send });
+  return new ChainRun({ ...base, skip: () => undefined, ...change, journal: { ...journal, submitted }, send });
 }
 
 /** Plays a handler live; `latencyOf(step)` is in turns of the event loop. */

@@ -35,6 +35,8 @@ export interface CallState {
   readonly throttledSinceMs: number;
   /** An attempt of it was counted as an error: the attempts of one call are one call. */
   readonly erred: boolean;
+  /** An earlier attempt was in doubt when this one was admitted: it may still arrive, whatever comes of this one. */
+  readonly unresolved: boolean;
 }
 
 /** One effect of a chain's ledger, by effect key. */

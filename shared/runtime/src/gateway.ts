@@ -5,7 +5,7 @@
 import type { Codec } from "@busbar/events/codec";
 import type { ToolDigest } from "@busbar/events";
 import type { EventLog, Membership } from "@busbar/log";
-import type { Policy } from "@busbar/policy";
+import type { PartitionState, Policy } from "@busbar/policy";
 import type { Logger, Metrics } from "@busbar/telemetry";
 import { createCheckpointStore } from "./checkpoint.ts";
 import { createRunningCalls, type RunningCalls } from "./door/executor.ts";
@@ -306,6 +306,11 @@ export class Gateway {
 
   doors(): readonly DoorStatus[] {
     return [...this.#owners.values()].map(statusOf);
+  }
+
+  /** The state of a partition as its owner here decides by it, not to be changed; null where there is none. */
+  stateOf(partition: number): PartitionState | null {
+    return this.#owners.get(partition)?.state() ?? null;
   }
 
   /** Every assigned partition is loaded here, or held by another gateway that lives; and so is what was taken over. */

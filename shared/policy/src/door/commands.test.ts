@@ -178,10 +178,22 @@ describe("the order of commands", () => {
       "BUSBAR_SEQUENCE_GAP",
     );
     expect(
-      only(scene.door.turn(scene.call(chain, 2, "db.drop", { table: "t" }, { sequence: 1 })), "CommandDeferred").code,
+      only(scene.door.turn(scene.call(chain, 1, "db.drop", { table: "t" }, { sequence: 1 })), "CommandDeferred").code,
     ).toBe("BUSBAR_DUPLICATE");
+  });
+
+  it("an older number with a step that is not recorded is of a second run of the incarnation, which ends [door:second-run-ends]", () => {
+    const scene = createScene();
+    const chain = scene.submit("t");
+    scene.door.turn(scene.call(chain, 1, "db.read"));
+    const call = scene.call(chain, 2, "db.drop", { table: "t" }, { sequence: 1 });
     const end = scene.command(chain, { type: "FailTask", step: 2, code: "X", reason: "y" }, { sequence: 1 });
-    expect(only(scene.door.turn(end), "CommandDeferred").code).toBe("BUSBAR_DUPLICATE");
+    for (const command of [call, end]) {
+      const events = scene.door.turn(command);
+      expect(types(events)).toEqual(["CommandRejected"]);
+      expect(only(events, "CommandRejected").code).toBe("BUSBAR_INCARNATION_OLD");
+    }
+    expect(scene.chain(chain).sequence).toBe(1);
   });
 
   it("a new incarnation starts again at 1 [door:sequence-next]", () => {

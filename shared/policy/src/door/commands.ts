@@ -161,9 +161,20 @@ function decideAgentCommand(turn: Turn, input: CommandInput, command: AgentComma
     const reason = `the chain is at incarnation ${chain.incarnation}; the command is of ${incarnation}`;
     return reject(turn, input, "BUSBAR_INCARNATION_OLD", reason);
   }
-  if (streamSeq <= chain.sequence) return defer(turn, input, "BUSBAR_DUPLICATE", chain.sequence + 1, 0);
+  if (streamSeq <= chain.sequence) return repeatCommand(turn, input, command, chain);
   if (streamSeq > chain.sequence + 1) return defer(turn, input, "BUSBAR_SEQUENCE_GAP", chain.sequence + 1, 0);
   decideStep(turn, input, command, chain);
+}
+
+/**
+ * An older sequence is answered from the record. Where the record holds nothing of its step, it was never sent before:
+ * a second run of the incarnation counts anew (its assignment came to two processes), and must end for a new one.
+ */
+function repeatCommand(turn: Turn, input: CommandInput, command: AgentCommand, chain: ChainState): void {
+  const isRecorded = chain.halted !== null || own(chain.calls, callIdOf(command)) !== undefined;
+  if (isRecorded) return defer(turn, input, "BUSBAR_DUPLICATE", chain.sequence + 1, 0);
+  const reason = `command ${command.meta.streamSeq} of incarnation ${chain.incarnation} was another one`;
+  reject(turn, input, "BUSBAR_INCARNATION_OLD", reason);
 }
 
 function giveJournal(turn: Turn, input: CommandInput, command: MessageOf<"RequestJournal">, chain: ChainState): void {

@@ -36,6 +36,7 @@ export function decideOutcome(turn: Turn, given: CallOutcome): void {
   if (found !== null && outcome.kind === "evidence") return evidence(turn, found, outcome);
   if (found === null) return;
   if (found.call.status === "answered") return afterAnswer(turn, found, outcome);
+  if (found.call.unresolved && isDenial(outcome)) return stillInDoubt(turn, found, outcome);
   // The attempt was decided already; only a whole answer of a model that comes after its time-out is still welcome.
   if (found.call.status === "delayed" && outcome.kind !== "model-completed") return;
   switch (outcome.kind) {
@@ -52,6 +53,34 @@ export function decideOutcome(turn: Turn, given: CallOutcome): void {
     default:
       return found.call.status === "in-doubt" ? lateOutcome(turn, found, outcome) : effectOutcome(turn, found, outcome);
   }
+}
+
+type Denial = Extract<CallOutcome, { kind: "failed" | "throttled" | "abandoned" | "evidence" }>;
+
+/** It says of its own attempt that it came to nothing. */
+function isDenial(outcome: CallOutcome): outcome is Denial {
+  if (outcome.kind === "evidence") return !outcome.happened;
+  return outcome.kind === "failed" || outcome.kind === "throttled" || outcome.kind === "abandoned";
+}
+
+/** An earlier attempt may still arrive: what a later one says of itself is no proof about it (PROTOCOL 5.6). */
+function stillInDoubt(turn: Turn, { chain, call }: Found, outcome: Denial): void {
+  if (call.status !== "open") return;
+  const { callId, admitted } = outcome;
+  const { effectKey, name: tool, attempt } = call;
+  const said = "reason" in outcome ? outcome.reason : "a void record tells it";
+  const reason = `attempt ${attempt} came to nothing (${said}); an earlier one may still arrive`;
+  const body = { callId, effectKey, tool, attempt, admitted, code: "BUSBAR_EFFECT_IN_DOUBT", reason };
+  // A tool that names a time is not asked before it.
+  const namedMs = outcome.kind === "throttled" ? turn.env.atMs + outcome.retryAfterMs : 0;
+  const settleAtMs = Math.max(lookAgainAtMs(turn, attempt), namedMs);
+  emit(turn, "EffectInDoubt", { chain }, { ...body, settleAtMs });
+}
+
+/** When what is in doubt is looked into: a tool that honours the key is fired again, ever more rarely. */
+function lookAgainAtMs(turn: Turn, attempt: number): number {
+  const margin = turn.state.policy?.limits.settleMarginMs ?? DEFAULT_LIMITS.settleMarginMs;
+  return turn.env.atMs + Math.min(margin * 2 ** Math.min(attempt - 1, 16), Math.max(margin, LONGEST_DOUBT_MS));
 }
 
 type EffectOutcome = Extract<
@@ -111,11 +140,7 @@ function answerLost(
     emit(turn, "EffectFailed", { chain }, { ...body, final: true, retryAtMs: 0, durationMs });
     return;
   }
-  const margin = turn.state.policy?.limits.settleMarginMs ?? DEFAULT_LIMITS.settleMarginMs;
-  // A tool that honours the key is fired again; one that keeps failing, ever more rarely.
-  const settleAtMs =
-    turn.env.atMs + Math.min(margin * 2 ** Math.min(attempt - 1, 16), Math.max(margin, LONGEST_DOUBT_MS));
-  emit(turn, "EffectInDoubt", { chain }, { ...body, settleAtMs });
+  emit(turn, "EffectInDoubt", { chain }, { ...body, settleAtMs: lookAgainAtMs(turn, attempt) });
 }
 
 /** Longest wait before what is in doubt is looked into, ms. */

@@ -211,6 +211,12 @@ export function abandonUnstarted(
     turn.admitted.delete(callId);
     const { effectKey, name, attempt, admitted } = call;
     const meta = metaOf(turn, { chain });
+    if (call.unresolved) {
+      // This attempt was not started; an earlier one may still arrive.
+      const doubt = { effectKey, tool: name, attempt, admitted, reason, settleAtMs: turn.env.atMs };
+      record(turn, { ...doubt, type: "EffectInDoubt", code: "BUSBAR_EFFECT_IN_DOUBT", meta, callId });
+      continue;
+    }
     const body = { type: "EffectAbandoned" as const, effectKey, tool: name, attempt, admitted, reason };
     record(turn, { ...body, meta, callId });
     abandoned.push(callId);

@@ -78,6 +78,7 @@ const newCall = (call: Partial<CallState> & Pick<CallState, "step" | "kind" | "n
   throttled: 0,
   throttledSinceMs: 0,
   erred: false,
+  unresolved: false,
   ...call,
 });
 
@@ -123,6 +124,7 @@ const HANDLERS: Handlers = {
       effectClass: event.effectClass as CallState["effectClass"],
       args: event.args,
       dueAtMs: 0,
+      unresolved: known?.unresolved === true || (known?.status === "in-doubt" && known.effectClass !== "read"),
     });
     const next = addCall(chain, event.callId, call);
     if (event.effectKey === "") return next;

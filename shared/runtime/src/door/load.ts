@@ -93,8 +93,9 @@ function freshReading(options: LoadOptions): Reading {
 /** From the newest usable checkpoint, or from the beginning. */
 async function startReading(options: LoadOptions): Promise<Reading> {
   const { log, topic, partition } = options;
-  const { low, end } = await log.offsets(topic, partition);
   const checkpoint = await options.checkpoints.load(options.checkpointName, partition);
+  // After it: while we look, the present owner goes on and may save one that lies behind an end that we asked before.
+  const { low, end } = await log.offsets(topic, partition);
   if (checkpoint !== null && checkpoint.offset > end) {
     throw busbarError("BUSBAR_LOG_TRUNCATED", {
       topic,

@@ -35,6 +35,8 @@ export interface SupervisorOptions {
   readonly settings?: Partial<SupervisorSettings>;
 }
 
+const STAGE_RETRY_MS = 500;
+
 interface Stages {
   readonly one: StageOne;
   readonly two: StageTwo;
@@ -54,6 +56,8 @@ export class Supervisor {
   readonly #timers: Timers;
   #cancelBeat: () => void = () => undefined;
   #isBeating = false;
+  #isStopping = false;
+  #assigned: readonly number[] = [];
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -83,6 +87,8 @@ export class Supervisor {
 
   #onAssignment(partitions: readonly number[]): void {
     const { logger } = this.#options;
+    if (this.#isStopping) return;
+    this.#assigned = partitions;
     for (const [partition, stages] of this.#stages) {
       if (partitions.includes(partition)) continue;
       this.#stages.delete(partition);
@@ -93,8 +99,11 @@ export class Supervisor {
       const stages = this.#build(partition);
       this.#stages.set(partition, stages);
       stages.started.catch((error: unknown) => {
-        logger.error({ err: error, partition }, "a stage did not start; its partition is left to be tried again");
-        if (this.#stages.get(partition) === stages) this.#stages.delete(partition);
+        logger.warn({ err: error, partition }, "a stage did not start; it is tried again");
+        if (this.#stages.get(partition) !== stages) return;
+        this.#stages.delete(partition);
+        // Nobody else would: without its beats the door of this partition stays shut until the next rebalance.
+        this.#timers.after(STAGE_RETRY_MS, () => this.#onAssignment(this.#assigned));
       });
     }
   }
@@ -186,6 +195,7 @@ export class Supervisor {
   }
 
   async stop(): Promise<void> {
+    this.#isStopping = true;
     this.#cancelBeat();
     await this.#membership?.leave();
     await Promise.all([...this.#stages.values()].map(stop));

@@ -59,6 +59,24 @@ async function failures(log: EventLog, tool: string, count: number): Promise<voi
   await appender.close();
 }
 
+/** The log that does not answer the first so many times it is asked for a topic's offsets. */
+function withSilence(log: EventLog, topic: string, times: number): EventLog {
+  let left = times;
+  const offsets: EventLog["offsets"] = (name, partition) => {
+    if (name !== topic || left === 0) return log.offsets(name, partition);
+    left -= 1;
+    return Promise.reject(new Error("no answer"));
+  };
+  return Object.assign(Object.create(log) as EventLog, {
+    offsets,
+    follow: log.follow.bind(log),
+    join: log.join.bind(log),
+    publish: log.publish.bind(log),
+    read: log.read.bind(log),
+    partitionCount: log.partitionCount.bind(log),
+  });
+}
+
 type Outcome = Pick<EventBody<"ToolOutcome">, "sourceOffset" | "ok"> & { readonly tool?: string };
 
 async function signal(log: EventLog, { sourceOffset, ok, tool = "vendor.ask" }: Outcome): Promise<void> {
@@ -207,4 +225,11 @@ describe("a signal that nobody can read", () => {
     }
     expect(letters).toEqual([`${topics.signals}/0 ${topics.signals}/0/0`]);
   });
+});
+
+it("a stage that does not start is tried again: its partition is not left without beats [supervisor:stage-retried]", async () => {
+  const { log } = await newLog();
+  await supervise(withSilence(log, topics.signals, 2), "s1", 100);
+  const beats = async (): Promise<bigint> => (await log.offsets(topics.heartbeats, 0)).end;
+  await until(async () => (await beats()) > 0n, "a beat about the partition", 20_000);
 });

@@ -108,7 +108,8 @@ describe("an exact tool over HTTP", () => {
       "EffectAdmitted",
       "EffectInDoubt BUSBAR_OUTCOME_UNKNOWN",
       "EffectAdmitted",
-      "EffectFailed BUSBAR_THROTTLED",
+      // That this attempt was put off says nothing about the one whose answer was lost.
+      "EffectInDoubt BUSBAR_EFFECT_IN_DOUBT",
       "EffectAdmitted",
       "EffectInDoubt BUSBAR_OUTCOME_UNKNOWN",
       "EffectAdmitted",
