@@ -57,7 +57,7 @@ async function takeOver(bus: Bus, victim: ServiceProcess, successor: ServiceProc
 
 async function measure(brokers: readonly string[], rounds: number, events: number): Promise<readonly Takeover[]> {
   const env = { BUSBAR_SESSION_MS: String(SESSION_MS) };
-  const bus = await openBus({ brokers, name: "takeover", env });
+  const bus = await openBus({ brokers, name: "takeover", env, isOpen: true });
   const found: Takeover[] = [];
   try {
     await bus.supervisor("s1");
