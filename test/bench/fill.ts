@@ -181,6 +181,8 @@ async function append(filling: Filling, inputs: readonly Input[]): Promise<void>
   const waiting = [...inputs];
   while (waiting.length > 0) {
     const turn = beginTurn(filling.state, envOf(filling));
+    // As an owner that keeps up with its inboxes: a successor has nothing of this to project.
+    turn.progress = { ...turn.progress, inbox: filling.state.end };
     for (let input = waiting.shift(); input !== undefined; input = waiting.shift()) {
       const rest = decide(turn, input);
       if (rest === null) continue;
