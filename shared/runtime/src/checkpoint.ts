@@ -7,11 +7,9 @@
  * C2 Loading reads from the end of the topic backwards, until there are two of that name to choose from: its cost is a
  *    few checkpoints, whatever the topic still keeps.
  */
-import { promisify } from "node:util";
-import { gunzip, gzip } from "node:zlib";
 import { isJsonObject, type Json, type JsonObject, parseJson, sha256Hex } from "@busbar/kernel";
 import type { EventLog, Publication, StoredRecord } from "@busbar/log";
-import { SYSTEM_TIMERS } from "./ports.ts";
+import { type Compression, SYSTEM_COMPRESSION, SYSTEM_TIMERS, type Timers } from "./ports.ts";
 
 export interface Checkpoint {
   /** First position that is not in the state. */
@@ -40,18 +38,26 @@ interface Chunk {
   readonly value: Uint8Array;
 }
 
-export function createCheckpointStore(log: EventLog, topic: string): CheckpointStore {
+/** What a store takes time and threads from. */
+export interface CheckpointPorts {
+  readonly timers: Pick<Timers, "turn">;
+  readonly compression: Compression;
+}
+
+const SYSTEM: CheckpointPorts = { timers: SYSTEM_TIMERS, compression: SYSTEM_COMPRESSION };
+
+export function createCheckpointStore(log: EventLog, topic: string, ports: CheckpointPorts = SYSTEM): CheckpointStore {
   const slots = new Map<string, number>();
   return {
     load: async (name, partition) => {
-      const best = newest(await backwards(log, topic, partition, name));
+      const best = newest(await backwards({ log, topic, partition, name }, ports));
       // The next one goes into the other slot: cut off in the middle, it leaves this one whole.
       if (best !== null) slots.set(`${name}/${partition}`, best.slot);
       return best?.checkpoint ?? null;
     },
     save: async (name, partition, checkpoint) => {
       const slot = ((slots.get(`${name}/${partition}`) ?? 0) + 1) % 2;
-      const bytes = await packed(checkpoint);
+      const bytes = await packed(checkpoint, ports);
       const outcomes = await log.publish(publications(topic, partition, `${name}#${slot}`, bytes));
       const isSaved = outcomes.every((outcome) => outcome.kind === "appended");
       if (isSaved) slots.set(`${name}/${partition}`, slot);
@@ -60,16 +66,11 @@ export function createCheckpointStore(log: EventLog, topic: string): CheckpointS
   };
 }
 
-const deflate = promisify(gzip);
-const inflate = promisify(gunzip);
-
 /** Entries of a container that are turned into text before other work gets its turn. */
 const ENTRIES_PER_SLICE = 256;
 
-const breath = (): Promise<void> => new Promise((resolve) => SYSTEM_TIMERS.turn(resolve));
-
 /** Text of a JSON object, in slices. What it holds must not change below its containers meanwhile. */
-async function textOf(value: JsonObject): Promise<string> {
+async function textOf(value: JsonObject, { timers }: CheckpointPorts): Promise<string> {
   const parts: string[] = [];
   for (const [name, field] of Object.entries(value)) {
     if (!isJsonObject(field)) {
@@ -80,24 +81,35 @@ async function textOf(value: JsonObject): Promise<string> {
     const texts: string[] = [];
     for (const [index, [key, one]] of entries.entries()) {
       if (one !== undefined) texts.push(`${JSON.stringify(key)}:${JSON.stringify(one)}`);
-      if (index % ENTRIES_PER_SLICE === ENTRIES_PER_SLICE - 1) await breath();
+      if (index % ENTRIES_PER_SLICE === ENTRIES_PER_SLICE - 1)
+        await new Promise<void>((resolve) => timers.turn(resolve));
     }
     parts.push(`${JSON.stringify(name)}:{${texts.join(",")}}`);
   }
   return `{${parts.join(",")}}`;
 }
 
-async function packed({ offset, version, state }: Checkpoint): Promise<Uint8Array> {
-  const text = isJsonObject(state) ? await textOf(state) : JSON.stringify(state);
+async function packed({ offset, version, state }: Checkpoint, ports: CheckpointPorts): Promise<Uint8Array> {
+  const text = isJsonObject(state) ? await textOf(state, ports) : JSON.stringify(state);
   const head = `{"offset":${JSON.stringify(offset.toString())},"version":${JSON.stringify(version)},"state":`;
-  return deflate(`${head}${text}}`, { level: 1 });
+  return ports.compression.compress(`${head}${text}}`);
+}
+
+interface Searched {
+  readonly log: EventLog;
+  readonly topic: string;
+  readonly partition: number;
+  readonly name: string;
 }
 
 /** First look back, in positions; it doubles. */
 const FIRST_LOOK = 32n;
 
 /** Whole checkpoints of a name from the end of the topic on: two where there are two, else all there are. */
-async function backwards(log: EventLog, topic: string, partition: number, name: string): Promise<readonly Found[]> {
+async function backwards(
+  { log, topic, partition, name }: Searched,
+  { compression }: CheckpointPorts,
+): Promise<readonly Found[]> {
   const sets = new Map<string, Map<number, Chunk>>();
   const { low, end } = await log.offsets(topic, partition);
   let whole: readonly Found[] = [];
@@ -108,7 +120,7 @@ async function backwards(log: EventLog, topic: string, partition: number, name: 
       for (const record of records) keepChunk(sets, name, record);
     }
     to = from;
-    whole = await wholeOf(sets);
+    whole = await wholeOf(sets, compression);
     if (new Set(whole.map(({ slot }) => slot)).size > 1) break;
   }
   return whole;
@@ -121,10 +133,13 @@ function keepChunk(sets: Map<string, Map<number, Chunk>>, name: string, { key, v
   chunksOf(sets, `${slot} ${digest}`).set(index, { index, count, digest, value });
 }
 
-async function wholeOf(sets: ReadonlyMap<string, ReadonlyMap<number, Chunk>>): Promise<readonly Found[]> {
+async function wholeOf(
+  sets: ReadonlyMap<string, ReadonlyMap<number, Chunk>>,
+  compression: Compression,
+): Promise<readonly Found[]> {
   const found: Found[] = [];
   for (const [id, chunks] of sets) {
-    const checkpoint = await assemble(chunks);
+    const checkpoint = await assemble(chunks, compression);
     if (checkpoint !== null) found.push({ slot: Number(id.split(" ")[0]), checkpoint });
   }
   return found;
@@ -148,14 +163,14 @@ function publications(topic: string, partition: number, key: string, bytes: Uint
   });
 }
 
-async function assemble(chunks: ReadonlyMap<number, Chunk>): Promise<Checkpoint | null> {
+async function assemble(chunks: ReadonlyMap<number, Chunk>, compression: Compression): Promise<Checkpoint | null> {
   const ordered = [...chunks.values()].sort((left, right) => left.index - right.index);
   const first = ordered[0];
   if (first === undefined || ordered.length !== first.count) return null;
   const bytes = Buffer.concat(ordered.map((chunk) => chunk.value));
   if (sha256Hex(bytes) !== first.digest) return null;
   try {
-    const parsed = parseJson((await inflate(bytes, { maxOutputLength: MAX_STATE_BYTES })).toString("utf8"));
+    const parsed = parseJson(await compression.expand(bytes, MAX_STATE_BYTES));
     const found = parsed as { readonly offset: string; readonly version: string; readonly state: Json } | undefined;
     return found === undefined ? null : { offset: BigInt(found.offset), version: found.version, state: found.state };
   } catch {

@@ -16,9 +16,11 @@ import { createDirectiveFeed, createLifeFeed, type DirectiveFeed, type LifeFeed 
 import {
   type Chance,
   type Clock,
+  type Compression,
   type Keyring,
   SYSTEM_CHANCE,
   SYSTEM_CLOCK,
+  SYSTEM_COMPRESSION,
   SYSTEM_TIMERS,
   type Timers,
   type Toolbox,
@@ -43,6 +45,7 @@ export interface GatewayOptions {
   readonly codeVersion?: string;
   readonly clock?: Clock;
   readonly timers?: Timers;
+  readonly compression?: Compression;
   readonly chance?: Chance;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -145,7 +148,10 @@ export class Gateway {
       clock: this.#clock,
       timers: this.#timers,
       chance: this.#options.chance ?? SYSTEM_CHANCE,
-      checkpoints: createCheckpointStore(log, this.#topics.checkpoints),
+      checkpoints: createCheckpointStore(log, this.#topics.checkpoints, {
+        timers: this.#timers,
+        compression: this.#options.compression ?? SYSTEM_COMPRESSION,
+      }),
       settings: this.#settings,
       check: createSchemaCheck(),
       isMember: () => this.#isMember(),

@@ -1,5 +1,7 @@
 /** What the runtime needs from outside, each as small as it can be. */
 import { randomBytes } from "node:crypto";
+import { promisify } from "node:util";
+import { gunzip, gzip } from "node:zlib";
 import type { ToolCallProblem } from "@busbar/events";
 import type { Json } from "@busbar/kernel";
 
@@ -41,6 +43,21 @@ export const SYSTEM_TIMERS: Timers = {
 export function pause(timers: Pick<Timers, "after">, delayMs: number): Promise<void> {
   return new Promise((resolve) => void timers.after(delayMs, resolve));
 }
+
+/** What would hold up the event loop. A process has a thread for it; a simulation does it at once, in its own time. */
+export interface Compression {
+  compress(text: string): Promise<Uint8Array>;
+  /** Rejects what is no compressed text, or would be larger than `maxBytes`. */
+  expand(bytes: Uint8Array, maxBytes: number): Promise<string>;
+}
+
+const deflate = promisify(gzip);
+const inflate = promisify(gunzip);
+
+export const SYSTEM_COMPRESSION: Compression = {
+  compress: (text) => deflate(text, { level: 1 }),
+  expand: async (bytes, maxBytes) => (await inflate(bytes, { maxOutputLength: maxBytes })).toString("utf8"),
+};
 
 export interface Chance {
   /** [0, 1). */

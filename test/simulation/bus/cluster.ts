@@ -2,12 +2,13 @@
  * The processes of a simulated bus: the real gateways, supervisors and agents on the log of their node. A process that
  * dies is started again under a new name, as an orchestrator does.
  */
+import { gunzipSync, gzipSync } from "node:zlib";
 import { type AgentProcess, runAgent } from "@busbar/agent";
 import { buildPolicy } from "@busbar/agent/project";
 import { builtinSchemaIds, createCodec } from "@busbar/events/codec";
 import { reasonOf } from "@busbar/kernel";
 import type { EventLog } from "@busbar/log";
-import { Gateway, type OwnerSettings, Supervisor, topicNames } from "@busbar/runtime";
+import { type Compression, Gateway, type OwnerSettings, Supervisor, topicNames } from "@busbar/runtime";
 import { createMetrics, type LogFields, type Logger } from "@busbar/telemetry";
 import type { Broker } from "./broker.ts";
 import { KEYRING, keyOf } from "./keys.ts";
@@ -51,6 +52,12 @@ export interface ErrorLine {
   readonly step: number;
   readonly message: string;
 }
+
+/** A thread's answer would come in its own time, which no seed decides. */
+const IN_PLACE: Compression = {
+  compress: (text) => Promise.resolve(gzipSync(text, { level: 1 })),
+  expand: (bytes, maxBytes) => Promise.resolve(gunzipSync(bytes, { maxOutputLength: maxBytes }).toString("utf8")),
+};
 
 export class Cluster {
   readonly nodes: SimNode[] = [];
@@ -148,7 +155,7 @@ export class Cluster {
 
   #common(node: SimNode) {
     const log = openLog(this.#wires, node);
-    const ports = { clock: node, timers: node, chance: node };
+    const ports = { clock: node, timers: node, chance: node, compression: IN_PLACE };
     return {
       log,
       codec: CODEC,

@@ -9,7 +9,15 @@ import type { Logger, Metrics } from "@busbar/telemetry";
 import { createCheckpointStore } from "../checkpoint.ts";
 import { createDirectiveFeed, type DirectiveFeed } from "../feeds.ts";
 import { metaWith } from "../meta.ts";
-import { type Clock, type Keyring, SYSTEM_CLOCK, SYSTEM_TIMERS, type Timers } from "../ports.ts";
+import {
+  type Clock,
+  type Compression,
+  type Keyring,
+  SYSTEM_CLOCK,
+  SYSTEM_COMPRESSION,
+  SYSTEM_TIMERS,
+  type Timers,
+} from "../ports.ts";
 import { topicNames, type TopicNames } from "../topic-names.ts";
 import {
   createPace,
@@ -30,6 +38,7 @@ export interface SupervisorOptions {
   readonly namespace?: string;
   readonly clock?: Clock;
   readonly timers?: Timers;
+  readonly compression?: Compression;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly settings?: Partial<SupervisorSettings>;
@@ -126,7 +135,10 @@ export class Supervisor {
       namespace: namespace ?? "",
       clock: this.#clock,
       timers: this.#timers,
-      checkpoints: createCheckpointStore(log, this.#topics.checkpoints),
+      checkpoints: createCheckpointStore(log, this.#topics.checkpoints, {
+        timers: this.#timers,
+        compression: this.#options.compression ?? SYSTEM_COMPRESSION,
+      }),
       settings: this.#settings,
       pace: this.#pace,
     };
