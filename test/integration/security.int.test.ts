@@ -310,8 +310,9 @@ describe("behind the broker's wall", () => {
     const chainId = await talk.openChain();
     const meta = metaWith({ eventId: "forged", atMs: Date.now(), chainId, agent: "courier" });
     const value = bus.codec.encode("TaskCompleted", { meta, output: '"forged"' });
-    // The best that a forger can do: the claim in force, and the offset that it hopes for.
-    const at = (await bus.log.offsets(events, PARTITION)).end + 1n;
+    // The claim in force, and an offset that it does not get. One that guesses the next offset and wins the race for it
+    // is not void: then the digest chain does not fit, and the partition shuts itself (BUSBAR_LOG_CORRUPT).
+    const at = (await bus.log.offsets(events, PARTITION)).end + 1_000n;
     const headers = stampHeaders({ type: "TaskCompleted", at, claim, prev: "", value }, () => "0".repeat(64));
     expect(await write(logOf("agent:courier"), events, { key: chainId, value, headers })).toBe(DENIED);
     const voids = bus.watch.voids();
