@@ -1,7 +1,7 @@
 /**
  * One vitest project per level of test/levels.ts. Levels on the broker run one file at a time, in their order. Files of
- * the others share the modules of their worker (no test changes what a module holds), which halves the time; every
- * core has a worker (vitest by itself leaves one free).
+ * the others share the modules of their worker (no test changes what a module holds), which halves the time; there is
+ * one worker more than cores, since tests wait too (vitest by itself leaves a core free).
  */
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
@@ -16,7 +16,7 @@ const projectOf = (level: Level, index: number) => ({
     hookTimeout: Math.max(level.testTimeoutMs, 120_000),
     fileParallelism: level.parallel,
     isolate: !level.parallel,
-    ...(level.parallel ? { maxWorkers: availableParallelism() } : {}),
+    ...(level.parallel ? { maxWorkers: availableParallelism() + 1 } : {}),
     sequence: { groupOrder: index },
     ...(level.phase === "broker" ? { globalSetup: ["./test/shared-broker.ts"] } : {}),
   },

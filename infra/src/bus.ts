@@ -63,7 +63,14 @@ async function grant(options: BusOptions, brokers: readonly string[]): Promise<{
   const { access, env = process.env, choice } = options;
   if (access === null) return {};
   options.onProgress("setting users and permissions");
-  await grantAccess({ brokers, bus: access, env, withRegistry: choice.kind !== "given" && options.registry });
+  // A given broker without a registry may get one that logs in with what is written here, as docker-compose.yml does.
+  const isOpen = choice.kind === "given" && (env["SCHEMA_REGISTRY_URL"] ?? "") === "";
+  await grantAccess({
+    brokers,
+    bus: access,
+    env,
+    withRegistry: isOpen || (choice.kind !== "given" && options.registry),
+  });
   return { login: writeRegistryLogin(access.keys) };
 }
 

@@ -7,7 +7,14 @@ import { engine, notRun } from "./engine.ts";
 const DEMO = join(ROOT, "services/examples/src/demo/main.ts");
 
 const containers = async (): Promise<string> =>
-  (await runProgram("docker", ["ps", "--all", "--quiet"], ROOT, process.env)).out;
+  (
+    await runProgram(
+      "docker",
+      ["ps", "--all", "--quiet", "--filter", "label=com.docker.compose.service=kafka"],
+      ROOT,
+      process.env,
+    )
+  ).out;
 
 const TIMEOUT_MS = 240_000;
 

@@ -84,7 +84,7 @@ async function underLoad(bus: Bus, crowd: Crowd, isEnough: () => boolean): Promi
   }
 }
 
-test(
+test.concurrent(
   "version 1 to version 2 under load, a process of each version and a gateway killed in the middle: no chain lost, none split [deploy:upgrade-under-load] [deploy:versions-side-by-side] [deploy:supervised]",
   { timeout: 240_000 },
   async () => {
@@ -140,7 +140,7 @@ async function task(bus: Bus, key: string): Promise<{ readonly chainId: string; 
 const instancesOf = (deployed: Deployed, version: string): Promise<void> =>
   until(() => deployed.pids(version).length > 0 && deployed.pids(version).every(isRunning), `${version} runs`);
 
-test(
+test.concurrent(
   "a version that falls over is rolled back by its health check, as a candidate and after its promotion; a rollback by hand and an undeploy leave nothing behind [deploy:broken-rolled-back] [deploy:rollback] [deploy:undeployed-refused] [deploy:leaves-nothing] [deploy:code-digest]",
   { timeout: 300_000 },
   async () => {
@@ -193,7 +193,7 @@ test(
   },
 );
 
-test(
+test.concurrent(
   "a halted agent stays halted over a kill of its processes, a restart of their supervisor and a redeploy [deploy:halt-survives] [deploy:supervised] [deploy:status]",
   { timeout: 240_000 },
   async () => {
