@@ -33,6 +33,7 @@ describe("a key that is replaced", () => {
   it("is known to whoever verifies before anyone signs with it [security:rotation]", async () => {
     const verifier = openKeyring(folder, "gateway");
     const signer = openKeyring(folder, "operator");
+    const before = signer.signOrder(order);
     const refused: string[] = [];
     const until = rotateKeys(folder, "operator").then(() => true);
     for (let isDone = false; !isDone;) {
@@ -40,7 +41,6 @@ describe("a key that is replaced", () => {
       isDone = await Promise.race([until, new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 10))]);
     }
     expect(refused).toEqual([]);
-    const before = signer.signOrder(order);
     // A running signer takes the new key up by itself.
     await expect.poll(() => signer.signOrder(order), { timeout: 4000 }).not.toBe(before);
     expect(verifier.isOrderSigned(order, signer.signOrder(order))).toBe(true);
