@@ -1,9 +1,9 @@
 /** A person's orders: signed, published, and the offset at which each stands. */
-import { HEADER, partitionOf } from "@busbar/events";
+import { partitionOf } from "@busbar/events";
 import type { Codec } from "@busbar/events/codec";
 import { openKeyring } from "@busbar/infra";
 import type { EventLog } from "@busbar/log";
-import { metaWith, topicNames } from "@busbar/runtime";
+import { signedPublication, metaWith, topicNames } from "@busbar/runtime";
 
 export interface Orders {
   halt(scope: string): Promise<bigint>;
@@ -41,9 +41,8 @@ export function createOrders({ log, codec, prefix, keys, partitions }: OrdersOpt
     type: string,
     value: Uint8Array,
   ): Promise<bigint> => {
-    const sig = keyring.signOrder({ topic, principal: OPERATOR, value });
-    const headers = { [HEADER.type]: type, [HEADER.principal]: OPERATOR, [HEADER.sig]: sig };
-    const [outcome] = await log.publish([{ topic, partition, record: { key, value, headers } }]);
+    const order = signedPublication(keyring, { topic, partition, principal: OPERATOR, type, key, value });
+    const [outcome] = await log.publish([order]);
     if (outcome?.kind !== "appended") throw new Error(`${type} was not appended: ${outcome?.kind ?? "no answer"}`);
     return outcome.baseOffset;
   };

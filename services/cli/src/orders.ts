@@ -6,10 +6,10 @@
  * O3 All times are the broker's: from the append of the order to the append of its application.
  */
 import { userInfo } from "node:os";
-import { type BusDirective, type BusEvent, covers, HEADER, type InFlight, type MessageOf } from "@busbar/events";
+import { type BusDirective, type BusEvent, covers, type InFlight, type MessageOf } from "@busbar/events";
 import { busbarError, shortHash } from "@busbar/kernel";
 import { type Follower, locateClaim, type NewRecord } from "@busbar/log";
-import { createPartitionReader, metaWith } from "@busbar/runtime";
+import { signedPublication, createPartitionReader, metaWith } from "@busbar/runtime";
 import { type OpenBus, operatorKeyring, partitionsOf } from "./bus.ts";
 import { type Progress, SILENT } from "./progress.ts";
 
@@ -45,8 +45,7 @@ export async function publishRecord(
 /** The signed record of an order for `topic`. */
 export function orderRecord(bus: OpenBus, topic: string, key: string, type: string, value: Uint8Array): NewRecord {
   const principal = operatorName();
-  const sig = operatorKeyring(bus).signOrder({ topic, principal, value });
-  return { key, value, headers: { [HEADER.type]: type, [HEADER.principal]: principal, [HEADER.sig]: sig } };
+  return signedPublication(operatorKeyring(bus), { topic, principal, type, key, value }).record;
 }
 
 export interface GivenOrder {

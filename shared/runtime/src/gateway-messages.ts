@@ -1,5 +1,5 @@
 /** What a gateway as a whole sends: its policy, and that it lives. */
-import { type AppliedDirective, HEADER, type MessageOf } from "@busbar/events";
+import { type AppliedDirective, type MessageOf } from "@busbar/events";
 import type { Codec } from "@busbar/events/codec";
 import { isJsonObject, parseJson } from "@busbar/kernel";
 import type { EventLog, Publication } from "@busbar/log";
@@ -10,6 +10,7 @@ import { metaWith } from "./meta.ts";
 import { policyBody } from "./policy-body.ts";
 import type { Keyring } from "./ports.ts";
 import type { TopicNames } from "./topic-names.ts";
+import { signedPublication } from "./signed-publication.ts";
 
 export type DoorLife = MessageOf<"GatewayHeartbeat">["doors"][number];
 
@@ -32,10 +33,8 @@ export function gatewayBeat(beat: GatewayBeat): Publication {
   const meta = metaWith({ eventId: `${owner}/${nowMs}`, atMs: nowMs, namespace });
   const value = codec.encode("GatewayHeartbeat", { meta, gateway: owner, doors: [...doors], sentAtMs: nowMs });
   const principal = `gateway:${owner}`;
-  const sig = keyring.signOrder({ topic: topics.heartbeats, principal, value });
-  const headers = { [HEADER.type]: "GatewayHeartbeat", [HEADER.principal]: principal, [HEADER.sig]: sig };
-  const record = { key: `gateway/${owner}`, value, headers };
-  return { topic: topics.heartbeats, partition: 0, record };
+  const [topic, type, key] = [topics.heartbeats, "GatewayHeartbeat", `gateway/${owner}`];
+  return signedPublication(keyring, { topic, principal, type, key, value });
 }
 
 export interface PolicySender extends Sender {
@@ -73,9 +72,8 @@ export async function publishPolicy(
   const meta = metaWith({ eventId: `${owner}/policy/${hash}`, atMs, namespace });
   const body = { ...policyBody(policy), reason: "the project of this gateway", by: principal };
   const value = codec.encode("SetPolicy", { meta, ...body });
-  const sig = keyring.signOrder({ topic: topics.directives, principal, value });
-  const headers = { [HEADER.type]: "SetPolicy", [HEADER.principal]: principal, [HEADER.sig]: sig };
-  const publication = { topic: topics.directives, partition: 0, record: { key: "policy", value, headers } };
+  const [topic, type, key] = [topics.directives, "SetPolicy", "policy"];
+  const publication = signedPublication(keyring, { topic, principal, type, key, value });
   // Said twice it is the same policy twice.
   for (let isUnknown = true; isUnknown;) {
     const [outcome] = await log.publish([publication]);

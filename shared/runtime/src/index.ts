@@ -7,6 +7,7 @@ export * from "./meta.ts";
 export * from "./partition-reader.ts";
 export * from "./policy-body.ts";
 export * from "./ports.ts";
+export * from "./signed-publication.ts";
 export * from "./topic-names.ts";
 export type { DoorStatus } from "./door/door-status.ts";
 export * from "./gateway.ts";

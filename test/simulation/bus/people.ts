@@ -1,9 +1,9 @@
 /** Who stands around a bus: a client that submits and insists, an operator who halts, resumes, freezes and settles. */
 import { chainOfTaskKey, type Client, createClient } from "@busbar/agent";
-import { HEADER, partitionOf } from "@busbar/events";
+import { partitionOf } from "@busbar/events";
 import type { Json } from "@busbar/kernel";
 import type { EventLog } from "@busbar/log";
-import { metaWith } from "@busbar/runtime";
+import { signedPublication, metaWith } from "@busbar/runtime";
 import { CODEC, PREFIX, TOPICS } from "./cluster.ts";
 import { KEYRING, keyOf } from "./keys.ts";
 import type { SimNode } from "./node.ts";
@@ -113,10 +113,8 @@ export class Operator {
   }
 
   async #send(topic: string, partition: number, type: string, key: string, value: Uint8Array): Promise<bigint | null> {
-    const principal = "operator:sim";
-    const sig = KEYRING.signOrder({ topic, principal, value });
-    const headers = { [HEADER.type]: type, [HEADER.principal]: principal, [HEADER.sig]: sig };
-    const [outcome] = await this.#log.publish([{ topic, partition, record: { key, value, headers } }]);
+    const order = signedPublication(KEYRING, { topic, partition, principal: "operator:sim", type, key, value });
+    const [outcome] = await this.#log.publish([order]);
     return outcome?.kind === "appended" ? outcome.baseOffset : null;
   }
 }

@@ -1,8 +1,8 @@
 /** Orders of the demo's operator: signed directives, and waiting for what the partition owners say of them. */
-import { type BusEvent, HEADER } from "@busbar/events";
+import { type BusEvent } from "@busbar/events";
 import { busbarError } from "@busbar/kernel";
 import { locateClaim } from "@busbar/log";
-import { createPartitionReader, metaWith } from "@busbar/runtime";
+import { signedPublication, createPartitionReader, metaWith } from "@busbar/runtime";
 import type { DemoBus } from "./demo-bus.ts";
 
 type Directive = "Halt" | "Freeze" | "Unfreeze";
@@ -19,9 +19,8 @@ export async function order(
   const atMs = Date.now();
   const meta = metaWith({ eventId: `${principal}/${type}/${atMs}`, atMs });
   const value = codec.encode(type, { meta, ...body } as never);
-  const sig = keyring.signOrder({ topic: topics.directives, principal, value });
-  const headers = { [HEADER.type]: type, [HEADER.principal]: principal, [HEADER.sig]: sig };
-  const [outcome] = await log.publish([{ topic: topics.directives, partition: 0, record: { key, value, headers } }]);
+  const order = signedPublication(keyring, { topic: topics.directives, principal, type, key, value });
+  const [outcome] = await log.publish([order]);
   if (outcome?.kind !== "appended")
     throw busbarError("BUSBAR_LOG_UNAVAILABLE", { reason: "the order was not acknowledged" });
   return outcome.baseOffset;

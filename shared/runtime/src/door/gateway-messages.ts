@@ -4,6 +4,7 @@ import { signCommand } from "@busbar/events/codec";
 import type { Publication } from "@busbar/log";
 import { metaWith } from "../meta.ts";
 import type { AckedEvent, ProjectorOptions } from "./projector.ts";
+import { signedPublication } from "../signed-publication.ts";
 
 interface GatewayCommand {
   readonly type: "SubmitTask" | "ReportSubtask";
@@ -124,7 +125,5 @@ export function haltDirective(options: ProjectorOptions, event: MessageOf<"Chain
   const reason = `${event.rule}: ${event.reason}`;
   const body = { scope, reason, by: principal, rule: event.rule, cause: event.meta.eventId };
   const value = codec.encode("Halt", { meta, ...body });
-  const sig = keyring.signOrder({ topic: topics.directives, principal, value });
-  const headers = { [HEADER.type]: "Halt", [HEADER.principal]: principal, [HEADER.sig]: sig };
-  return { topic: topics.directives, partition: 0, record: { key: scope, value, headers } };
+  return signedPublication(keyring, { topic: topics.directives, principal, type: "Halt", key: scope, value });
 }

@@ -18,6 +18,7 @@ import {
 import { directiveBody } from "@busbar/policy";
 import { metaWith } from "../meta.ts";
 import { publishAll, type StageOptions } from "./stage-options.ts";
+import { signedPublication } from "../signed-publication.ts";
 
 const VERSION = "stage-two-1";
 const CHECKPOINT = "supervisor-signals";
@@ -141,9 +142,7 @@ export class StageTwo {
     const { type, ...fields } = order;
     const body = type === "CloseBreaker" ? { ...fields, by: principal } : fields;
     const value = codec.encode(type, { meta, ...body } as never);
-    const sig = keyring.signOrder({ topic: topics.directives, principal, value });
-    const headers = { [HEADER.type]: type, [HEADER.principal]: principal, [HEADER.sig]: sig };
-    return { topic: topics.directives, partition: 0, record: { key: order.key, value, headers } };
+    return signedPublication(keyring, { topic: topics.directives, principal, type, key: order.key, value });
   }
 
   /** What people did to breakers by hand: held open, or closed. */

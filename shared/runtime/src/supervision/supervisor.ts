@@ -2,7 +2,6 @@
  * A supervisor: both stages for the partitions that its group gives it, and their heartbeats. Several share the work;
  * two at once do no harm: signals are dropped by their place, orders by their cause.
  */
-import { HEADER } from "@busbar/events";
 import type { Codec } from "@busbar/events/codec";
 import type { EventLog, Membership, Publication } from "@busbar/log";
 import type { Logger, Metrics } from "@busbar/telemetry";
@@ -27,6 +26,7 @@ import {
 } from "./stage-options.ts";
 import { StageOne } from "./stage-one.ts";
 import { StageTwo } from "./stage-two.ts";
+import { signedPublication } from "../signed-publication.ts";
 
 export interface SupervisorOptions {
   readonly log: EventLog;
@@ -190,11 +190,13 @@ export class Supervisor {
         eventsThrough: through.toString(),
         lastOffset,
       });
-      const topic = this.#topics.heartbeats;
-      const principal = `supervisor:${name}`;
-      const sig = keyring.signOrder({ topic, principal, value });
-      const headers = { [HEADER.type]: "SupervisorHeartbeat", [HEADER.principal]: principal, [HEADER.sig]: sig };
-      return { topic, partition: 0, record: { key: `${name}/${stream}/${partition}`, value, headers } };
+      return signedPublication(keyring, {
+        topic: this.#topics.heartbeats,
+        principal: `supervisor:${name}`,
+        type: "SupervisorHeartbeat",
+        key: `${name}/${stream}/${partition}`,
+        value,
+      });
     });
   }
 

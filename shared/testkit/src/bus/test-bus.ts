@@ -15,12 +15,13 @@ import {
   type ToolDefinition,
 } from "@busbar/agent";
 import { buildPolicy, createToolbox, type ProjectFile } from "@busbar/agent/project";
-import { type BusEvent, HEADER } from "@busbar/events";
+import { type BusEvent } from "@busbar/events";
 import { builtinSchemaIds, type Codec, createCodec } from "@busbar/events/codec";
 import { busbarError, type Json } from "@busbar/kernel";
 import type { EventLog } from "@busbar/log";
 import { createEmbeddedLog } from "@busbar/log/embedded";
 import {
+  signedPublication,
   type Clock,
   type DoorStatus,
   Gateway,
@@ -275,9 +276,8 @@ class MemoryBus implements TestBus {
     const principal = "operator:test";
     const meta = metaWith({ eventId: `test/${type}`, atMs: Date.now() });
     const value = this.codec.encode(type as "Halt", { meta, ...fields } as never);
-    const sig = this.#keys.keyring.signOrder({ topic, principal, value });
-    const headers = { [HEADER.type]: type, [HEADER.principal]: principal, [HEADER.sig]: sig };
-    const [outcome] = await this.log.publish([{ topic, partition: 0, record: { key: type, value, headers } }]);
+    const order = signedPublication(this.#keys.keyring, { topic, principal, type, key: type, value });
+    const [outcome] = await this.log.publish([order]);
     if (outcome?.kind !== "appended")
       throw busbarError("BUSBAR_LOG_UNAVAILABLE", { reason: `the order ${type} was not appended` });
     await this.#applied(outcome.baseOffset);
