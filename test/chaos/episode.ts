@@ -3,7 +3,7 @@
  * and nothing of the episode is left when it ends.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { decideUntilEnded, landings } from "../harness/doubts.ts";
+import { decideUntilEnded, lateLandings } from "../harness/doubts.ts";
 import { rollDice } from "../harness/dice.ts";
 import { type Brokers, openBrokers } from "./brokers.ts";
 import { type Facts, factsOf, type Finding, findingsOf } from "./checks.ts";
@@ -73,15 +73,6 @@ async function decideAll(scene: Scene): Promise<void> {
   scene.count("decided by a person", await decideUntilEnded(scene.bus, () => scene.open(), DECIDE_MS));
 }
 
-/** At-most-once effects that landed after the log had named them in doubt. */
-function lateLandings({ bus }: Scene): number {
-  const landed = landings(bus.shop);
-  return bus.watch
-    .ofType("EffectInDoubt")
-    .filter(({ event }) => event.tool === "mail.send" && (landed.get(event.effectKey)?.[0] ?? 0) > event.meta.atMs)
-    .length;
-}
-
 function countFacts({ scene, report, fires }: Facts): void {
   const { watch } = scene.bus;
   scene.count("chains", scene.acknowledged().length);
@@ -89,7 +80,7 @@ function countFacts({ scene, report, fires }: Facts): void {
   scene.count("lost", report.effects.lost);
   scene.count("duplicated", report.effects.duplicated);
   scene.count("named in doubt", watch.ofType("EffectInDoubt").length);
-  scene.count("late landings", lateLandings(scene));
+  scene.count("late landings", lateLandings(scene.bus));
   scene.count("late fires", fires.late.length);
   scene.count("exact fired again", watch.ofType("EffectAdmitted").filter(({ event }) => event.attempt > 1).length);
   scene.count("assigned again", watch.ofType("TaskAssigned").filter(({ event }) => event.incarnation > 1).length);

@@ -37,6 +37,15 @@ export function landings(file: string): ReadonlyMap<string, readonly number[]> {
   }
 }
 
+/** At-most-once effects that were admitted, in doubt, and landed after the log had said so. */
+export function lateLandings({ shop, watch }: Pick<Bus, "shop" | "watch">): number {
+  const landed = landings(shop);
+  const isLate = (effectKey: string, saidMs: number): boolean => (landed.get(effectKey)?.[0] ?? 0) > saidMs;
+  return watch
+    .ofType("EffectInDoubt")
+    .filter(({ event }) => event.tool === "mail.send" && isLate(event.effectKey, event.meta.atMs)).length;
+}
+
 /** A person looks at each doubt in the world and says what is so. Returns how many there were. */
 export async function decideDoubts(bus: Bus): Promise<number> {
   const doubts = doubtsOf(bus.watch);

@@ -2,6 +2,7 @@
 import { CompressionCodecs, CompressionTypes, type Message, type Producer } from "kafkajs";
 import { zstdCompressSync } from "node:zlib";
 import { plainKafka } from "../support/plain-kafka.ts";
+import { metaWith } from "@busbar/events";
 import { rawSnappy } from "../support/raw-snappy.ts";
 import type { Bus } from "./bus.ts";
 
@@ -50,25 +51,7 @@ export function poisons(bus: Bus): readonly Poison[] {
   ];
 }
 
-const BLANK_META = {
-  eventId: "",
-  chainId: "",
-  lineage: [],
-  agent: "",
-  incarnation: 0,
-  causationId: "",
-  correlationId: "",
-  traceparent: "",
-  atMs: 0,
-  streamSeq: 0,
-  commandSeq: 0,
-  namespace: "",
-  replay: false,
-  policyHash: "",
-  codeVersion: "",
-  claimCheck: null,
-  progress: null,
-};
+const BLANK_META = metaWith({ eventId: "", atMs: 0 });
 
 export interface Poisoner {
   /** Each in a batch of its own; their offsets. */

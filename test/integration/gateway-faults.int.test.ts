@@ -9,7 +9,7 @@ import type { Bus, BusOptions } from "../harness/bus.ts";
 import { withBus } from "../harness/bus.ts";
 import { type Crowd, crowdOf } from "../harness/crowd.ts";
 import { type Dice, rollDice } from "../harness/dice.ts";
-import { decideUntilEnded, landings } from "../harness/doubts.ts";
+import { decideUntilEnded, lateLandings } from "../harness/doubts.ts";
 import { type Fire, judgeFires } from "../harness/fires.ts";
 import type { ServiceProcess } from "../harness/process.ts";
 
@@ -97,15 +97,6 @@ async function judge(scene: Scene): Promise<Verdict> {
   return { decided, late, text };
 }
 
-/** At-most-once effects that were admitted, in doubt, and landed after the log had said so. */
-function lateLandings({ bus }: Scene): number {
-  const landed = landings(bus.shop);
-  return bus.watch
-    .ofType("EffectInDoubt")
-    .filter(({ event }) => event.tool === "mail.send" && (landed.get(event.effectKey)?.[0] ?? 0) > event.meta.atMs)
-    .length;
-}
-
 describe.concurrent("gateways that fail", () => {
   test(
     `${ROUNDS} gateways killed under load: no acknowledged work is lost, exact effects are done once, others never fired twice and the rest named in doubt [chaos:gateways-killed] [effects:at-most-once] [effects:exact-fires-again] [effects:inherited-waits] [effects:person-settles]`,
@@ -159,7 +150,7 @@ describe.concurrent("gateways that fail", () => {
             const next = claims.find(({ event }) => event.owner === owner && event.meta.atMs >= atMs);
             return owner === fire.owner && fire.atMs >= atMs && fire.atMs < (next?.event.meta.atMs ?? Infinity);
           });
-        const lateText = `${lateLandings(scene)} late landings, ${late.length} fired late`;
+        const lateText = `${lateLandings(scene.bus)} late landings, ${late.length} fired late`;
         console.info(`${ROUNDS} gateways suspended; ${text}, ${lateText}`);
         // A process stands at one place when it is frozen: at most one call is past the check and not yet in its tool.
         expect(late.length, "fired late, one for each freeze at most").toBeLessThanOrEqual(ROUNDS);

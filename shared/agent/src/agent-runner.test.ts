@@ -1,5 +1,5 @@
 import type { Json } from "@busbar/kernel";
-import type { EventLog } from "@busbar/log";
+import { type EventLog, forwardingLog } from "@busbar/log";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { AgentContext, Task } from "./agent-context.ts";
 import type { AgentProcess, RunAgentOptions } from "./agent-process.ts";
@@ -7,7 +7,7 @@ import { runAgent } from "./agent-runner.ts";
 import { chainOfTaskKey, type Client, createClient } from "./client.ts";
 import { defineAgent } from "./define-agent.ts";
 import { HaltedError } from "./errors.ts";
-import { bind, mortal } from "./test-logs.ts";
+import { mortal } from "./test-logs.ts";
 import { createTestBus, KEY, PREFIX, type TestBus } from "./test-bus.ts";
 
 let bus: TestBus;
@@ -136,7 +136,7 @@ describe("an agent process", () => {
     let mayCommit = false;
     let commits = 0;
     const log: EventLog = {
-      ...bind(bus.log),
+      ...forwardingLog(bus.log),
       async join(options) {
         const membership = await bus.log.join(options);
         const commit: typeof membership.commit = async (topic, positions) => {
@@ -184,7 +184,7 @@ describe("commands", () => {
   it("whose append is unknown are sent again; the door takes them once [agents:resend-same-bytes]", async () => {
     let sent = 0;
     const log: EventLog = {
-      ...bind(bus.log),
+      ...forwardingLog(bus.log),
       async publish(publications) {
         const outcomes = await bus.log.publish(publications);
         if (publications[0]?.topic !== "t.commands") return outcomes;
@@ -259,7 +259,7 @@ describe("losing the partition", () => {
   it("stops its chains and their signs of life; getting it back starts nothing by itself [agents:reassigned-without-life]", async () => {
     let assign: (partitions: readonly number[]) => void = () => undefined;
     const log: EventLog = {
-      ...bind(bus.log),
+      ...forwardingLog(bus.log),
       async join(options) {
         assign = (partitions) => {
           options.onAssignment(partitions, 2);

@@ -1,10 +1,9 @@
-import type { EventLog } from "@busbar/log";
+import { type EventLog, forwardingLog } from "@busbar/log";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { AgentProcess } from "./agent-process.ts";
 import { runAgent } from "./agent-runner.ts";
 import { chainOfTaskKey, type Client, createClient } from "./client.ts";
 import { defineAgent } from "./define-agent.ts";
-import { bind } from "./test-logs.ts";
 import { systemTimers, type Timers } from "./timers.ts";
 import { createTestBus, KEY, PREFIX, type TestBus } from "./test-bus.ts";
 
@@ -59,7 +58,7 @@ describe("submit", () => {
   it("sends the same bytes again after an unknown append, until the door answers [agents:resend-same-bytes]", async () => {
     let sent = 0;
     const log: EventLog = {
-      ...bind(bus.log),
+      ...forwardingLog(bus.log),
       async publish(publications) {
         sent += 1;
         return sent === 1 ? [{ kind: "unknown", cause: "not even sent" }] : bus.log.publish(publications);
@@ -90,7 +89,7 @@ describe("submit", () => {
     let acknowledge: () => void = () => undefined;
     const isAnswered = new Promise<void>((resolve) => (acknowledge = resolve));
     const log: EventLog = {
-      ...bind(bus.log),
+      ...forwardingLog(bus.log),
       async publish(publications) {
         const outcomes = await bus.log.publish(publications);
         await isAnswered;

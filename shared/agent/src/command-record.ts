@@ -1,5 +1,5 @@
 /** The records that agents and clients put into `<prefix>.commands`: framed, keyed by chain, authenticated. */
-import { type BusCommand, HEADER, type Meta, type MessageOf } from "@busbar/events";
+import { type BusCommand, HEADER, type Meta, type MessageOf, metaWith } from "@busbar/events";
 import { type Codec, signCommand } from "@busbar/events/codec";
 import type { NewRecord } from "@busbar/log";
 
@@ -29,7 +29,7 @@ export interface CommandRecordOptions {
 
 function metaOf(prefix: string, from: CommandMeta): Meta {
   const { chainId, lineage, agent, incarnation, sequence, causationId, traceparent, atMs, codeVersion } = from;
-  return {
+  return metaWith({
     eventId: `${chainId}:${incarnation}:${sequence}`,
     chainId,
     lineage,
@@ -40,14 +40,9 @@ function metaOf(prefix: string, from: CommandMeta): Meta {
     traceparent,
     atMs,
     streamSeq: sequence,
-    commandSeq: 0,
     namespace: prefix,
-    replay: false,
-    policyHash: "",
     codeVersion,
-    claimCheck: null,
-    progress: null,
-  };
+  });
 }
 
 /** A command's own fields. */

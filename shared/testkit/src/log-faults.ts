@@ -5,7 +5,14 @@
  * After an injected `unknown` the appender is dead, as the port's L2 says.
  */
 import { claimHeaders } from "@busbar/events";
-import type { Appender, AppendOutcome, EventLog, NewRecord, Publication } from "@busbar/log";
+import {
+  type Appender,
+  type AppendOutcome,
+  type EventLog,
+  forwardingLog,
+  type NewRecord,
+  type Publication,
+} from "@busbar/log";
 
 export interface LogFaults {
   /** The next append to the partition is written; its author hears `unknown`. */
@@ -32,20 +39,10 @@ type Fault = "lose-answer" | "hold-back";
 export function withFaults(log: EventLog): { readonly log: EventLog; readonly faults: LogFaults } {
   const injector = new Injector(log);
   const faulty: EventLog = {
-    capabilities: log.capabilities,
-    ensureTopics: (specs) => log.ensureTopics(specs),
-    listTopics: () => log.listTopics(),
-    partitionCount: (topic) => log.partitionCount(topic),
+    ...forwardingLog(log),
     openAppender: async (topic, partition) =>
       new FaultyAppender(await log.openAppender(topic, partition), injector, nameOf(topic, partition)),
     publish: (publications) => injector.publish(publications),
-    offsets: (topic, partition) => log.offsets(topic, partition),
-    offsetAt: (topic, partition, atMs) => log.offsetAt(topic, partition, atMs),
-    read: (topic, partition, range) => log.read(topic, partition, range),
-    follow: (options) => log.follow(options),
-    join: (options) => log.join(options),
-    committed: (group, topic, partition) => log.committed(group, topic, partition),
-    close: () => log.close(),
   };
   return { log: faulty, faults: injector };
 }

@@ -2,7 +2,7 @@
  * The events of a run as an outsider reads them: the raw records, judged by the placement rule, which is written here
  * once more on purpose (PROTOCOL 2.1, 2.2). It shares no code with door, policy or the runtime's reader.
  */
-import type { BusEvent } from "@busbar/events";
+import { type BusEvent, metaWith } from "@busbar/events";
 import type { StoredRecord } from "@busbar/log";
 import { CODEC, TOPICS } from "../bus/cluster.ts";
 import type { Placed } from "../bus/broker.ts";
@@ -63,25 +63,7 @@ function eventOf(record: Placed): BusEvent {
   throw new Error(`${record.topic}/${record.partition}/${record.offset} is valid and cannot be decoded`);
 }
 
-const BLANK = {
-  eventId: "",
-  chainId: "",
-  lineage: [],
-  agent: "",
-  incarnation: 0,
-  causationId: "",
-  correlationId: "",
-  traceparent: "",
-  atMs: 0,
-  streamSeq: 0,
-  namespace: "",
-  commandSeq: 0,
-  replay: false,
-  policyHash: "",
-  codeVersion: "",
-  claimCheck: null,
-  progress: null,
-} satisfies BusEvent["meta"];
+const BLANK = metaWith({ eventId: "", atMs: 0 });
 
 /** Whether an order for a scope concerns a call, written once more (PROTOCOL 6.1). */
 export function isCovered(

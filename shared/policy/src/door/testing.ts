@@ -1,5 +1,5 @@
 /** For tests of the door: a policy with one tool of each kind, and a scene that writes the commands of agents. */
-import type { AppliedDirective, BusCommand, BusEvent, Meta } from "@busbar/events";
+import { type AppliedDirective, type BusCommand, type BusEvent, type Meta, metaWith } from "@busbar/events";
 import { canonicalJson, type Json, type JsonObject, own } from "@busbar/kernel";
 import type { ChainState } from "../partition-state.ts";
 import {
@@ -44,25 +44,7 @@ export const POLICY: Policy = {
   limits: DEFAULT_LIMITS,
 };
 
-const META: Meta = {
-  eventId: "",
-  chainId: "",
-  lineage: [],
-  agent: "",
-  incarnation: 0,
-  causationId: "",
-  correlationId: "",
-  traceparent: "",
-  atMs: 0,
-  streamSeq: 0,
-  commandSeq: 0,
-  namespace: "",
-  replay: false,
-  policyHash: "",
-  codeVersion: "",
-  claimCheck: null,
-  progress: null,
-};
+const META: Meta = metaWith({ eventId: "", atMs: 0 });
 
 /** Distributes over the union of commands. */
 type Bodies<T> = T extends BusCommand ? Omit<T, "meta"> : never;

@@ -1,5 +1,6 @@
 /** A log whose acknowledgements wait when a test says so: what is between an append and its answer can be looked at. */
-import type { Appender, EventLog } from "@busbar/log";
+import { type Appender, type EventLog, forwardingLog } from "@busbar/log";
+import { Hold } from "./hold.ts";
 
 export interface HeldAppends {
   readonly log: EventLog;
@@ -12,40 +13,23 @@ export interface HeldAppends {
 }
 
 export function withHeldAppends(log: EventLog): HeldAppends {
-  const held = new Set<string>();
-  let waiting: (() => void)[] = [];
+  const acknowledgements = new Hold();
   const wrap = (appender: Appender, name: string): Appender => ({
     maxBatchBytes: appender.maxBatchBytes,
     append: async (records) => {
       const outcome = await appender.append(records);
-      if (held.has(name)) await new Promise<void>((resolve) => waiting.push(resolve));
+      await acknowledgements.pass([name]);
       return outcome;
     },
     close: () => appender.close(),
   });
-  const slow: EventLog = {
-    capabilities: log.capabilities,
-    ensureTopics: (specs) => log.ensureTopics(specs),
-    listTopics: () => log.listTopics(),
-    partitionCount: (topic) => log.partitionCount(topic),
-    openAppender: async (topic, partition) => wrap(await log.openAppender(topic, partition), `${topic}/${partition}`),
-    publish: (publications) => log.publish(publications),
-    offsets: (topic, partition) => log.offsets(topic, partition),
-    offsetAt: (topic, partition, atMs) => log.offsetAt(topic, partition, atMs),
-    read: (topic, partition, range) => log.read(topic, partition, range),
-    follow: (options) => log.follow(options),
-    join: (options) => log.join(options),
-    committed: (group, topic, partition) => log.committed(group, topic, partition),
-    close: () => log.close(),
-  };
   return {
-    log: slow,
-    hold: (topic, partition) => void held.add(`${topic}/${partition}`),
-    waiting: () => waiting.length,
-    release: () => {
-      held.clear();
-      for (const resolve of waiting) resolve();
-      waiting = [];
+    log: {
+      ...forwardingLog(log),
+      openAppender: async (topic, partition) => wrap(await log.openAppender(topic, partition), `${topic}/${partition}`),
     },
+    hold: (topic, partition) => acknowledgements.hold(`${topic}/${partition}`),
+    waiting: () => acknowledgements.waiting(),
+    release: () => acknowledgements.release(),
   };
 }

@@ -1,5 +1,6 @@
 /** A log whose publications to a topic wait when a test says so; they are not in the log before they are released. */
-import type { EventLog } from "@busbar/log";
+import { type EventLog, forwardingLog } from "@busbar/log";
+import { Hold } from "./hold.ts";
 
 export interface HeldPublications {
   readonly log: EventLog;
@@ -12,35 +13,17 @@ export interface HeldPublications {
 }
 
 export function withHeldPublications(log: EventLog): HeldPublications {
-  const held = new Set<string>();
-  let waiting: (() => void)[] = [];
-  const slow: EventLog = {
-    capabilities: log.capabilities,
-    ensureTopics: (specs) => log.ensureTopics(specs),
-    listTopics: () => log.listTopics(),
-    partitionCount: (topic) => log.partitionCount(topic),
-    openAppender: (topic, partition) => log.openAppender(topic, partition),
-    publish: async (publications) => {
-      if (publications.some(({ topic }) => held.has(topic)))
-        await new Promise<void>((resolve) => waiting.push(resolve));
-      return log.publish(publications);
-    },
-    offsets: (topic, partition) => log.offsets(topic, partition),
-    offsetAt: (topic, partition, atMs) => log.offsetAt(topic, partition, atMs),
-    read: (topic, partition, range) => log.read(topic, partition, range),
-    follow: (options) => log.follow(options),
-    join: (options) => log.join(options),
-    committed: (group, topic, partition) => log.committed(group, topic, partition),
-    close: () => log.close(),
-  };
+  const publications = new Hold();
   return {
-    log: slow,
-    hold: (topic) => void held.add(topic),
-    waiting: () => waiting.length,
-    release: () => {
-      held.clear();
-      for (const resolve of waiting) resolve();
-      waiting = [];
+    log: {
+      ...forwardingLog(log),
+      publish: async (records) => {
+        await publications.pass(records.map(({ topic }) => topic));
+        return log.publish(records);
+      },
     },
+    hold: (topic) => publications.hold(topic),
+    waiting: () => publications.waiting(),
+    release: () => publications.release(),
   };
 }
