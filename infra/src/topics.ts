@@ -86,8 +86,3 @@ export function topicSpecs(options: TopicOptions): readonly TopicSpec[] {
   );
   return [...fixed, ...inboxes];
 }
-
-/** Settings that depend on how many replicas a topic has: what is acknowledged is on two of three brokers, or on the one. */
-export function replicaSettings(replicas: number): Readonly<Record<string, string>> {
-  return { "min.insync.replicas": replicas >= 3 ? "2" : "1", "unclean.leader.election.enable": "false" };
-}

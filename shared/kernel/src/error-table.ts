@@ -335,6 +335,13 @@ export const ERRORS = {
   ),
   BUSBAR_TOOL_UNKNOWN: row("refused", "no tool is named {tool}", "npx busbar status", 5, 404),
   BUSBAR_TOPIC_MISMATCH: row("fatal", "topic {topic}: {reason}", "npx busbar topics", 1, 500),
+  BUSBAR_TOPIC_UNSAFE: row(
+    "fatal",
+    "acknowledged records could be lost: {reason}",
+    "npx busbar topics apply --repair",
+    1,
+    500,
+  ),
   BUSBAR_USAGE: row("invalid", "{reason}", "npx busbar help", 2, 400),
   BUSBAR_VERSION_MISMATCH: row(
     "refused",

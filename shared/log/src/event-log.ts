@@ -10,6 +10,7 @@
  * L4 A follower delivers a partition's positions in order, each one once, readable or not; a jump is named.
  */
 import type { BusbarError } from "@busbar/kernel";
+import type { TopicSettings } from "./topic-durability.ts";
 
 /** A record as the log holds it. `value` is a copy (never a view on a fetch buffer). */
 export interface StoredRecord {
@@ -152,6 +153,8 @@ export interface EventLog {
   ensureTopics(specs: readonly TopicSpec[]): Promise<void>;
   listTopics(): Promise<readonly string[]>;
   partitionCount(topic: string): Promise<number>;
+  /** Asked anew each time. Rejects with BUSBAR_NOT_FOUND. */
+  topicSettings(topic: string): Promise<TopicSettings>;
   openAppender(topic: string, partition: number): Promise<Appender>;
   /** One outcome for each publication, in order. What arrives together is sent together. */
   publish(publications: readonly Publication[]): Promise<readonly AppendOutcome[]>;

@@ -7,6 +7,7 @@ export function forwardingLog(log: EventLog): EventLog {
     ensureTopics: (specs) => log.ensureTopics(specs),
     listTopics: () => log.listTopics(),
     partitionCount: (topic) => log.partitionCount(topic),
+    topicSettings: (topic) => log.topicSettings(topic),
     openAppender: (topic, partition) => log.openAppender(topic, partition),
     publish: (publications) => log.publish(publications),
     offsets: (topic, partition) => log.offsets(topic, partition),

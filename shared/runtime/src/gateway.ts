@@ -28,6 +28,7 @@ import {
 import { type DoorLife, gatewayBeat, publishPolicy } from "./gateway-messages.ts";
 import { createSchemaCheck } from "./schema-check.ts";
 import { Takeovers } from "./takeover.ts";
+import { checkTopicsKeep } from "./start-check.ts";
 import { topicNames, type TopicNames } from "./topic-names.ts";
 
 export interface GatewayOptions {
@@ -95,6 +96,8 @@ export class Gateway {
 
   async start(): Promise<void> {
     const { log, codec, keyring, logger } = this.#options;
+    const { events, directives: orders, commands, control } = this.#topics;
+    await checkTopicsKeep({ log, logger, flushed: [events, orders], read: [commands, control] });
     const clock = this.#clock;
     const feed = { log, codec, keyring, logger, clock, timers: this.#timers };
     const directives = await createDirectiveFeed({ ...feed, topic: this.#topics.directives });

@@ -9,6 +9,7 @@ import type {
   JoinOptions,
   NewRecord,
   Publication,
+  TopicSettings,
 } from "@busbar/log";
 import type { Broker } from "./broker.ts";
 import { SimFollower } from "./follower.ts";
@@ -58,6 +59,13 @@ class LogClient implements EventLog {
 
   partitionCount(topic: string): Promise<number> {
     return this.#ask("metadata", () => this.#wires.broker.partitions(topic));
+  }
+
+  topicSettings(topic: string): Promise<TopicSettings> {
+    return this.#ask("metadata", () => {
+      const partitions = this.#wires.broker.partitions(topic);
+      return { partitions, replicas: 1, config: new Map([["flush.messages", "1"]]) };
+    });
   }
 
   openAppender(topic: string, partition: number): Promise<Appender> {

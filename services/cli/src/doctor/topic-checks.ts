@@ -1,12 +1,9 @@
 /** Topics as the broker has them beside their declaration. Pure. */
-import { replicaSettings } from "@busbar/infra";
-import type { TopicSpec } from "@busbar/log";
+import { REPLICATED, replicaSettings, satisfies, type TopicSpec } from "@busbar/log";
 import type { BrokerFacts, TopicDescription } from "@busbar/log/kafka";
 import type { FindingId } from "./catalog.ts";
 import { nextOf } from "./catalog.ts";
 import { type Check, fail, ok, warn } from "./check.ts";
-
-const WANTED_REPLICAS = 3;
 
 /** Which finding a setting that is not as declared is. Those of the kind `warn` lose nothing by themselves. */
 const OF_SETTING: Readonly<Record<string, readonly [FindingId, "fail" | "warn"]>> = {
@@ -24,17 +21,11 @@ const OF_SETTING: Readonly<Record<string, readonly [FindingId, "fail" | "warn"]>
 const say = (state: "fail" | "warn", id: FindingId, topic: string, text: string, next = nextOf(id)): Check =>
   (state === "fail" ? fail : warn)(id, topic, text, next);
 
-/** What a setting should be, as a person reads it. */
-function isRight(key: string, found: string, wanted: string): boolean {
-  // A topic that takes more than the bus writes is as good.
-  return key === "max.message.bytes" ? Number(found) >= Number(wanted) : found === wanted;
-}
-
 /** The settings that a topic is to have with as many replicas as it has. */
 export function settingsOf(spec: TopicSpec, replicas: number): Readonly<Record<string, string>> {
   const { "flush.messages": flush, ...config } = spec.config;
   // Three replicas keep an acknowledged record better than one disk.
-  const flushed = flush === undefined || replicas >= WANTED_REPLICAS ? {} : { "flush.messages": flush };
+  const flushed = flush === undefined || replicas >= REPLICATED ? {} : { "flush.messages": flush };
   return { ...config, ...flushed, ...replicaSettings(replicas) };
 }
 
@@ -42,10 +33,13 @@ export const replicasOf = ({ partitions }: Pick<TopicDescription, "partitions">)
   Math.min(...partitions.map(({ replicas }) => replicas.length));
 
 function checkSettings(spec: TopicSpec, found: TopicDescription): readonly Check[] {
-  return Object.entries(settingsOf(spec, replicasOf(found))).flatMap(([key, wanted]) => {
+  const replicas = replicasOf(found);
+  return Object.entries(settingsOf(spec, replicas)).flatMap(([key, wanted]) => {
     const value = found.settings.get(key) ?? "not known to the broker";
     const [id, state] = OF_SETTING[key] ?? ["topic-retention", "warn"];
-    return isRight(key, value, wanted) ? [] : [say(state, id, spec.name, `${key} is ${value}, ${wanted} is wanted`)];
+    return satisfies(key, value, wanted, replicas)
+      ? []
+      : [say(state, id, spec.name, `${key} is ${value}, ${wanted} is wanted`)];
   });
 }
 
@@ -60,7 +54,7 @@ function checkCount({ name, partitions: wanted }: TopicSpec, { partitions }: Top
 function checkReplicas(found: TopicDescription, brokers: readonly BrokerFacts[]): readonly Check[] {
   const { name, partitions } = found;
   const where = { brokers: brokers.map(({ address }) => address).join(","), topic: name };
-  const wanted = Math.min(WANTED_REPLICAS, brokers.length);
+  const wanted = Math.min(REPLICATED, brokers.length);
   const few = replicasOf(found);
   const text = `it has ${few} replicas, ${wanted} are wanted with ${brokers.length} brokers`;
   const behind = partitions.find(({ leader, inSync, replicas }) => leader < 0 || inSync.length < replicas.length);

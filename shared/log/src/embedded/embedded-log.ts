@@ -21,6 +21,7 @@ import type {
   TopicSpec,
 } from "../event-log.ts";
 import { flawOfRecords } from "../record-size.ts";
+import type { TopicSettings } from "../topic-durability.ts";
 import { Subscription } from "../subscription.ts";
 import { type Appending, LogStore, type StoredTopic } from "./store.ts";
 
@@ -66,6 +67,11 @@ class EmbeddedLog implements EventLog {
 
   async partitionCount(topic: string): Promise<number> {
     return Promise.resolve(this.#store.topic(topic).partitions);
+  }
+
+  async topicSettings(topic: string): Promise<TopicSettings> {
+    const { partitions, config } = this.#store.topic(topic);
+    return Promise.resolve({ partitions, config, replicas: 1 });
   }
 
   async openAppender(topic: string, partition: number): Promise<Appender> {

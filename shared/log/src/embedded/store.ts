@@ -31,6 +31,7 @@ const DEFAULT_MAX_BATCH_BYTES = 1_048_588;
 export interface StoredTopic {
   readonly id: number;
   readonly partitions: number;
+  readonly config: ReadonlyMap<string, string>;
   readonly maxBatchBytes: number;
   /** Written through to the disk before the answer (`flush.messages`), not only to the page cache. */
   readonly flushed: boolean;
@@ -115,6 +116,7 @@ export class LogStore {
     const topic = {
       id: Number(row["id"]),
       partitions: Number(row["partitions"]),
+      config,
       maxBatchBytes: Number(config.get("max.message.bytes") ?? DEFAULT_MAX_BATCH_BYTES),
       flushed: config.get("flush.messages") === "1",
       compacted: config.get("cleanup.policy")?.includes("compact") ?? false,

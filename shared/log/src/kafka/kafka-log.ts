@@ -18,6 +18,7 @@ import type {
   TopicSpec,
 } from "../event-log.ts";
 import { flawOfRecords } from "../record-size.ts";
+import type { TopicSettings } from "../topic-durability.ts";
 import { KafkaAppender } from "./appender.ts";
 import { clientConfig } from "./client-config.ts";
 import { BrokerLink } from "./internals.ts";
@@ -75,6 +76,10 @@ class KafkaEventLog implements EventLog {
 
   async partitionCount(topic: string): Promise<number> {
     return (await this.#catalog.facts(topic)).partitions;
+  }
+
+  topicSettings(topic: string): Promise<TopicSettings> {
+    return this.#catalog.settings(topic);
   }
 
   async openAppender(topic: string, partition: number): Promise<Appender> {

@@ -3,11 +3,11 @@ import { busbarError, isBusbarError } from "@busbar/kernel";
 import type { Admin } from "kafkajs";
 import type { TopicSpec } from "../event-log.ts";
 import { DEFAULT_MAX_BATCH_BYTES } from "../record-size.ts";
+import { REPLICATED, replicaSettings, satisfies, type TopicSettings } from "../topic-durability.ts";
 import { AdminLink, mentions } from "./admin-link.ts";
 import type { KafkaSettings } from "./options.ts";
 
-export interface TopicFacts {
-  readonly partitions: number;
+export interface TopicFacts extends TopicSettings {
   readonly maxBatchBytes: number;
   readonly compacted: boolean;
 }
@@ -45,6 +45,12 @@ export class TopicCatalog {
     return asked;
   }
 
+  /** As `facts`, asked anew. */
+  async settings(topic: string): Promise<TopicSettings> {
+    this.#facts.delete(topic);
+    return this.facts(topic);
+  }
+
   /** Creates the missing ones, then compares all with the broker. Rejects with BUSBAR_TOPIC_MISMATCH. */
   async ensure(specs: readonly TopicSpec[]): Promise<void> {
     const there = new Set(await this.list());
@@ -52,6 +58,7 @@ export class TopicCatalog {
     if (missing.length > 0) await this.#admin.ask((admin) => admin.createTopics(this.#creation(missing)));
     if (missing.length > 0) await this.#visible(missing.map(({ name }) => name));
     for (const { name } of specs) this.#facts.delete(name);
+    await Promise.all(missing.map((spec) => this.#replicate(spec)));
     await Promise.all(specs.map((spec) => this.#verify(spec)));
   }
 
@@ -96,16 +103,37 @@ export class TopicCatalog {
     };
   }
 
+  /**
+   * Where the broker chose how many replicas a new topic has, only now is it known how many must be in step. Replaces
+   * the settings that the creation gave it, hence all of them again.
+   */
+  async #replicate({ name, config }: TopicSpec): Promise<void> {
+    const found = await this.facts(name);
+    const wanted = Object.entries(replicaSettings(found.replicas));
+    if (
+      found.replicas < REPLICATED ||
+      wanted.every(([key, value]) => satisfies(key, found.config.get(key), value, found.replicas))
+    )
+      return;
+    const configEntries = [...Object.entries(config), ...wanted].map(([key, value]) => ({ name: key, value }));
+    const resources = [{ type: TOPIC_RESOURCE, name, configEntries }];
+    await this.#admin.ask((admin) => admin.alterConfigs({ validateOnly: false, resources }));
+    this.#facts.delete(name);
+  }
+
   async #verify({ name, partitions, config }: TopicSpec): Promise<void> {
     const found = await this.facts(name);
     if (found.partitions !== partitions) {
       const reason = `has ${found.partitions} partitions, ${partitions} are wanted; the count is never changed`;
       throw busbarError("BUSBAR_TOPIC_MISMATCH", { topic: name, reason });
     }
-    const entries = await this.#config(name);
-    for (const [key, wanted] of Object.entries(config)) {
-      const value = entries.get(key);
-      if (value !== wanted) {
+    const { "flush.messages": flush, ...rest } = config;
+    // Three replicas keep an acknowledged record better than one disk.
+    const isFlushed = flush !== undefined && found.replicas < REPLICATED;
+    const settings = { ...rest, ...(isFlushed ? { "flush.messages": flush } : {}), ...replicaSettings(found.replicas) };
+    for (const [key, wanted] of Object.entries(settings)) {
+      const value = found.config.get(key);
+      if (!satisfies(key, value, wanted, found.replicas)) {
         const reason = `${key} is ${value ?? "not known to the broker"}, ${wanted} is wanted`;
         throw busbarError("BUSBAR_TOPIC_MISMATCH", { topic: name, reason });
       }
@@ -116,16 +144,19 @@ export class TopicCatalog {
     const [partitions, config] = await Promise.all([this.#partitions(topic), this.#config(topic)]);
     const maxBytes = Number(config.get("max.message.bytes"));
     return {
-      partitions,
+      ...partitions,
+      config,
       maxBatchBytes: Number.isInteger(maxBytes) && maxBytes > 0 ? maxBytes : DEFAULT_MAX_BATCH_BYTES,
       compacted: config.get("cleanup.policy")?.includes("compact") ?? false,
     };
   }
 
-  async #partitions(topic: string): Promise<number> {
+  async #partitions(topic: string): Promise<Pick<TopicSettings, "partitions" | "replicas">> {
     try {
       const { topics } = await this.#admin.ask((admin) => admin.fetchTopicMetadata({ topics: [topic] }));
-      return topics[0]?.partitions.length ?? 0;
+      const partitions = topics[0]?.partitions ?? [];
+      const replicas = Math.min(...partitions.map((one) => one.replicas.length));
+      return { partitions: partitions.length, replicas: Number.isFinite(replicas) ? replicas : 0 };
     } catch (cause) {
       if (isBusbarError(cause) && mentionsMissing(cause.cause)) {
         throw busbarError("BUSBAR_NOT_FOUND", { what: "topic", id: topic }, cause);

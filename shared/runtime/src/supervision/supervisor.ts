@@ -17,6 +17,7 @@ import {
   SYSTEM_TIMERS,
   type Timers,
 } from "../ports.ts";
+import { checkTopicsKeep } from "../start-check.ts";
 import { topicNames, type TopicNames } from "../topic-names.ts";
 import {
   createPace,
@@ -79,7 +80,9 @@ export class Supervisor {
 
   async start(): Promise<void> {
     const { log, codec, keyring, logger } = this.#options;
+    const { events, signals } = this.#topics;
     const topic = this.#topics.directives;
+    await checkTopicsKeep({ log, logger, flushed: [events, topic], read: [signals] });
     const feed = { log, codec, keyring, logger, clock: this.#clock, timers: this.#timers };
     this.#directives = await createDirectiveFeed({ ...feed, topic });
     await this.#directives.ready();
