@@ -95,6 +95,11 @@ export class Actions {
     return this.#projector.stop();
   }
 
+  /** Before a load: nothing more is told from memory that is dropped. */
+  suspend(): void {
+    this.#projector.suspend();
+  }
+
   /** After a load: what was acknowledged and not acted upon, by this process or a former owner. */
   async restart(state: PartitionState): Promise<void> {
     const from = BigInt(state.inbox);

@@ -150,6 +150,7 @@ export class PartitionOwner implements LoopWork {
     // Before the queue: what an intake still hands over while we load would be decided twice.
     await Promise.all(this.#intakes.map((intake) => intake.stop()));
     this.#queue.clear();
+    this.#actions.suspend();
     await this.#held?.appender.close();
     this.#held = null;
     options.metrics.claims.inc();

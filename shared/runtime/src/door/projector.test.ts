@@ -1,6 +1,7 @@
+import { HEADER } from "@busbar/events";
 import { builtinSchemaIds, createCodec } from "@busbar/events/codec";
 import { busbarError } from "@busbar/kernel";
-import type { AppendOutcome, EventLog } from "@busbar/log";
+import type { AppendOutcome, EventLog, Publication } from "@busbar/log";
 import { SILENT_LOGGER } from "@busbar/telemetry";
 import { expect, it } from "vitest";
 import { metaWith } from "../meta.ts";
@@ -15,11 +16,18 @@ const LOST: AppendOutcome = { kind: "unknown", cause: new Error("the broker is a
 function bench(answers: readonly AppendOutcome[]) {
   const left = [...answers];
   const waits: number[] = [];
+  const published: string[] = [];
+  const memory = new Map<string, bigint>();
+  let journal: (from: bigint) => Promise<readonly AckedEvent[]> = () => Promise.resolve([]);
   let publications = 0;
   let during: () => void = () => undefined;
   const log = {
-    publish: () => {
+    publish: (all: readonly Publication[]) => {
       publications += 1;
+      for (const { record } of all) {
+        const count = record.headers?.[HEADER.journalCount];
+        published.push(`${record.headers?.[HEADER.type]}${count === undefined ? "" : ` of ${count}`}`);
+      }
       during();
       return Promise.resolve([left.shift() ?? OK]);
     },
@@ -43,12 +51,21 @@ function bench(answers: readonly AppendOutcome[]) {
     logger: SILENT_LOGGER,
     owner: "g",
     namespace: "",
-    journal: () => Promise.resolve([]),
-    submittedAt: () => null,
+    journal: (_chainId, from) => journal(from),
+    submittedAt: (chainId) => memory.get(chainId) ?? null,
     hasChildren: () => false,
     parentOf: () => null,
   });
-  return { projector, waits, count: () => publications, onPublish: (run: () => void) => void (during = run) };
+  const onJournal = (read: typeof journal) => void (journal = read);
+  return {
+    projector,
+    published,
+    memory,
+    onJournal,
+    waits,
+    count: () => publications,
+    onPublish: (run: () => void) => void (during = run),
+  };
 }
 
 const acked = (offset: bigint): AckedEvent => {
@@ -78,4 +95,49 @@ it("what an inbox refuses is passed and counted: no other record waits for it [a
   await expect.poll(() => projector.through()).toBe(8n);
   expect(waits).toEqual([]);
   expect(projector.status()).toMatchObject({ waiting: 0, refused: 1, lastRefusal: error.message });
+});
+
+const assigned = (offset: bigint, chainId: string): AckedEvent => {
+  const meta = metaWith({ eventId: `t.events/0/${offset}`, atMs: 1, chainId, agent: "a", incarnation: 1 });
+  const event = { type: "TaskAssigned", meta, agent: "a", incarnation: 1, version: "", reason: "" } as const;
+  return { offset, event, bytes: new Uint8Array([1]) };
+};
+
+const submission = (offset: bigint): AckedEvent => {
+  const found = acked(offset);
+  return { ...found, event: { ...found.event, type: "TaskSubmitted" } as unknown as AckedEvent["event"] };
+};
+
+it("memory that is dropped while a journal is read publishes no assignment without its journal; the load publishes it whole [agents:assignment-is-a-fact]", async () => {
+  const { projector, published, memory, onJournal } = bench([]);
+  const chains = ["c", "d"];
+  const remember = () => chains.forEach((chainId, index) => memory.set(chainId, BigInt(index)));
+  remember();
+  const dropped = new Promise<void>((resolve) => {
+    onJournal((from) => {
+      // The owner was superseded: its memory goes while the log is read.
+      projector.suspend();
+      memory.clear();
+      resolve();
+      return Promise.resolve([submission(from)]);
+    });
+  });
+  projector.enqueue([assigned(7n, "c"), assigned(8n, "d")]);
+  await dropped;
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(published).toEqual([]);
+
+  remember();
+  onJournal((from) => Promise.resolve([submission(from)]));
+  projector.reset(7n);
+  projector.enqueue([assigned(7n, "c"), assigned(8n, "d")]);
+  await expect.poll(() => projector.through()).toBe(9n);
+  expect(published).toEqual(["TaskAssigned of 1", "TaskSubmitted", "TaskAssigned of 1", "TaskSubmitted"]);
+});
+
+it("an assignment of a chain that is gone is told to nobody [agents:assignment-is-a-fact]", async () => {
+  const { projector, published } = bench([]);
+  projector.enqueue([assigned(7n, "gone"), acked(8n)]);
+  await expect.poll(() => projector.through()).toBe(9n);
+  expect(published).toEqual(["ChainResumed"]);
 });

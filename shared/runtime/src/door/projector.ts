@@ -126,6 +126,15 @@ export class Projector {
     return { waiting: this.#queue.length, failures, reason, refused: this.#refused, lastRefusal: this.#lastRefusal };
   }
 
+  /**
+   * The partition's memory is about to be dropped: what was read from it, or would be, is not published. A load starts
+   * over from what the log says.
+   */
+  suspend(): void {
+    this.#run += 1;
+    this.#queue = [];
+  }
+
   /** Starts over from an offset (after a load). */
   reset(through: bigint): void {
     this.#run += 1;
@@ -164,6 +173,8 @@ export class Projector {
       for (const [index, task] of batch.entries()) {
         const made = publicationsOf(this.#options, task, batch[index - 1]);
         publications.push(...(made instanceof Promise ? await made : made));
+        // Reading a journal takes time, and the memory may have gone meanwhile.
+        if (!this.#isCurrent(run)) return;
       }
       await this.#publish(publications);
       if (!this.#isCurrent(run)) return;
@@ -260,7 +271,9 @@ async function assignmentOf(
   event: MessageOf<"TaskAssigned">,
 ): Promise<readonly Publication[]> {
   const from = options.submittedAt(event.meta.chainId);
-  const events = from === null ? [] : await options.journal(event.meta.chainId, from, acked.offset);
+  // Gone, so nobody runs it any more. An assignment without its journal could not be run either.
+  if (from === null) return [];
+  const events = await options.journal(event.meta.chainId, from, acked.offset);
   return assignment(options, acked, event, events);
 }
 
