@@ -250,7 +250,7 @@ describe("a person's settlement", () => {
     expect(types(settle(scene, chain, "committed", undefined, first))).toEqual(["EffectSettled", "ChainResumed"]);
   });
 
-  it("the chain stays read-only while another effect is in doubt [effects:person-settles]", () => {
+  it("the chain stays read-only while another effect is left to a person [effects:person-settles]", () => {
     const { scene, chain } = inDoubt("db.write", { ...POLICY, rules: { ...POLICY.rules, consecutiveErrors: 0 } });
     scene.door.turn(scene.call(chain, 2, "db.write", { id: 2 }));
     scene.door.turn(scene.outcome(chain, 2, late));

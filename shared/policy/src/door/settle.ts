@@ -30,11 +30,18 @@ export function settle(
   restoreWorking(turn, chain.chainId);
 }
 
+/** In doubt with no time at which the bus settles it: a person does. */
+const isLeftToPerson = ({ status, dueAtMs }: CallState): boolean => status === "in-doubt" && dueAtMs === 0;
+
+/**
+ * A doubt that the bus settles by itself does not keep the chain degraded: it needs a working chain for that (an exact
+ * tool is fired again, which a degraded chain does not admit).
+ */
 function restoreWorking(turn: Turn, chainId: string): void {
   const chain = turn.state.chains[chainId];
   if (chain?.status !== "degraded") return;
-  if (Object.values(chain.calls).some((call) => call.status === "in-doubt")) return;
-  emit(turn, "ChainResumed", { chain }, { directive: "", reason: "nothing is in doubt any more", by: "gateway" });
+  if (Object.values(chain.calls).some(isLeftToPerson)) return;
+  emit(turn, "ChainResumed", { chain }, { directive: "", reason: "no doubt is left to a person", by: "gateway" });
 }
 
 /** Calls that were made to wait for an effect get its outcome. */
