@@ -101,6 +101,8 @@ const PROMISES = {
       "a door opens only under a fresh supervisor heartbeat beyond its claim, with its directives applied",
     "halt:stale-supervisor-degrades":
       "without a fresh supervisor heartbeat the door goes read-only, recorded before it takes effect",
+    "halt:calls-wait-for-door":
+      "while a door is closed or read-only model calls, sub-tasks and retries wait for it as tool calls do: deferred, no error, answered when it opens",
     "halt:acknowledged-by-every-owner": "a halt is done when every owner has acknowledged it",
     "halt:unproven-is-named": "an owner that does not answer in time is named UNPROVEN with its partition, exit code 4",
     "halt:between-counted": "effects admitted between order and acknowledgement are counted and shown",

@@ -187,6 +187,16 @@ describe("half-open", () => {
     expect(new Set(grants.map((grant) => grant.grantId)).size).toBe(2);
   });
 
+  it("the id of a grant follows from the opening and the grants before it, not from the time of a tick [supervisor:restart-same-orders]", () => {
+    const idsAt = (...atMs: readonly number[]): readonly string[] =>
+      run([...opened, ...atMs.flatMap((at) => [wants(at), tick(at + 1)])]).orders.flatMap((order) =>
+        order.type === "Grant" ? [order.grantId] : [],
+      );
+    const [first, second] = idsAt(5002, 11_000);
+    expect(first).not.toBe(second);
+    expect(idsAt(6007, 12_345)).toEqual([first, second]);
+  });
+
   it("a probe of another grant decides nothing [supervisor:half-open-by-grants]", () => {
     expect(run([...probing, works(5003, "other"), fails(5004, "")]).state.state).toBe("half-open");
   });

@@ -138,7 +138,8 @@ function grantIfDue(key: string, state: BreakerState, atMs: number, policy: Brea
   if ((!isCool && !isSpent) || state.wantedBy < 0) return [state, []];
   const grantExpiresAtMs = atMs + policy.cooldownMs;
   const partition = state.wantedBy;
-  const grantId = shortHash("grant", key, state.cause, String(atMs));
+  // Each grant of an opening is named after the one before it: by what the records say, whatever the clock says.
+  const grantId = shortHash("grant", key, state.cause, state.grantId);
   const order: BreakerOrder = {
     type: "Grant",
     grantId,

@@ -16,13 +16,14 @@ import {
 import { canChain } from "../machines/chain.ts";
 import type { ChainState, LedgerEntry, PartitionState } from "../partition-state.ts";
 import { mayCall, type Policy, type ToolPolicy } from "../policy-document.ts";
+import { type Deferral, deferCall, doorAgainst } from "./deferral.ts";
 import { chainOf, emit, type Turn } from "./turn.ts";
 
 /** Why a call is not admitted. `deferred` is no error for any rule; the sender asks again with the same bytes. */
 export type Verdict =
   | { readonly kind: "admit"; readonly probe: string }
   | { readonly kind: "refuse"; readonly code: ErrorCode; readonly reason: string; readonly evidence: readonly string[] }
-  | { readonly kind: "defer"; readonly code: ErrorCode; readonly retryAfterMs: number };
+  | ({ readonly kind: "defer" } & Deferral);
 
 const refuse = (code: ErrorCode, reason: string, evidence: readonly string[] = []): Verdict => ({
   kind: "refuse",
@@ -40,9 +41,10 @@ export interface CallSubject {
 
 /** The fence, freeze, breaker or door state that stands against an effect now; null when nothing does. */
 export function obstacle(state: PartitionState, subject: CallSubject, atMs: number): Verdict {
+  const shut = doorAgainst(state, subject.effectClass === "read");
   return (
     haltAgainst(state, subject) ??
-    doorAgainst(state, subject) ??
+    (shut === null ? null : { kind: "defer", ...shut }) ??
     changeAgainst(state, subject) ??
     freezeAgainst(state, subject, atMs) ??
     breakerAgainst(state, subject, atMs) ?? { kind: "admit", probe: "" }
@@ -78,12 +80,6 @@ function changeAgainst(state: PartitionState, { tool }: CallSubject): Verdict | 
 }
 
 const DIGEST_SHOWN = 12;
-
-function doorAgainst(state: PartitionState, { effectClass }: CallSubject): Verdict | null {
-  if (state.door === "open") return null;
-  if (state.door === "closed") return { kind: "defer", code: "BUSBAR_DOOR_CLOSED", retryAfterMs: 250 };
-  return effectClass === "read" ? null : { kind: "defer", code: "BUSBAR_DOOR_DEGRADED", retryAfterMs: 1000 };
-}
 
 function freezeAgainst(state: PartitionState, { chain, tool, effectClass }: CallSubject, atMs: number): Verdict | null {
   const asked = { agent: chain.agent, tool, lineage: chain.lineage };
@@ -257,12 +253,7 @@ function answerFromLedger(turn: Turn, call: ToolCall, effect: NamedEffect): bool
 function recordVerdict(turn: Turn, call: ToolCall, verdict: Verdict, effectKey = ""): void {
   const { command } = call;
   const callId = callIdOf(call);
-  if (verdict.kind === "defer") {
-    const about = { ...aboutCall(call), commandSeq: 0 };
-    const { code, retryAfterMs } = verdict;
-    emit(turn, "CommandDeferred", about, { code, expected: 0, retryAfterMs, commandType: "CallTool", callId });
-    return;
-  }
+  if (verdict.kind === "defer") return deferCall(turn, aboutCall(call), { callId, commandType: "CallTool" }, verdict);
   if (verdict.kind !== "refuse") return;
   const { code, reason, evidence } = verdict;
   const policy = turn.state.policyHash.slice(0, 12);

@@ -5,6 +5,7 @@ import { isUndeployed } from "../deployments.ts";
 import { canChain } from "../machines/chain.ts";
 import type { ChainState } from "../partition-state.ts";
 import { DEFAULT_MODEL, mayAsk, maySend, type Policy } from "../policy-document.ts";
+import { deferCall, doorAgainst } from "./deferral.ts";
 import { type About, emit, type Turn } from "./turn.ts";
 
 export interface Asked<T> {
@@ -85,6 +86,20 @@ function stopped(turn: Turn, chain: ChainState, event: string): Refusal | null {
   return canChain(chain.status, event) ? null : { code: "BUSBAR_TASK_CLOSED", reason: `the chain is ${chain.status}` };
 }
 
+/** True when the door lets neither models nor sub-tasks pass now, and the call was put off (PROTOCOL 6.4). */
+function isPutOff(turn: Turn, asked: Asked<MessageOf<"CallModel"> | MessageOf<"SendTask">>): boolean {
+  const shut = doorAgainst(turn.state, false);
+  if (shut === null) return false;
+  deferCall(turn, about(asked), { callId: callIdOf(asked), commandType: asked.command.type }, shut);
+  return true;
+}
+
+/** Tokens that the chain may not spend any more. */
+function overspent({ budgetTokens, tokensUsed }: ChainState): Refusal | null {
+  if (budgetTokens === 0 || tokensUsed < budgetTokens) return null;
+  return { code: "BUSBAR_BUDGET_SPENT", reason: `${tokensUsed} of ${budgetTokens} tokens are spent` };
+}
+
 /** What stands against asking a model, now or once more. */
 export function modelProblem(
   turn: Turn,
@@ -96,10 +111,7 @@ export function modelProblem(
   if (!mayAsk(policy, chain.agent, model)) {
     return { code: "BUSBAR_TOOL_FORBIDDEN", reason: `agent ${chain.agent} may not ask model ${model}` };
   }
-  if (chain.budgetTokens > 0 && chain.tokensUsed >= chain.budgetTokens) {
-    return { code: "BUSBAR_BUDGET_SPENT", reason: `${chain.tokensUsed} of ${chain.budgetTokens} tokens are spent` };
-  }
-  return null;
+  return overspent(chain);
 }
 
 export function decideModelCall(turn: Turn, asked: Asked<MessageOf<"CallModel">>): void {
@@ -112,6 +124,7 @@ export function decideModelCall(turn: Turn, asked: Asked<MessageOf<"CallModel">>
   if (problem !== null || request === null) {
     return refuse(turn, asked, command.request, problem ?? { code: "BUSBAR_INPUT_INVALID", reason: "" });
   }
+  if (isPutOff(turn, asked)) return;
   emitModelAdmission(turn, about(asked), { chainId: chain.chainId, step, model, request, attempt: 1 });
 }
 
@@ -158,7 +171,8 @@ function sendProblem(turn: Turn, asked: Asked<MessageOf<"SendTask">>): Refusal |
   if (open >= policy.limits.maxChildren) {
     return { code: "BUSBAR_CHILD_LIMIT", reason: `the chain already has ${open} open sub-tasks` };
   }
-  return null;
+  // There is nothing to carve a budget out of; a child without a bound would be its parent's way around its own.
+  return overspent(chain);
 }
 
 export function decideSend(turn: Turn, asked: Asked<MessageOf<"SendTask">>): void {
@@ -170,6 +184,7 @@ export function decideSend(turn: Turn, asked: Asked<MessageOf<"SendTask">>): voi
   if (problem !== null || input === null) {
     return refuse(turn, asked, command.input, problem ?? { code: "BUSBAR_INPUT_INVALID", reason: "" });
   }
+  if (isPutOff(turn, asked)) return;
   emit(turn, "TaskSent", about(asked), {
     callId: callIdOf(asked),
     step: command.step,

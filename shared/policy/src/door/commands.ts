@@ -192,18 +192,7 @@ function decideStep(turn: Turn, input: CommandInput, command: AgentCommand, chai
   if (limits === undefined) return defer(turn, input, "BUSBAR_DOOR_CLOSED", 0, 250);
   const open = Object.values(chain.calls).filter((call) => call.status !== "answered").length;
   if (open >= Math.min(limits.maxOpenCalls, MAX_OPEN_CALLS)) return defer(turn, input, "BUSBAR_OVERLOADED", 0, 250);
-  const shut = chain.halted === null ? shutFor(turn, command) : null;
-  if (shut !== null) return defer(turn, input, shut, 0, RETRY_SHUT_MS);
   decideCall(turn, input, command, chain);
-}
-
-const RETRY_SHUT_MS = 250;
-
-/** Model calls and sub-tasks need an open door as effects do; a degraded one lets models be asked, and opens no work. */
-function shutFor(turn: Turn, command: AgentCommand): "BUSBAR_DOOR_CLOSED" | "BUSBAR_DOOR_DEGRADED" | null {
-  if (command.type !== "CallModel" && command.type !== "SendTask") return null;
-  if (turn.state.door === "closed") return "BUSBAR_DOOR_CLOSED";
-  return turn.state.door === "degraded" && command.type === "SendTask" ? "BUSBAR_DOOR_DEGRADED" : null;
 }
 
 type CallCommand = Exclude<AgentCommand, { type: "CompleteTask" | "FailTask" | "ReportDivergence" | "RequestJournal" }>;

@@ -165,6 +165,71 @@ describe("sub-tasks", () => {
     expect(scene.chain(chain).children[`${chain}:1`]?.open).toBe(false);
   });
 
+  /** A parent that gave half of its 100 tokens to a child, and the child's report. */
+  const carved = (tokensUsed: number) => {
+    const scene = createScene();
+    const chain = scene.submit("t", { budgetTokens: 100 });
+    scene.door.turn(scene.command(chain, { type: "SendTask", step: 1, agent: "worker", input: "{}" }));
+    const body: CommandBody = {
+      type: "ReportSubtask",
+      parentCallId: `${chain}:1`,
+      childChainId: childChainId(chain, 1),
+      state: "completed",
+      output: "{}",
+      childOffset: "5",
+      tokensUsed,
+    };
+    const report = () =>
+      scene.door.turn(scene.command(chain, body, { principal: "gateway", incarnation: 0, sequence: 0 }));
+    return { scene, chain, report };
+  };
+
+  it.each([
+    [0, 0, "nothing was used: all of it"],
+    [20, 20, "what is left"],
+    [50, 50, "all was used: nothing"],
+    [70, 70, "more was used: nothing, and what was used is charged"],
+    [-30, 0, "a report below nothing: no more than was carved out"],
+  ])(
+    "a child that used %i leaves its parent charged with %i (%s) [door:deadline-and-budget-inherited]",
+    (used, charged) => {
+      const { scene, chain, report } = carved(used);
+      expect(scene.chain(chain).tokensUsed).toBe(50);
+      report();
+      expect(scene.chain(chain).tokensUsed).toBe(charged);
+    },
+  );
+
+  it("it returns once, whoever owns the partition and however often it is told [door:deadline-and-budget-inherited]", () => {
+    const { scene, chain, report } = carved(20);
+    scene.door.claim();
+    report();
+    report();
+    expect(scene.chain(chain).tokensUsed).toBe(20);
+    scene.door.claim();
+    scene.door.restore();
+    expect(only(report(), "CommandDeferred").code).toBe("BUSBAR_DUPLICATE");
+    expect(scene.chain(chain).tokensUsed).toBe(20);
+  });
+
+  it("what returned can be spent: a model is asked with it [door:deadline-and-budget-inherited]", () => {
+    const ask: CommandBody = { type: "CallModel", step: 2, model: "gpt", request: "{}" };
+    const askAfter = (used: number) => {
+      const { scene, chain, report } = carved(used);
+      report();
+      return types(scene.door.turn(scene.command(chain, ask)));
+    };
+    expect(askAfter(99)).toEqual(["ModelCallAdmitted"]);
+    expect(askAfter(100)).toEqual(["EffectRefused"]);
+  });
+
+  it("a parent that has spent its budget has none to carve out [rules:budget]", () => {
+    const { scene, chain, report } = carved(100);
+    report();
+    const events = scene.door.turn(scene.command(chain, { type: "SendTask", step: 2, agent: "worker", input: "{}" }));
+    expect(only(events, "EffectRefused").code).toBe("BUSBAR_BUDGET_SPENT");
+  });
+
   it.each([
     ["to an agent that it may not", "support", "worker", "BUSBAR_TOOL_FORBIDDEN"],
     ["to nobody", "nobody", "support", "BUSBAR_TOOL_FORBIDDEN"],

@@ -246,10 +246,11 @@ const HANDLERS: Handlers = {
   },
   SubtaskFinished: (chain, event, offset) => {
     const child = chain.children[event.callId];
-    const children =
-      child === undefined ? chain.children : { ...chain.children, [event.callId]: { ...child, open: false } };
-    // What was carved out and not used returns.
-    const tokensUsed = chain.tokensUsed - (child?.open === true ? child.budgetTokens : 0) + event.tokensUsed;
+    // Told again, or told of nobody: the budget is settled once.
+    if (child?.open !== true) return answer(chain, event.callId, offset);
+    const children = { ...chain.children, [event.callId]: { ...child, open: false } };
+    // What was carved out and not used returns, and no more than that; what was used beyond it is charged as well.
+    const tokensUsed = chain.tokensUsed - child.budgetTokens + Math.max(0, event.tokensUsed);
     return { ...answer(chain, event.callId, offset), tokensUsed, children };
   },
   StatementRecorded: (chain, event, offset) =>

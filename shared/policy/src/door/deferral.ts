@@ -1,0 +1,34 @@
+/**
+ * Deferrals: what is not decided now and no error for any rule (PROTOCOL 4.5). The command was not consumed; its
+ * sender sends the same bytes again after the delay.
+ */
+import type { BusCommand } from "@busbar/events";
+import type { ErrorCode } from "@busbar/kernel";
+import type { PartitionState } from "../partition-state.ts";
+import { type About, emit, type Turn } from "./turn.ts";
+
+export interface Deferral {
+  readonly code: ErrorCode;
+  readonly retryAfterMs: number;
+}
+
+/**
+ * What the door lets pass (PROTOCOL 6.4): everything while it is open, reads of tools while it is degraded, nothing
+ * while it is closed. A model call changes no state and costs money, so it is none of those reads.
+ */
+export function doorAgainst(state: PartitionState, isRead: boolean): Deferral | null {
+  if (state.door === "open") return null;
+  if (state.door === "closed") return { code: "BUSBAR_DOOR_CLOSED", retryAfterMs: 250 };
+  return isRead ? null : { code: "BUSBAR_DOOR_DEGRADED", retryAfterMs: 1000 };
+}
+
+/** Records that a call of an agent is put off. */
+export function deferCall(
+  turn: Turn,
+  about: About,
+  call: { readonly callId: string; readonly commandType: BusCommand["type"] },
+  { code, retryAfterMs }: Deferral,
+): void {
+  // Sequence 0: the command was not consumed.
+  emit(turn, "CommandDeferred", { ...about, commandSeq: 0 }, { code, expected: 0, retryAfterMs, ...call });
+}
