@@ -76,13 +76,19 @@ export function toolFailed(turn: Turn, { chain, call }: Found, outcome: Of<"fail
   if (!mayRetry) return answerWaiting(turn, chain.chainId, call.effectKey);
   if (retryAtMs > 0) return;
   const next = readmit(turn, chain.chainId, callId, "gateway");
-  if (next.kind === "admit") return;
-  // What is only put off has its next attempt later; what is refused has none.
-  const isLater = next.kind === "defer";
-  const told = isLater ? `the next attempt waits: ${reason}` : `no further attempt: ${reason}`;
-  const againAtMs = isLater ? turn.env.atMs + next.retryAfterMs : 0;
-  emit(turn, "EffectFailed", { chain }, { ...body, reason: told, retryAtMs: againAtMs, final: !isLater });
-  if (!isLater) answerWaiting(turn, chain.chainId, call.effectKey);
+  if (next.kind === "refuse") {
+    emit(
+      turn,
+      "EffectFailed",
+      { chain },
+      { ...body, reason: `no further attempt: ${reason}`, retryAtMs: 0, final: true },
+    );
+    answerWaiting(turn, chain.chainId, call.effectKey);
+  } else if (next.kind === "defer") {
+    // It is only put off: the next attempt has its time.
+    const later = { reason: `the next attempt waits: ${reason}`, retryAtMs: turn.env.atMs + next.retryAfterMs };
+    emit(turn, "EffectFailed", { chain }, { ...body, ...later, final: false });
+  }
 }
 
 /** A model call that brought no answer. It changed nothing, so it may be asked again; its tokens are spent. */
