@@ -142,7 +142,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "closed-door-admits",
     "a closed or degraded door admits no change of the world",
-    edit(`${POLICY}/door/admit.ts`, 'if (state.door === "open") return null;', "return null;"),
+    edit(`${POLICY}/door/deferral.ts`, 'if (state.door === "open") return null;', "return null;"),
   ),
   mutant(
     "ledger-unasked",
