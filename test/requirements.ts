@@ -74,6 +74,9 @@ const PROMISES = {
     "effects:inherited-waits":
       "an inherited open admission is in doubt and settles only after bound, time-out and margin",
     "effects:exact-fires-again": "a tool of class exact may be fired again with the same key",
+    "effects:key-lifetime":
+      "a tool of class exact is fired again only while an attempt fits into the declared lifetime of its key, counted from the first admission under it",
+    "effects:key-lifetime-missing": "a tool that declares no lifetime of its keys is never fired again",
     "effects:at-most-once": "a tool of class at-most-once is never fired again by the bus",
     "effects:read-back-settles":
       "a read-back that shows the effect settles it as committed; one that shows nothing is no proof",

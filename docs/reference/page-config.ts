@@ -23,6 +23,10 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
     "`at-most-once`",
     "`exact`: the endpoint honours the effect's key, so a call may be sent again",
   ],
+  "httpTools.<name>.keyLifetimeMs": [
+    "none: never sent again",
+    "of class exact: how long the endpoint remembers a key; a call is sent again only while an attempt fits in",
+  ],
   "httpTools.<name>.args": ["", "JSON Schema of the arguments"],
   "httpTools.<name>.result": ["none", "JSON Schema of the result"],
   "httpTools.<name>.identity": ["all arguments", "arguments that name the effect"],
@@ -88,6 +92,10 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
     "how long a finished chain is remembered, so that its task is known when it is sent again",
   ],
   "limits.settleMarginMs": ["", "waited on top of fire bound and time-out before an effect in doubt is settled"],
+  "limits.keyMarginMs": [
+    "",
+    "kept free at the end of a key's lifetime, for clocks that differ and bytes that are late",
+  ],
   "limits.throttleMs": ["", "longest time that a tool or model may put a call off by asking to be called later"],
 };
 

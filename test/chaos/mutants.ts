@@ -53,8 +53,8 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: "/policy/src/door/settle.ts",
-        find: 'const mayFireAgain = call.effectClass === "read" || tool.toolClass === "exact";',
-        replace: "const mayFireAgain = true;",
+        find: "const against = againstFiringAgain(policy, chain, call, turn.env.atMs);",
+        replace: "const against = null;",
       },
     ],
     spec: "zombies",

@@ -163,8 +163,8 @@ export const MUTANTS: readonly Mutant[] = [
     "a tool that does not honour keys is not fired again while in doubt",
     edit(
       `${POLICY}/door/settle.ts`,
-      'const mayFireAgain = call.effectClass === "read" || tool.toolClass === "exact";',
-      "const mayFireAgain = true;",
+      "const against = againstFiringAgain(policy, chain, call, turn.env.atMs);",
+      "const against = null;",
     ),
   ),
   mutant(

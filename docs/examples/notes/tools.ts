@@ -39,6 +39,8 @@ const add = defineTool<{ readonly text: string }>({
   effect: "write",
   // The key of an effect is stored with it, so a repetition changes nothing: the bus may fire again after a crash.
   toolClass: "exact",
+  // The file remembers its keys for as long as it exists.
+  keyLifetimeMs: 365 * 24 * 3600 * 1000,
   args: {
     type: "object",
     properties: { text: { type: "string", minLength: 1, maxLength: 500 } },

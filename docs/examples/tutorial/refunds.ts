@@ -8,6 +8,7 @@ const pay = defineTool<{ readonly orderId: number }>({
   effect: "write",
   // It stores the key with the refund, so that the same effect, fired again after a crash, changes nothing.
   toolClass: "exact",
+  keyLifetimeMs: 365 * 24 * 3600 * 1000,
   identity: ["orderId"],
   args: {
     type: "object",

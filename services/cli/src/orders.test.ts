@@ -89,6 +89,7 @@ const BLANK_ADMISSION = {
   origin: "agent",
   probe: "",
   subject: "",
+  keySinceMs: 0,
   toolDigest: "",
 };
 const admission = (agent: string, callId: string) => ({

@@ -57,6 +57,7 @@ export function admission(command: CallCommand, callId: string): [BusEvent["type
         origin: "agent",
         probe: "",
         subject: "",
+        keySinceMs: 0,
       };
       return ["EffectAdmitted", { toolDigest: "", ...body, ...limits }];
     }

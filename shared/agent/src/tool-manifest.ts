@@ -8,6 +8,8 @@ export interface ToolManifest {
   readonly description: string;
   readonly effect: ToolEffect;
   readonly toolClass: ToolClass;
+  /** How long an exact tool honours a key; null: it does not say. */
+  readonly keyLifetimeMs: number | null;
   readonly timeoutMs: number;
   readonly fireBoundMs: number;
   readonly attempts: number;
@@ -40,6 +42,7 @@ export function toolManifest<A, R>(tool: ToolDefinition<A, R>): ToolManifest {
     description: tool.description,
     effect: tool.effect,
     toolClass: tool.toolClass,
+    keyLifetimeMs: tool.keyLifetimeMs ?? null,
     timeoutMs: tool.timeoutMs,
     fireBoundMs: tool.fireBoundMs,
     attempts: tool.attempts,

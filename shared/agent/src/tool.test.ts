@@ -38,6 +38,8 @@ describe("defineTool", () => {
     ],
     ["a read-back that expects nothing", { readBack: { tool: "r", args: {}, expect: {} } }],
     ["a read-back of a read", { effect: "read" as const }],
+    ["a key's lifetime of a tool that honours no key", { keyLifetimeMs: 60_000 }],
+    ["a key's lifetime without room for an attempt", { toolClass: "exact" as const, keyLifetimeMs: 6000 }],
   ])("refuses %s", (_what, change) => {
     expect(() => defineTool({ ...refund, ...change })).toThrow(
       expect.objectContaining({ code: "BUSBAR_CONFIG_INVALID" }) as Error,

@@ -12,7 +12,7 @@ export const TOOL_EFFECTS = ["read", "write", "destructive"] as const;
 export type ToolEffect = (typeof TOOL_EFFECTS)[number];
 
 export const TOOL_CLASSES = ["exact", "at-most-once"] as const;
-/** `exact`: the tool itself honours `key`, so the bus may fire again. `at-most-once`: it never does. */
+/** `exact`: the tool itself honours `key` for `keyLifetimeMs`, so the bus may fire again. `at-most-once`: it never does. */
 export type ToolClass = (typeof TOOL_CLASSES)[number];
 
 /** Where a read-back or an expectation takes a value from: an argument, a field of the result, or a literal. */
@@ -56,6 +56,11 @@ export interface ToolSpec<A = JsonObject, R = Json> {
   readonly effect: ToolEffect;
   /** Default `at-most-once` (for reads it says nothing). */
   readonly toolClass?: ToolClass;
+  /**
+   * Of class exact: how long the tool remembers a key after it first came, in ms; for ever is a large number. The bus
+   * fires again only while an attempt fits in. Left out: it promises nothing, and is never fired again.
+   */
+  readonly keyLifetimeMs?: number;
   /** Schema of the arguments; its root type is `object`. */
   readonly args: JsonSchema;
   readonly result?: JsonSchema;
@@ -129,6 +134,17 @@ function checkReadBack(spec: ToolSpec): void {
   }
 }
 
+function checkKeyLifetime({ name, effect, toolClass, keyLifetimeMs, timeoutMs }: ToolSpec, fireBoundMs: number): void {
+  if (keyLifetimeMs === undefined) return;
+  if (effect === "read" || toolClass !== "exact") throw invalid(name, "keyLifetimeMs is for changes of class exact");
+  if (!isPositiveInteger(keyLifetimeMs)) throw invalid(name, "keyLifetimeMs must be a positive integer");
+  if (keyLifetimeMs <= fireBoundMs + timeoutMs)
+    throw invalid(
+      name,
+      "keyLifetimeMs is no longer than fireBoundMs and timeoutMs together: no further attempt fits in",
+    );
+}
+
 const isPositiveInteger = (value: number) => Number.isSafeInteger(value) && value > 0;
 
 function check(spec: ToolSpec, fireBoundMs: number): void {
@@ -142,6 +158,7 @@ function check(spec: ToolSpec, fireBoundMs: number): void {
   checkFields(spec, "identity", spec.identity);
   checkFields(spec, "subject", spec.subject);
   checkReadBack(spec);
+  checkKeyLifetime(spec, fireBoundMs);
 }
 
 /** Checks a tool and fills in its defaults. Throws BUSBAR_CONFIG_INVALID for what can never work. */

@@ -44,6 +44,8 @@ export interface LedgerEntry {
   readonly status: "open" | "committed" | "failed" | "in-doubt";
   readonly callId: string;
   readonly offset: string;
+  /** Clock of the owner at the first admission under this key, ms: the tool cannot have seen the key earlier. */
+  readonly sinceMs: number;
   readonly attempt: number;
   readonly subject: string;
   /** The chain's count of other subject changes when this one committed. */

@@ -17,6 +17,8 @@ export interface ReadBack {
 export interface ToolPolicy {
   readonly effect: EffectClass;
   readonly toolClass: ToolClass;
+  /** Of class exact: how long the tool honours a key after it first came; null: nothing is promised. */
+  readonly keyLifetimeMs: number | null;
   readonly timeoutMs: number;
   /** Longest time from queueing an admission to handing its first byte to the tool. */
   readonly fireBoundMs: number;
@@ -82,6 +84,8 @@ export interface LimitsPolicy {
   /** How long a finished chain is remembered, so that its task is known when it is sent again. */
   readonly closedChainsMs: number;
   readonly settleMarginMs: number;
+  /** Kept free at the end of a key's lifetime: clocks that differ, bytes that are late. */
+  readonly keyMarginMs: number;
   /** Longest time that a call may be put off by a tool or model that asks to be called later. */
   readonly throttleMs: number;
 }
@@ -106,11 +110,14 @@ export const DEFAULT_LIMITS: LimitsPolicy = {
   maxOpenChains: 50_000,
   closedChainsMs: 86_400_000,
   settleMarginMs: 500,
+  // Two clocks, each within 10 s of the broker's (PROTOCOL 9).
+  keyMarginMs: 20_000,
   throttleMs: 600_000,
 };
 export const DEFAULT_MODEL: ModelPolicy = { timeoutMs: 60_000, attempts: 3 };
 export const DEFAULT_TOOL: Omit<ToolPolicy, "effect" | "digest"> = {
   toolClass: "at-most-once",
+  keyLifetimeMs: null,
   timeoutMs: 10_000,
   fireBoundMs: 2000,
   attempts: 1,

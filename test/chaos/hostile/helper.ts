@@ -111,6 +111,7 @@ async function forgeEvent(): Promise<void> {
     origin: "agent",
     probe: "",
     subject: "",
+    keySinceMs: 0,
   });
   const epoch = `${dice.below(Number(end) + 1)}:${dice.below(2 ** 31).toString(36)}`;
   const headers = { [HEADER.type]: "EffectAdmitted", [HEADER.at]: String(end), [HEADER.epoch]: epoch };

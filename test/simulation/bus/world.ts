@@ -64,11 +64,13 @@ const result = { type: "object" } as const;
 /** From the queueing of an admission to its hand-over, of every tool. */
 export const FIRE_BOUND_MS = 1000;
 const common = { description: "", args, timeoutMs: 800, fireBoundMs: FIRE_BOUND_MS, run: (): Json => null };
+/** Longer than any run: this world forgets no key. */
+const KEY_LIFETIME_MS = 30 * 24 * 3600 * 1000;
 const write = { ...common, effect: "write", result } as const;
 
 /** Every kind of tool that the door tells apart. */
 export const TOOLS: readonly ToolDefinition[] = [
-  defineTool({ ...write, name: "pay", toolClass: "exact" }),
+  defineTool({ ...write, name: "pay", toolClass: "exact", keyLifetimeMs: KEY_LIFETIME_MS }),
   defineTool({ ...write, name: "mail" }),
   defineTool({ ...write, name: "put", readBack: { tool: "get", args: { id: "$args.id" }, expect: { there: true } } }),
   defineTool({ ...write, name: "drop", effect: "destructive" }),

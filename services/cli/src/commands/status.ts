@@ -89,6 +89,12 @@ const HALTED: readonly Column<BusStatus["haltedChains"][number]>[] = [
   column("why", ({ reason }) => reason),
 ];
 
+const DOUBTS: readonly Column<BusStatus["inDoubt"][number]>[] = [
+  column("call", ({ callId }) => callId),
+  column("tool", ({ tool }) => tool),
+  column("ends by", ({ endsBy }) => endsBy),
+];
+
 /** What to type about what stands in the way, as complete as it can be said. */
 export function hintsOf(status: BusStatus): readonly string[] {
   const hints: string[] = [];
@@ -140,11 +146,7 @@ function render(output: Output, status: BusStatus): string {
       () => output.table(status.freezes, standingColumns("scope", "freeze", count)),
     ],
     ["Breakers", status.breakers.length > 0, () => output.table(status.breakers, standingColumns("key", "id", count))],
-    [
-      "Effects in doubt",
-      status.inDoubt.length > 0,
-      () => output.table(status.inDoubt, [column("call", ({ callId }) => callId), column("tool", ({ tool }) => tool)]),
-    ],
+    ["Effects in doubt", status.inDoubt.length > 0, () => output.table(status.inDoubt, DOUBTS)],
   ];
   return sections
     .filter(([, isShown]) => isShown)

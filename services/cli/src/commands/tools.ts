@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { partitionsOf, withBus } from "../bus.ts";
 import { outputOf } from "../command-output.ts";
 import type { Output } from "../output.ts";
+import { formatDuration } from "../parse/duration.ts";
 import { viewPartition } from "../read/partition.ts";
 import { foldTools, type ToolRow } from "../read/tools.ts";
 import type { Column } from "../table.ts";
@@ -22,12 +23,20 @@ function readTools(output: Output): Promise<Tools> {
 
 const SHORT_DIGEST = 12;
 
+/** The class, with how long an exact tool honours a key: beyond that it is fired again as little as any other. */
+function classOf({ toolClass, keyLifetimeMs }: ToolRow): string {
+  if (toolClass !== "exact") return toolClass;
+  return keyLifetimeMs === null
+    ? "exact, key lifetime unknown: never again"
+    : `exact for ${formatDuration(keyLifetimeMs)}`;
+}
+
 function columns(count: number): readonly Column<ToolRow>[] {
   return [
     { title: "tool", value: ({ tool }) => tool },
     { title: "effect", value: ({ effect }) => effect },
     // Reads may always run again, so a class says nothing about them.
-    { title: "class", value: ({ effect, toolClass }) => (effect === "read" ? "" : toolClass) },
+    { title: "class", value: (row) => (row.effect === "read" ? "" : classOf(row)) },
     { title: "time-out", value: ({ timeoutMs }) => `${timeoutMs} ms`, align: "right" },
     { title: "fire bound", value: ({ fireBoundMs }) => `${fireBoundMs} ms`, align: "right" },
     { title: "attempts", value: ({ attempts }) => String(attempts), align: "right" },
@@ -57,7 +66,7 @@ function describe(row: ToolRow): string {
   const lines: readonly (readonly [string, string])[] = [
     ["tool", row.tool],
     ["effect", row.effect],
-    ["class", row.toolClass],
+    ["class", row.effect === "read" ? "" : classOf(row)],
     ["time-out", `${row.timeoutMs} ms`],
     ["fire bound", `${row.fireBoundMs} ms`],
     ["attempts", String(row.attempts)],

@@ -1,4 +1,11 @@
-import { type ChainState, initialPartitionState, type PartitionState } from "@busbar/policy";
+import {
+  type ChainState,
+  DEFAULT_LIMITS,
+  DEFAULT_TOOL,
+  initialPartitionState,
+  type PartitionState,
+  type Policy,
+} from "@busbar/policy";
 import { describe, expect, it } from "vitest";
 import { hintsOf } from "../commands/status.ts";
 import { fenceProblem } from "../commands/resume.ts";
@@ -47,6 +54,26 @@ describe("the status of agents", () => {
     expect(statesOf([view(0, { fences: { fleet: fence } })], lives)).toEqual(["a halted", "b halted"]);
   });
 
+  it("says what ends a doubt: another attempt while the key is known, a look, else a person [effects:key-lifetime]", () => {
+    const entry = { sinceMs: NOW - 1000 };
+    const call = { status: "in-doubt", effectKey: "k", effectClass: "write", dueAtMs: 1 };
+    const calls = (name: string) => ({ "c:1": { ...call, name } }) as unknown as ChainState["calls"];
+    const ledger = { k: entry } as unknown as ChainState["ledger"];
+    const tool = { ...DEFAULT_TOOL, effect: "write", toolClass: "exact", digest: "" } as const;
+    const readBack = { tool: "look", args: {}, expect: {} };
+    const tools = {
+      pay: { ...tool, keyLifetimeMs: 3_600_000 },
+      old: { ...tool, keyLifetimeMs: 1000, readBack },
+      mail: tool,
+    };
+    const policy = { tools, limits: DEFAULT_LIMITS } as unknown as Policy;
+    const ends = Object.keys(tools).map((name) => {
+      const chains = { c: chain("c", "a", { calls: calls(name), ledger }) };
+      return foldStatus([view(0, { chains, policy })], NO_LIFE, [], NOW).inDoubt[0]?.endsBy;
+    });
+    expect(ends).toEqual(["another attempt under its key", "a look by look", "a person"]);
+  });
+
   it("counts instances, and chains over all partitions by what they are", () => {
     const halted = { fence: "busbar.events/1/9", rule: "consecutive-errors", reason: "2 errors" };
     const doubtful = { "c3:1": { status: "in-doubt", name: "mail" } } as unknown as ChainState["calls"];
@@ -59,7 +86,7 @@ describe("the status of agents", () => {
       { agent: "a", state: "degraded", instances: 2, chains: { open: 2, degraded: 1, halted: 1 }, inDoubt: 1 },
       { agent: "spare", state: "absent", instances: 0, chains: { open: 0, degraded: 0, halted: 0 }, inDoubt: 0 },
     ]);
-    expect(status.inDoubt).toEqual([{ chainId: "c3", callId: "c3:1", tool: "mail", partition: 0 }]);
+    expect(status.inDoubt).toEqual([{ chainId: "c3", callId: "c3:1", tool: "mail", partition: 0, endsBy: "a person" }]);
     expect(status.haltedChains).toEqual([{ chainId: "c2", agent: "a", partition: 1, ...halted }]);
   });
 });

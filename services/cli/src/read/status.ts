@@ -2,7 +2,8 @@
  * The status of the bus, folded from the states of its partitions and the latest signs of life. Pure: the same log
  * gives the same answer to everyone.
  */
-import type { ChainState, PartitionState } from "@busbar/policy";
+import { own } from "@busbar/kernel";
+import { againstFiringAgain, type CallState, type ChainState, type PartitionState } from "@busbar/policy";
 import type { SupervisorState } from "../deploy/state-file.ts";
 import { type DeploymentRow, foldDeployments } from "./deployments.ts";
 import type { AgentLife, Life } from "./heartbeats.ts";
@@ -54,6 +55,8 @@ export interface Doubt {
   readonly partition: number;
   /** Offset of the admission in doubt. */
   readonly admitted: string;
+  /** What ends the doubt: another attempt under its key, a read-back, or a person. */
+  readonly endsBy: string;
 }
 
 export interface BusStatus {
@@ -123,11 +126,29 @@ function haltedChains(views: readonly View[]): readonly HaltedChain[] {
   });
 }
 
-function doubts(views: readonly View[]): readonly Doubt[] {
-  return chainsOf(views).flatMap(([{ chainId, calls }, partition]) =>
-    Object.entries(calls)
-      .filter(([, call]) => call.status === "in-doubt")
-      .map(([callId, call]) => ({ chainId, callId, tool: call.name, partition, admitted: call.admitted })),
+function endOf({ policy }: PartitionState, chain: ChainState, call: CallState, nowMs: number): string {
+  // Without a time it has been left to a person.
+  if (policy === null || call.dueAtMs === 0) return "a person";
+  const against = againstFiringAgain(policy, chain, call, nowMs);
+  if (against === null) return "another attempt under its key";
+  const readBack = own(policy.tools, call.name)?.readBack ?? null;
+  return readBack === null ? "a person" : `a look by ${readBack.tool}`;
+}
+
+function doubts(views: readonly View[], nowMs: number): readonly Doubt[] {
+  return views.flatMap(({ state }) =>
+    Object.values(state.chains).flatMap((chain) =>
+      Object.entries(chain.calls)
+        .filter(([, call]) => call.status === "in-doubt")
+        .map(([callId, call]) => ({
+          chainId: chain.chainId,
+          callId,
+          tool: call.name,
+          partition: state.partition,
+          admitted: call.admitted,
+          endsBy: endOf(state, chain, call, nowMs),
+        })),
+    ),
   );
 }
 
@@ -145,7 +166,10 @@ function agentStatus(agent: string, views: readonly View[], lives: readonly Agen
   const isFenced = views.some(({ state }) =>
     ["fleet", `agent:${agent}`].some((scope) => state.fences[scope] !== undefined),
   );
-  const inDoubt = doubts(views).filter(({ chainId }) => chains.some(([chain]) => chain.chainId === chainId)).length;
+  const inDoubt = chains.reduce(
+    (sum, [chain]) => sum + Object.values(chain.calls).filter((call) => call.status === "in-doubt").length,
+    0,
+  );
   const open = chains.length - halted;
   const busy = degraded > 0 ? "degraded" : open > 0 ? "working" : "idle";
   const state = isFenced ? "halted" : lives.length === 0 ? "absent" : busy;
@@ -174,7 +198,7 @@ export function foldStatus(
     freezes: standing(views, freezesAt(nowMs)),
     breakers: standing(views, breakersOf),
     haltedChains: haltedChains(views),
-    inDoubt: doubts(views),
+    inDoubt: doubts(views, nowMs),
     supervisors: life.supervisors,
     deployments: foldDeployments(
       views.map(({ state }) => state),

@@ -6,6 +6,8 @@ import { COUNT, ID, objectOf, text } from "./schema.ts";
 
 const REASON_LENGTH_MAX = 500;
 const BODY_LENGTH_MAX = 4000;
+/** The shop never forgets a key (`effect_keys`); a year is as long as anyone may rely on it. */
+const KEY_LIFETIME_MS = 365 * 24 * 3600 * 1000;
 
 type RefundArgs = { orderId: number; amountCents: number; reason: string };
 
@@ -16,6 +18,7 @@ export function ordersRefund(kit: ToolKit) {
     description: "Refunds an order, once, up to what was paid.",
     effect: "write",
     toolClass: "exact",
+    keyLifetimeMs: KEY_LIFETIME_MS,
     args: objectOf({ orderId: ID, amountCents: ID, reason: text(REASON_LENGTH_MAX) }),
     result: objectOf({ refundId: ID, orderId: ID, amountCents: ID }),
     identity: ["orderId"],
@@ -49,6 +52,7 @@ export function ordersAnnotate(kit: ToolKit) {
     description: "Adds note number n to an order.",
     effect: "write",
     toolClass: "exact",
+    keyLifetimeMs: KEY_LIFETIME_MS,
     args: objectOf({ orderId: ID, n: COUNT, text: text(BODY_LENGTH_MAX) }),
     result: objectOf({ noteId: ID, orderId: ID, n: COUNT }),
     identity: ["orderId", "n"],
@@ -71,6 +75,7 @@ export function inventorySync(kit: ToolKit) {
     description: "Asks the warehouse for the stock of an article and records it.",
     effect: "write",
     toolClass: "exact",
+    keyLifetimeMs: KEY_LIFETIME_MS,
     args: objectOf({ sku: text(64) }),
     result: objectOf({ sku: text(64), onHand: COUNT }),
     identity: ["sku"],

@@ -114,6 +114,9 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
               "at-most-once"
             ]
           },
+          "keyLifetimeMs": {
+            "$ref": "#/definitions/ms"
+          },
           "args": {
             "type": "object"
           },
@@ -362,6 +365,9 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
           "$ref": "#/definitions/ms"
         },
         "settleMarginMs": {
+          "$ref": "#/definitions/count"
+        },
+        "keyMarginMs": {
           "$ref": "#/definitions/count"
         },
         "throttleMs": {

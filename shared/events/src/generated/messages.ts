@@ -309,6 +309,8 @@ export interface EffectAdmitted {
   readonly args: string;
   /** SHA-256 of the canonical arguments, hex. (internal) */
   readonly argsHash: string;
+  /** Clock of the owner at the first admission under this effect key, ms since the epoch: the lifetime of a key counts from here; 0 for a read. (internal) */
+  readonly keySinceMs: number;
   /** Number of this attempt under the same effect key, from 1. (internal) */
   readonly attempt: number;
   /** The call must be handed to the tool within this time after queueing. (internal) */

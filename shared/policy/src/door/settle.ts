@@ -2,7 +2,7 @@
 import type { ClaimCheck, MessageOf } from "@busbar/events";
 import { own } from "@busbar/kernel";
 import type { CallState, ChainState } from "../partition-state.ts";
-import { DEFAULT_BREAKER } from "../policy-document.ts";
+import { DEFAULT_BREAKER, type Policy, type ToolPolicy } from "../policy-document.ts";
 import { alreadyDone, readmit } from "./admit.ts";
 import { emit, type Turn } from "./turn.ts";
 
@@ -118,22 +118,42 @@ export function settleByPerson(
 /** Attempts of an exact effect that may stay without an answer before a person has to look. */
 const MAX_ATTEMPTS_IN_DOUBT = 16;
 
+/**
+ * Why what is in doubt must not be fired again; null where it may be. A tool of class exact knows a key for its declared
+ * lifetime, counted from the first admission under it: fire bound, time-out and margin of a further attempt must lie
+ * within. What comes later would be a second effect under a forgotten key (PROTOCOL 5.6).
+ */
+export function againstFiringAgain(policy: Policy, chain: ChainState, call: CallState, atMs: number): string | null {
+  if (call.effectClass === "read") return null;
+  const tool = own(policy.tools, call.name);
+  if (tool?.toolClass !== "exact") return "the tool does not honour the key";
+  if (tool.keyLifetimeMs === null) return "the tool does not say how long it honours a key (keyLifetimeMs)";
+  const sinceMs = own(chain.ledger, call.effectKey)?.sinceMs ?? 0;
+  const { keyMarginMs } = policy.limits;
+  // A clock that has gone back since then by more than clocks may differ tells nothing of a key's age.
+  if (atMs < sinceMs - keyMarginMs) return "the clock at its first attempt was ahead, so the age of its key is unknown";
+  const lastMs = sinceMs + tool.keyLifetimeMs - tool.fireBoundMs - tool.timeoutMs - keyMarginMs;
+  return atMs <= lastMs ? null : `the tool honours a key for ${tool.keyLifetimeMs} ms, and no attempt fits in any more`;
+}
+
 /** A doubt whose waiting time is over. `read-back` asks the shell to look; its answer comes back as an outcome. */
 export function settleDue(turn: Turn, chain: ChainState, callId: string, call: CallState): void {
-  const tool = turn.state.policy?.tools[call.name];
-  if (tool === undefined) return;
-  const mayFireAgain = call.effectClass === "read" || tool.toolClass === "exact";
-  if (mayFireAgain) {
-    if (call.effectClass !== "read" && call.attempt >= MAX_ATTEMPTS_IN_DOUBT) {
-      return leaveToPerson(turn, chain, callId, `${call.attempt} attempts under its key brought no answer`);
-    }
-    const verdict = readmit(turn, chain.chainId, callId, "gateway");
-    if (verdict.kind === "refuse" && verdict.code === "BUSBAR_BREAKER_OPEN")
-      waitForBreaker(turn, chain, callId, verdict.reason);
-    return;
+  const { policy } = turn.state;
+  const tool = own(policy?.tools ?? {}, call.name);
+  if (policy === null || tool === undefined) return;
+  const against = againstFiringAgain(policy, chain, call, turn.env.atMs);
+  if (against !== null) return lookOrAsk(turn, chain, callId, tool, against);
+  if (call.effectClass !== "read" && call.attempt >= MAX_ATTEMPTS_IN_DOUBT) {
+    return leaveToPerson(turn, chain, callId, `${call.attempt} attempts under its key brought no answer`);
   }
-  if (tool.readBack !== null) return;
-  leaveToPerson(turn, chain, callId, "the tool neither honours the key nor has a read-back");
+  const verdict = readmit(turn, chain.chainId, callId, "gateway");
+  if (verdict.kind === "refuse" && verdict.code === "BUSBAR_BREAKER_OPEN")
+    waitForBreaker(turn, chain, callId, verdict.reason);
+}
+
+/** It is never fired again: the shell looks where a read-back is declared; else a person decides. */
+function lookOrAsk(turn: Turn, chain: ChainState, callId: string, tool: ToolPolicy, against: string): void {
+  if (tool.readBack === null) leaveToPerson(turn, chain, callId, `${against}, and it has no read-back`);
 }
 
 /** The doubt waits for its tool's breaker. The record says so, and so asks for the probe that can end both. */

@@ -129,8 +129,8 @@ const HANDLERS: Handlers = {
     const next = addCall(chain, event.callId, call);
     if (event.effectKey === "") return next;
     const generation = chain.ledger[event.effectKey]?.generation ?? 0;
-    const entry = { callId: event.callId, offset, attempt: event.attempt, subject: event.subject, generation };
-    return withEntry(next, event.effectKey, { ...entry, status: "open" });
+    const { callId, attempt, subject, keySinceMs: sinceMs } = event;
+    return withEntry(next, event.effectKey, { status: "open", callId, offset, sinceMs, attempt, subject, generation });
   },
   EffectCommitted: (chain, event, offset) =>
     settled(answer(chain, event.callId, offset), event.effectKey, "committed", offset),

@@ -5,6 +5,7 @@
 import type { MessageOf } from "@busbar/events";
 import { isJsonObject, type Json, type JsonObject, own, parseJson, sha256Hex } from "@busbar/kernel";
 import {
+  againstFiringAgain,
   type CallOutcome,
   type CallState,
   type ClaimCheckRef,
@@ -271,16 +272,18 @@ export class Actions {
     for (const chain of Object.values(state.chains)) {
       for (const [callId, call] of Object.entries(chain.calls)) {
         const isDue = call.status === "in-doubt" && call.dueAtMs > 0 && call.dueAtMs <= nowMs;
-        if (isDue && chain.halted === null) this.#readBack(state, chain, callId, call);
+        if (isDue && chain.halted === null) this.#readBack(state, chain, callId, call, nowMs);
       }
     }
   }
 
-  #readBack(state: PartitionState, chain: ChainState, callId: string, call: CallState): void {
-    const tool = state.policy?.tools[call.name];
-    if (tool === undefined || tool.toolClass === "exact" || tool.effect === "read") return;
+  #readBack(state: PartitionState, chain: ChainState, callId: string, call: CallState, nowMs: number): void {
+    const { policy } = state;
+    const tool = own(policy?.tools ?? {}, call.name);
+    if (policy === null || tool === undefined || tool.readBack === null) return;
+    // What may be fired again needs no look: its key settles it.
+    if (againstFiringAgain(policy, chain, call, nowMs) === null) return;
     const { readBack } = tool;
-    if (readBack === null) return;
     if (this.#executor.isReadingBack(call.admitted, callId)) return;
     const args = parseJson(call.args) ?? null;
     this.#executor.startReadBack({
@@ -291,7 +294,7 @@ export class Actions {
       tool: readBack.tool,
       args: filled(readBack.args, args),
       expect: filled(readBack.expect ?? {}, args),
-      timeoutMs: state.policy?.tools[readBack.tool]?.timeoutMs ?? tool.timeoutMs,
+      timeoutMs: own(policy.tools, readBack.tool)?.timeoutMs ?? tool.timeoutMs,
     });
   }
 

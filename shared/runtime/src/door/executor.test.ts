@@ -49,6 +49,7 @@ const admitted: MessageOf<"EffectAdmitted"> = {
   probe: "",
   toolDigest: "",
   subject: "",
+  keySinceMs: 0,
 };
 
 interface Open<T> {

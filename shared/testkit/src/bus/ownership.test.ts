@@ -38,7 +38,7 @@ async function idle(test: TestBus) {
 
 describe("an append whose answer is lost", () => {
   it("drops memory and queue, claims again, and starts nothing on the lost word; exact tools are fired once [door:unknown-drops-queue]", async () => {
-    const [world, at] = [journal({ toolClass: "exact", fireBoundMs: 400 }), gate()];
+    const [world, at] = [journal({ toolClass: "exact", keyLifetimeMs: 86_400_000, fireBoundMs: 400 }), gate()];
     const { bus: test, faults } = await opened(world, at);
     const task = await idle(test);
     faults.loseAnswer(EVENTS, 0);
@@ -125,7 +125,7 @@ describe("an append whose answer is lost", () => {
   });
 
   it("what waited in the queue goes with the memory: it is taken from the log again, once [door:unknown-drops-queue]", async () => {
-    const [world, at] = [journal({ toolClass: "exact", fireBoundMs: 400 }), gate()];
+    const [world, at] = [journal({ toolClass: "exact", keyLifetimeMs: 86_400_000, fireBoundMs: 400 }), gate()];
     let held: HeldAppends | null = null;
     const options = { agents: [waiter(at)], tools: [world.tool], policy: { limits: { settleMarginMs: 1 } } };
     const made = await faultyBus(options, (log) => (held = withHeldAppends(log)).log);

@@ -50,7 +50,8 @@ const RESULT: JsonObject = { type: "object", required: ["charged"] };
 function charge(toolClass: "exact" | "at-most-once", more: Partial<ToolDefinition> = {}): ToolDefinition {
   const http = { method: "POST", url: `${server.url}/charges` } as const;
   const base = { name: "pay.charge", description: "Charges", effect: "write", args: ARGS, result: RESULT } as const;
-  return { ...defineHttpTool({ ...base, toolClass, timeoutMs: 20_000, http }), ...more };
+  const lifetime = toolClass === "exact" ? { keyLifetimeMs: 86_400_000 } : {};
+  return { ...defineHttpTool({ ...base, toolClass, ...lifetime, timeoutMs: 20_000, http }), ...more };
 }
 const find = (): ToolDefinition => {
   const http = { method: "GET", url: `${server.url}/charges/{order}` } as const;
