@@ -2,7 +2,7 @@
  * Admission of a tool call: the door's decision, in the order in which a reader would ask. Every refusal is an event
  * with its reason; an admission permits one attempt (PROTOCOL 5.1, 5.2).
  */
-import { covers, type MessageOf } from "@busbar/events";
+import { covers, type EventBody, type MessageOf } from "@busbar/events";
 import {
   canonicalJson,
   type ErrorCode,
@@ -14,10 +14,10 @@ import {
   shortHash,
 } from "@busbar/kernel";
 import { canChain } from "../machines/chain.ts";
-import type { ChainState, LedgerEntry, PartitionState } from "../partition-state.ts";
+import type { CallState, ChainState, LedgerEntry, PartitionState } from "../partition-state.ts";
 import { mayCall, type Policy, type ToolPolicy } from "../policy-document.ts";
 import { type Deferral, deferCall, doorAgainst } from "./deferral.ts";
-import { chainOf, emit, type Turn } from "./turn.ts";
+import { type About, chainOf, emit, type Turn } from "./turn.ts";
 
 /** Why a call is not admitted. `deferred` is no error for any rule; the sender asks again with the same bytes. */
 export type Verdict =
@@ -179,42 +179,42 @@ function admitOrAnswer(turn: Turn, call: ToolCall, tool: ToolPolicy): void {
   const subject = { chain, tool: command.tool, effectClass: tool.effect };
   const verdict = obstacle(turn.state, subject, turn.env.atMs);
   if (verdict.kind !== "admit") return recordVerdict(turn, call, verdict, effect.key);
-  const attempt = (effect.entry?.attempt ?? 0) + 1;
-  const { name, step } = { name: command.tool, step: command.step };
-  emitAdmission(turn, { call, tool, name, step, effect, attempt, args: canonicalJson(args), probe: verdict.probe });
-}
-
-interface Admission {
-  readonly call: ToolCall;
-  readonly tool: ToolPolicy;
-  readonly name: string;
-  readonly step: number;
-  readonly effect: NamedEffect;
-  readonly attempt: number;
-  readonly args: string;
-  readonly probe: string;
-}
-
-function emitAdmission(turn: Turn, { call, tool, name, step, effect, attempt, args, probe }: Admission): void {
-  const about = aboutCall(call);
-  emit(turn, "EffectAdmitted", about, {
+  const { key: effectKey, entry } = effect;
+  const text = canonicalJson(args);
+  emitAdmission(turn, aboutCall(call), tool, {
     callId: callIdOf(call),
-    step,
-    tool: name,
-    toolClass: tool.toolClass,
-    effectClass: tool.effect,
-    effectKey: effect.key,
-    args,
-    argsHash: sha256Hex(args),
-    keySinceMs: effect.key === "" ? 0 : (effect.entry?.sinceMs ?? turn.env.atMs),
-    attempt,
-    fireBoundMs: tool.fireBoundMs,
-    timeoutMs: tool.timeoutMs,
+    step: command.step,
+    tool: command.tool,
+    effectKey,
+    args: text,
+    argsHash: sha256Hex(text),
+    keySinceMs: effectKey === "" ? 0 : (entry?.sinceMs ?? turn.env.atMs),
+    attempt: (entry?.attempt ?? 0) + 1,
     origin: "agent",
-    probe,
+    probe: verdict.probe,
     subject: effect.subject,
-    toolDigest: tool.digest,
   });
+}
+
+type AdmittedCall = Pick<
+  EventBody<"EffectAdmitted">,
+  | "callId"
+  | "step"
+  | "tool"
+  | "effectKey"
+  | "args"
+  | "argsHash"
+  | "keySinceMs"
+  | "attempt"
+  | "origin"
+  | "probe"
+  | "subject"
+>;
+
+/** Admits one attempt of a call under the tool's row of the policy in force. */
+function emitAdmission(turn: Turn, about: About, tool: ToolPolicy, call: AdmittedCall): void {
+  const { toolClass, effect: effectClass, fireBoundMs, timeoutMs, digest: toolDigest } = tool;
+  emit(turn, "EffectAdmitted", about, { ...call, toolClass, effectClass, fireBoundMs, timeoutMs, toolDigest });
 }
 
 const callIdOf = (call: ToolCall): string => `${call.chain.chainId}:${call.command.step}`;
@@ -287,29 +287,15 @@ export function readmit(turn: Turn, chainId: string, callId: string, origin: "ag
   const subject = { chain, tool: call.name, effectClass: tool.effect };
   const verdict = obstacle(turn.state, subject, turn.env.atMs);
   if (verdict.kind !== "admit") return verdict;
-  const entry = chain.ledger[call.effectKey];
-  emit(
-    turn,
-    "EffectAdmitted",
-    { chain },
-    {
-      callId,
-      step: call.step,
-      tool: call.name,
-      toolClass: tool.toolClass,
-      effectClass: tool.effect,
-      effectKey: call.effectKey,
-      args: call.args,
-      argsHash: call.argsHash,
-      keySinceMs: entry?.sinceMs ?? 0,
-      attempt: call.attempt + 1,
-      fireBoundMs: tool.fireBoundMs,
-      timeoutMs: tool.timeoutMs,
-      origin,
-      probe: verdict.probe,
-      subject: entry?.subject ?? "",
-      toolDigest: tool.digest,
-    },
-  );
+  const about = { callId, attempt: call.attempt + 1, origin, probe: verdict.probe };
+  emitAdmission(turn, { chain }, tool, { ...admittedBefore(chain, call), ...about });
   return verdict;
+}
+
+/** What every attempt of a call has in common. */
+function admittedBefore(chain: ChainState, call: CallState) {
+  const { step, name: tool, effectKey, args, argsHash } = call;
+  // A read has no entry.
+  const { sinceMs: keySinceMs, subject } = chain.ledger[effectKey] ?? { sinceMs: 0, subject: "" };
+  return { step, tool, effectKey, args, argsHash, keySinceMs, subject };
 }
