@@ -87,7 +87,13 @@ async function open(
   more: { readonly timeoutMs?: number; readonly attempts?: number } = {},
 ): Promise<TestBus> {
   const http = { method: "POST", url: `${shop.url}/orders/{order}/refunds` } as const;
-  const base = { name: "orders.refund", description: "Refunds an order", effect: "write", toolClass: "exact" } as const;
+  const base = {
+    name: "orders.refund",
+    description: "Refunds an order",
+    effect: "write",
+    toolClass: "exact",
+    keyLifetimeMs: 86_400_000,
+  } as const;
   const refund = defineHttpTool({ ...base, args: ARGS, result: RESULT, timeoutMs: 20_000, http });
   const model = defineOpenAiModel({ name: "gpt", model: "gpt-4.1-mini", ...more });
   const limits = { settleMarginMs: 20 };
@@ -240,7 +246,7 @@ describe("a project without code for its tools and models", () => {
     const folder = mkdtempSync(join(tmpdir(), "busbar-http-"));
     try {
       const file = join(folder, "busbar.yaml");
-      const tool = `{ description: Refunds, effect: write, toolClass: exact, args: ${JSON.stringify(ARGS)}, timeoutMs: 5000,
+      const tool = `{ description: Refunds, effect: write, toolClass: exact, keyLifetimeMs: 86400000, args: ${JSON.stringify(ARGS)}, timeoutMs: 5000,
         http: { method: POST, url: "${shop.url}/orders/{order}/refunds" } }`;
       writeFileSync(
         file,
