@@ -6,7 +6,7 @@
  * R2. A level whose needs are not met is named as not run; it is neither passed nor failed.
  */
 import { spawn } from "node:child_process";
-import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { join, matchesGlob, relative, resolve } from "node:path";
 import { IGNORED, type Level, LEVELS } from "./levels.ts";
@@ -14,6 +14,9 @@ import { type LevelResult, type Report, resultOf, summaryLine } from "./summary.
 
 const ROOT = resolve(import.meta.dirname, "..");
 const VITEST = join(ROOT, "node_modules/vitest/vitest.mjs");
+
+const REMOVALS = 20;
+const REMOVAL_DELAY_MS = 250;
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
@@ -39,11 +42,18 @@ function chooseLevels(names: readonly string[]): readonly Level[] {
 /** The first signal that asked for the end; the levels after it are not run. */
 let stoppedBy: NodeJS.Signals | undefined;
 
-/** Runs vitest on some projects; gives its exit code. A terminal hands Ctrl-C to vitest by itself. */
-async function runVitest(levels: readonly Level[], reportFile: string): Promise<number> {
+/**
+ * Runs vitest on some projects; gives its exit code. A terminal hands Ctrl-C to vitest by itself. Its temporary folders
+ * lie in one of ours: what a test that was ended in its middle leaves there goes with it.
+ */
+async function runVitest(levels: readonly Level[], reportFile: string, temporary: string): Promise<number> {
   const projects = levels.flatMap((level) => ["--project", level.name]);
   const args = [VITEST, "run", ...projects, "--reporter=default", "--reporter=json", `--outputFile.json=${reportFile}`];
-  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: "inherit" });
+  const child = spawn(process.execPath, args, {
+    cwd: ROOT,
+    stdio: "inherit",
+    env: { ...process.env, TMPDIR: temporary },
+  });
   const stop = (signal: NodeJS.Signals): void => {
     if (stoppedBy === undefined && (signal === "SIGTERM" || !process.stdin.isTTY)) child.kill(signal);
     stoppedBy ??= signal;
@@ -69,7 +79,9 @@ function readReport(file: string): Report {
 async function runPhase(levels: readonly Level[], folder: string): Promise<readonly LevelResult[]> {
   const reportFile = join(folder, `${levels.map((level) => level.name).join("-")}.json`);
   say(`\n== ${levels.map((level) => level.name).join(", ")}`);
-  const exitCode = await runVitest(levels, reportFile);
+  const temporary = join(folder, "tmp");
+  mkdirSync(temporary, { recursive: true });
+  const exitCode = await runVitest(levels, reportFile, temporary);
   const report = readReport(reportFile);
   const results = levels.map((level) => {
     const owns = (file: string): boolean => matches(level, relative(ROOT, file));
@@ -115,7 +127,8 @@ async function main(): Promise<void> {
       );
     }
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    // A process that ends with us may still write into it.
+    rmSync(folder, { recursive: true, force: true, maxRetries: REMOVALS, retryDelay: REMOVAL_DELAY_MS });
   }
   conclude(
     results,

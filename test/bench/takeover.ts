@@ -55,6 +55,11 @@ async function takeOver(bus: Bus, victim: ServiceProcess, successor: ServiceProc
   return { partitions: owned.length, claimedMs, servedMs, rssMib, peakMib };
 }
 
+/** It was not the heartbeats that brought it about: what both said last is all that can tell why. */
+function tellWhy(gateways: readonly ServiceProcess[]): void {
+  for (const { name, lines } of gateways) say(`${name} said last:\n${lines().join("\n")}`);
+}
+
 async function measure(brokers: readonly string[], rounds: number, events: number): Promise<readonly Takeover[]> {
   const env = { BUSBAR_SESSION_MS: String(SESSION_MS) };
   const bus = await openBus({ brokers, name: "takeover", env, isOpen: true });
@@ -80,6 +85,7 @@ async function measure(brokers: readonly string[], rounds: number, events: numbe
       say(
         `${one.partitions} partition(s): claimed ${one.claimedMs.toFixed(0)} ms, served ${one.servedMs.toFixed(0)} ms`,
       );
+      if (one.servedMs > SESSION_MS) tellWhy([victim, successor]);
       found.push(one);
       first = successor;
     }
