@@ -36,6 +36,8 @@ const PROMISES = {
     "door:submit-idempotent": "a repeated SubmitTask is answered TaskAlreadyKnown with the chain's state",
     "door:queued-decisions-are-seen": "a decision sees the decisions queued before it, sent or not",
     "door:effects-wait-for-acknowledgement": "effects and replies wait for the acknowledgement of their record",
+    "door:answers-before-commands":
+      "operators' answers are decided before commands that wait, live and by a new owner; neither topic is paused for the other",
     "door:control-first": "control comes first among undecided inputs; decided records are never reordered",
     "door:unknown-drops-queue": "on an unknown append the queue and the memory of the partition go together",
     "door:overflow-deferred": "overflow is deferred with a delay, pauses no partition, and counts as no error",

@@ -48,6 +48,15 @@ export class Intake {
     return this.#options.source;
   }
 
+  /** The position that is taken next. */
+  get next(): bigint {
+    return this.#next;
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
   /** Takes commands from this position on; what was taken before and not decided is taken again. */
   async restart(from: bigint): Promise<void> {
     await this.stop();

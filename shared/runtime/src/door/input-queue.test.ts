@@ -10,6 +10,7 @@ const command = (offset: bigint): Input => ({
   code: "BUSBAR_SCHEMA_INVALID",
   reason: "",
 });
+const answer = (offset: bigint): Input => ({ ...command(offset), source: "control", topic: "o" }) as Input;
 const gap = (expected: bigint): Input => ({
   kind: "gap",
   source: "commands",
@@ -30,7 +31,7 @@ function drained(queue: ReturnType<typeof createInputQueue>): readonly string[] 
   for (let input = queue.shift(); input !== undefined; input = queue.shift()) {
     names.push(
       input.kind === "undecodable"
-        ? `command ${input.offset}`
+        ? `${input.source === "control" ? "answer" : "command"} ${input.offset}`
         : input.kind === "gap"
           ? `gap ${input.expected}`
           : input.kind,
@@ -63,12 +64,36 @@ describe("what waits for the next turn", () => {
     expect(drained(queue)).toEqual(["tick", "command 2"]);
   });
 
+  it("an operator's answer goes before every command that waits, one that was begun included, and after what the owner found itself [door:answers-before-commands]", () => {
+    const queue = createInputQueue();
+    for (const input of [command(1n), command(2n), answer(7n), tick, answer(8n)]) queue.push(input);
+    expect([queue.waiting("control"), queue.waiting("commands")]).toEqual([2, 2]);
+    expect(queue.shift()).toEqual(tick);
+    expect(queue.shift()).toEqual(answer(7n));
+    queue.unshift(answer(7n));
+    queue.unshift(tick);
+    expect(drained(queue)).toEqual(["tick", "answer 7", "answer 8", "command 1", "command 2"]);
+  });
+
+  it("a command without room in this append waits before the others and behind operators [door:answers-before-commands]", () => {
+    const queue = createInputQueue();
+    for (let offset = 0n; offset < 600n; offset += 1n) queue.push(command(offset));
+    for (let taken = 0; taken < 599; taken += 1) queue.shift();
+    queue.unshift(command(598n));
+    queue.push(answer(7n));
+    expect(drained(queue)).toEqual(["answer 7", "command 598", "command 599"]);
+    queue.unshift(command(599n));
+    queue.push(answer(8n));
+    queue.dropFromLog();
+    expect(queue.length).toBe(0);
+  });
+
   it("counts what waits, commands apart [door:overflow-deferred]", () => {
     const queue = createInputQueue();
     for (let offset = 0n; offset < 2000n; offset += 1n) queue.push(command(offset));
     for (let taken = 0; taken < 1500; taken += 1) queue.shift();
     queue.push(tick);
-    expect([queue.length, queue.commands]).toEqual([501, 500]);
+    expect([queue.length, queue.waiting("commands"), queue.waiting("control")]).toEqual([501, 500, 0]);
     expect(queue.shift()).toEqual(tick);
     expect(queue.shift()).toEqual(command(1500n));
   });
@@ -78,7 +103,7 @@ describe("what waits for the next turn", () => {
     queue.push(command(1n));
     queue.push(tick);
     queue.clear();
-    expect([queue.length, queue.commands, queue.shift()]).toEqual([0, 0, undefined]);
+    expect([queue.length, queue.waiting("commands"), queue.shift()]).toEqual([0, 0, undefined]);
   });
 
   it.each([

@@ -1,7 +1,8 @@
 /**
- * What waits for the next turn of a partition. Control (directives, door, outcomes, timers) goes before commands, only
- * among undecided inputs. Commands are taken in offset order, each one once: position `next` and no other
- * (PROTOCOL 4.1); what is too much is not taken, and the follower is paused instead.
+ * What waits for the next turn of a partition, in three lanes (PROTOCOL 4.4, 4.5), of which each waits only for those
+ * before it: what the owner found itself (directives, door, outcomes, timers), then what operators answered, then
+ * commands. What came from a topic is taken in offset order, each record once: position `next` and no other (4.1).
+ * What is too much of a topic is not taken, and the follower of that topic is paused, of no other.
  */
 import { covers } from "@busbar/events";
 import type { Input } from "@busbar/policy";
@@ -12,7 +13,8 @@ export interface InputQueue {
   unshift(rest: Input): void;
   shift(): Input | undefined;
   readonly length: number;
-  readonly commands: number;
+  /** Of one input topic. */
+  waiting(source: "commands" | "control"): number;
   /** Whether a halt that waits here covers the effect: then it must not be started (PROTOCOL 5.3). */
   hasHaltAgainst(asked: {
     readonly agent: string;
@@ -24,55 +26,73 @@ export interface InputQueue {
   clear(): void;
 }
 
-/** What came from the log, with its position; operators' answers never wait behind data (PROTOCOL 4.5). */
-export const isFromLog = (input: Input): boolean =>
-  input.kind === "command" || input.kind === "undecodable" || input.kind === "gap";
+/** What came from an input topic, with its position. */
+export const isFromLog = (input: Input): boolean => "source" in input;
 
-const isData = (input: Input): boolean => isFromLog(input) && "source" in input && input.source === "commands";
+/** First in, first out, without moving what stays. */
+class Lane {
+  #inputs: Input[] = [];
+  #head = 0;
 
-export function createInputQueue(): InputQueue {
-  let control: Input[] = [];
-  let commands: Input[] = [];
-  let head = 0;
-  const shiftCommand = (): Input | undefined => {
-    const input = commands[head];
+  get length(): number {
+    return this.#inputs.length - this.#head;
+  }
+
+  push(input: Input): void {
+    this.#inputs.push(input);
+  }
+
+  unshift(input: Input): void {
+    if (this.#head === 0) this.#inputs.unshift(input);
+    else this.#inputs[(this.#head -= 1)] = input;
+  }
+
+  shift(): Input | undefined {
+    const input = this.#inputs[this.#head];
     if (input === undefined) return undefined;
-    head += 1;
-    if (head > 512 && head * 2 > commands.length) {
-      commands = commands.slice(head);
-      head = 0;
+    this.#head += 1;
+    if (this.#head > 512 && this.#head * 2 > this.#inputs.length) {
+      this.#inputs = this.#inputs.slice(this.#head);
+      this.#head = 0;
     }
     return input;
-  };
+  }
+
+  some(fits: (input: Input) => boolean): boolean {
+    return this.#inputs.some((input, index) => index >= this.#head && fits(input));
+  }
+
+  clear(): void {
+    this.#inputs = [];
+    this.#head = 0;
+  }
+}
+
+export function createInputQueue(): InputQueue {
+  const own = new Lane();
+  const lanes = { control: new Lane(), commands: new Lane() };
+  const laneOf = (input: Input): Lane => ("source" in input ? lanes[input.source] : own);
+  const inOrder = [own, lanes.control, lanes.commands];
   return {
-    push: (input) => void (isData(input) ? commands : control).push(input),
-    unshift: (rest) => {
-      if (!isData(rest)) return void control.unshift(rest);
-      head -= 1;
-      commands[head] = rest;
-    },
-    dropFromLog: () => {
-      control = control.filter((input) => !isFromLog(input));
-      commands = [];
-      head = 0;
-    },
-    shift: () => control.shift() ?? shiftCommand(),
+    push: (input) => laneOf(input).push(input),
+    unshift: (rest) => laneOf(rest).unshift(rest),
+    shift: () => inOrder.find((lane) => lane.length > 0)?.shift(),
     get length() {
-      return control.length + commands.length - head;
+      return inOrder.reduce((sum, lane) => sum + lane.length, 0);
     },
-    get commands() {
-      return commands.length - head;
-    },
+    waiting: (source) => lanes[source].length,
     hasHaltAgainst: (asked) =>
-      control.some(
+      own.some(
         (input) =>
           input.kind === "directives" &&
           input.applied.some((applied) => applied.kind === "Halt" && covers(applied.scope, asked)),
       ),
+    dropFromLog: () => {
+      lanes.control.clear();
+      lanes.commands.clear();
+    },
     clear: () => {
-      control = [];
-      commands = [];
-      head = 0;
+      for (const lane of inOrder) lane.clear();
     },
   };
 }

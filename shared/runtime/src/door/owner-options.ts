@@ -24,6 +24,10 @@ export interface OwnerSettings {
   readonly drainMs: number;
   /** Commands waiting before their follower is paused. */
   readonly queueHigh: number;
+  /** Operators' answers waiting before their follower is paused. */
+  readonly controlHigh: number;
+  /** How long a new owner waits for the answers that are there before it takes the first command, ms. */
+  readonly controlReadMs: number;
   /** Bytes and inputs after which a turn is closed. */
   readonly turnBytes: number;
   readonly turnInputs: number;
@@ -47,6 +51,8 @@ export const DEFAULT_OWNER_SETTINGS: OwnerSettings = {
   idleCheckMs: 1000,
   drainMs: 1000,
   queueHigh: 4096,
+  controlHigh: 256,
+  controlReadMs: 1000,
   turnBytes: 512 * 1024,
   turnInputs: 512,
   checkpointEvery: 5000,

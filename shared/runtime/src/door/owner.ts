@@ -23,8 +23,8 @@ import {
 import { type Lifecycle, Loop, type LoopWork, type TurnResult } from "../loop.ts";
 import { pause } from "../ports.ts";
 import { Actions } from "./actions.ts";
-import { Intake } from "./command-intake.ts";
 import { createInputQueue, type InputQueue, isFromLog } from "./input-queue.ts";
+import { Intakes } from "./intakes.ts";
 import { type Loaded, loadPartition, type LoadOptions } from "./load.ts";
 import type { OwnerOptions } from "./owner-options.ts";
 import type { ProjectionStatus } from "./projector.ts";
@@ -47,7 +47,7 @@ export class PartitionOwner implements LoopWork {
   readonly name: string;
   readonly #options: OwnerOptions;
   readonly #queue: InputQueue = createInputQueue();
-  readonly #intakes: readonly Intake[];
+  readonly #intakes: Intakes;
   readonly #actions: Actions;
   readonly #loop: Loop;
   readonly #unsubscribe: () => void;
@@ -65,18 +65,14 @@ export class PartitionOwner implements LoopWork {
     this.name = `door-${partition}`;
     const push = (input: Input): void => this.#push(input);
     const { topics, metrics } = options;
-    const onDeadLetter = (code: string): void => metrics.deadLetters.inc({ code });
-    this.#intakes = (["commands", "control"] as const).map((source) => {
-      return new Intake({
-        ...options,
-        source,
-        topic: topics[source],
-        deadLetters: topics.deadLetters,
-        push,
-        onDeadLetter,
-        isGapAccepted: (topic, low) => options.settings.acceptedGaps.includes(`${topic}/${partition}@${low}`),
-        onBroken: (error) => this.#loop.fail(error),
-      });
+    this.#intakes = new Intakes({
+      ...options,
+      deadLetters: topics.deadLetters,
+      queue: this.#queue,
+      push,
+      onDeadLetter: (code) => metrics.deadLetters.inc({ code }),
+      isGapAccepted: (topic, low) => options.settings.acceptedGaps.includes(`${topic}/${partition}@${low}`),
+      onBroken: (error) => this.#loop.fail(error),
     });
     this.#actions = new Actions({ ...options, push, queue: this.#queue, state: () => this.#held?.state ?? null });
     this.#loop = new Loop(this, {
@@ -148,7 +144,7 @@ export class PartitionOwner implements LoopWork {
   async load(): Promise<void> {
     const { options, settings } = { options: this.#options, settings: this.#options.settings };
     // Before the queue: what an intake still hands over while we load would be decided twice.
-    await Promise.all(this.#intakes.map((intake) => intake.stop()));
+    await this.#intakes.stop();
     this.#queue.clear();
     this.#actions.suspend();
     await this.#held?.appender.close();
@@ -200,11 +196,7 @@ export class PartitionOwner implements LoopWork {
     const calls = inheritedCalls(state, (admitted, callId) => this.#actions.isRunning(admitted, callId));
     if (calls.length > 0) this.#queue.push({ kind: "inherit", calls });
     await this.#actions.restart(state);
-    for (const intake of this.#intakes) {
-      const position = intake.source === "commands" ? state.inputs.commands : state.inputs.control;
-      await intake.restart(BigInt(position));
-      intake.resume();
-    }
+    await this.#intakes.restart(state.inputs);
   }
 
   /** Directives that this partition has applied and that are no longer in the log: orders may be missing (PROTOCOL 3.5). */
@@ -219,15 +211,11 @@ export class PartitionOwner implements LoopWork {
 
   #push(input: Input): void {
     if (this.#isReleasing && isFromLog(input)) return;
-    const { metrics, partition, settings } = this.#options;
+    const { metrics, partition } = this.#options;
     this.#queue.push(input);
     metrics.queue.set({ partition: String(partition) }, this.#queue.length);
-    if (this.#queue.commands > settings.queueHigh) this.#commands()?.pause();
+    this.#intakes.pauseFull();
     this.#loop.poke();
-  }
-
-  #commands(): Intake | undefined {
-    return this.#intakes.find((intake) => intake.source === "commands");
   }
 
   #offerDirectives(): void {
@@ -255,7 +243,7 @@ export class PartitionOwner implements LoopWork {
       }
       if (input.kind === "release") break;
     }
-    if (this.#queue.commands < settings.queueHigh / 2 && !this.#isReleasing) this.#commands()?.resume();
+    if (!this.#isReleasing) this.#intakes.resumeFree();
     if (turn.emitted.length === 0) return "done";
     if (!(await this.#append(held, base, turn.emitted))) return "lost";
     this.#actions.afterAck(turn.emitted, queued);
@@ -370,7 +358,7 @@ export class PartitionOwner implements LoopWork {
     this.#isReleasing = true;
     // Nothing more is admitted: what is undecided is the next owner's.
     this.#queue.dropFromLog();
-    for (const intake of this.#intakes) intake.pause();
+    this.#intakes.pause();
     await this.#actions.drain(settings.drainMs);
     this.#push({ kind: "release", owner: this.#options.owner, reason: "the partition was given away" });
     const endMs = clock.monotonicMs() + settings.drainMs;
@@ -382,7 +370,7 @@ export class PartitionOwner implements LoopWork {
   async unload(): Promise<void> {
     this.#cancelTick();
     this.#unsubscribe();
-    await Promise.all(this.#intakes.map((intake) => intake.stop()));
+    await this.#intakes.stop();
     await this.#actions.stop();
     await this.#held?.appender.close();
     this.#held = null;
