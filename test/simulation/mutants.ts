@@ -76,9 +76,9 @@ export const MUTANTS: readonly Mutant[] = [
     "inputs-from-the-start",
     "commands are taken from the position that rides on the records",
     edit(
-      `${DOOR}/owner.ts`,
-      'const position = intake.source === "commands" ? state.inputs.commands : state.inputs.control;',
-      "const position = 0;",
+      `${DOOR}/intakes.ts`,
+      "await this.#commands.restart(BigInt(inputs.commands));",
+      "await this.#commands.restart(0n);",
     ),
   ),
   mutant(
