@@ -135,6 +135,15 @@ const PROMISES = {
   supervisor: {
     "supervisor:breaker-across-chains":
       "failures of one tool in chains of two partitions open its breaker; a third chain is refused",
+    "supervisor:breaker-scopes":
+      "a tool, an agent and an agent at a tool have a breaker each, by one mechanism; an open one harms nobody else",
+    "supervisor:breaker-whose-error":
+      "a tool's failure counts for tool, pair and agent; a refusal for what the agent asked is never the tool's error",
+    "supervisor:breaker-peers":
+      "one agent alone never opens a tool's breaker for the others, one tool alone never opens an agent's",
+    "supervisor:breaker-not-bypassed":
+      "a call passes only with a grant of each breaker that is not closed, also when all of them are open",
+    "supervisor:slow-probe": "the outcome of a probe decides although its grant has run out meanwhile",
     "supervisor:needed": "without the supervisor the same calls go through until the door goes read-only",
     "supervisor:breaker-isolated": "a breaker held open by a person stays open until that person's release",
     "supervisor:half-open-by-grants":

@@ -79,7 +79,17 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
   "statements.<name>.refutedWhen.equals": ["", "the value there that refutes the statement"],
   "breaker.consecutiveFailures": [
     "",
-    "failures in a row of one tool, over all chains, that open its breaker; 0 turns breakers off",
+    "failures in a row of one tool, over all chains, that open its breaker; 0 turns the breakers of tools off",
+  ],
+  "breaker.perAgent": ["", "of these, failures of one agent that count at most; 0: all"],
+  "breaker.agentFailures": [
+    "",
+    "failures in a row of one agent, over all its chains and tools, that open its breaker; 0 turns these off",
+  ],
+  "breaker.perTool": ["", "of these, failures of one tool that count at most; 0: all"],
+  "breaker.pairFailures": [
+    "",
+    "failures in a row of one agent at one tool, over all its chains, that open their breaker; 0 turns these off",
   ],
   "breaker.cooldownMs": ["", "from open to the first probe"],
   "breaker.probes": ["", "probes granted at a time while half-open"],

@@ -47,24 +47,28 @@ export interface BookerInput {
 }
 
 /** Books, takes each failure as it comes, and leaves one note behind before and one after. */
-const booker = defineAgent<BookerInput, { readonly booked: number }>({
-  name: "booker",
-  version: "1.0.0",
-  async handler({ input }, ctx) {
-    let booked = 0;
-    await ctx.tool("orders.annotate", { orderId: 1, n: 0, text: "before" });
-    for (const [n, fail] of input.fails.entries()) {
-      try {
-        await ctx.tool("parcel.book", { n, fail });
-        booked += 1;
-      } catch (thrown) {
-        if (!isCallError(thrown) || (thrown.kind !== "failed" && thrown.kind !== "refused")) throw thrown;
+const bookerNamed = (name: string) =>
+  defineAgent<BookerInput, { readonly booked: number }>({
+    name,
+    version: "1.0.0",
+    async handler({ input }, ctx) {
+      let booked = 0;
+      await ctx.tool("orders.annotate", { orderId: 1, n: 0, text: "before" });
+      for (const [n, fail] of input.fails.entries()) {
+        try {
+          await ctx.tool("parcel.book", { n, fail });
+          booked += 1;
+        } catch (thrown) {
+          if (!isCallError(thrown) || (thrown.kind !== "failed" && thrown.kind !== "refused")) throw thrown;
+        }
       }
-    }
-    await ctx.tool("orders.annotate", { orderId: 1, n: 1, text: "after" });
-    return { booked };
-  },
-});
+      await ctx.tool("orders.annotate", { orderId: 1, n: 1, text: "after" });
+      return { booked };
+    },
+  });
+const booker = bookerNamed("booker");
+/** The same under another name. */
+const porter = bookerNamed("porter");
 
 /** Asks for effect after effect, two at a time, never for the same one, and takes no answer for an answer. */
 const rebel = defineAgent<{ readonly turns: number }>({
@@ -132,4 +136,4 @@ const plotter = defineAgent<{ readonly turns: number }>({
   },
 });
 
-export const agents = [looper, support, warehouse, courier, booker, rebel, teller, plotter] as const;
+export const agents = [looper, support, warehouse, courier, booker, porter, rebel, teller, plotter] as const;

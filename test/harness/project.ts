@@ -27,6 +27,7 @@ export function projectText(folder: string, overrides: ProjectOverrides): string
     teller: { tools: ["vault.open"], models: ["adversary-loop"] },
     plotter: { tools: ["orders.annotate"], sends: ["rebel"] },
     booker: { tools: ["orders.annotate", "parcel.book"] },
+    porter: { tools: ["orders.annotate", "parcel.book"] },
   };
   const modules = {
     tools: [relative(folder, resolve(HERE, "tools.ts"))],
@@ -35,6 +36,6 @@ export function projectText(folder: string, overrides: ProjectOverrides): string
   };
   const limits = { maxSteps: 10_000, settleMarginMs: 300 };
   const rules = { consecutiveErrors: 2, ...overrides.rules };
-  const breaker = { consecutiveFailures: 0, ...overrides.breaker };
+  const breaker = { consecutiveFailures: 0, agentFailures: 0, pairFailures: 0, ...overrides.breaker };
   return JSON.stringify({ version: 1, modules, tools, agents, rules, breaker, limits });
 }

@@ -17,10 +17,10 @@ interface Booking {
 let count = 0;
 
 /** One chain of the booker in a partition; `ended` is how many of its bookings succeeded. */
-async function book(bus: Bus, partition: number, fails: readonly boolean[]): Promise<Booking> {
+async function book(bus: Bus, partition: number, fails: readonly boolean[], agent = "booker"): Promise<Booking> {
   count += 1;
   const key = keyIn(partition, bus.partitions, `book-${count}`);
-  const handle = await bus.client.submit({ agent: "booker", input: { fails: [...fails] }, key });
+  const handle = await bus.client.submit({ agent, input: { fails: [...fails] }, key });
   const ended = bus.client.awaitOutcome(handle, { timeoutMs: 15_000 }).then(({ state, output }) => {
     if (state !== "completed") throw new Error(`chain ${handle.chainId} is ${state}`);
     return (output as { readonly booked: number }).booked;
@@ -29,10 +29,10 @@ async function book(bus: Bus, partition: number, fails: readonly boolean[]): Pro
   return { chainId: handle.chainId, ended };
 }
 
-/** The first directive of a kind about the tool that a partition has applied. */
-function applied(bus: Bus, partition: number, kind: string) {
+/** The first directive of a kind about a breaker, that of the tool if none is named, that a partition has applied. */
+function applied(bus: Bus, partition: number, kind: string, key = KEY) {
   const own = bus.watch.ofType("DirectivesApplied").filter((seen) => seen.partition === partition);
-  return own.flatMap(({ event }) => event.applied).find((one) => one.kind === kind && one.detail.includes(`"${KEY}"`));
+  return own.flatMap(({ event }) => event.applied).find((one) => one.kind === kind && one.detail.includes(`"${key}"`));
 }
 
 const refusals = (bus: Bus, chainId: string) =>
@@ -67,8 +67,8 @@ async function probe(bus: Bus): Promise<void> {
   expect(await refused.ended, "no grant, no probe").toBe(0);
   const probing = await book(bus, grant.partition, [false]);
   expect(await probing.ended).toBe(1);
-  const probes = bus.watch.ofType("EffectAdmitted").filter(({ event }) => event.probe !== "");
-  expect(probes).toMatchObject([{ partition: grant.partition, event: { probe: grant.grantId, tool: TOOL } }]);
+  const probes = bus.watch.ofType("EffectAdmitted").filter(({ event }) => event.probes.length > 0);
+  expect(probes).toMatchObject([{ partition: grant.partition, event: { probes: [grant.grantId], tool: TOOL } }]);
   await bus.watch.until(() => applied(bus, elsewhere, "CloseBreaker") !== undefined, "the breaker is closed again");
   expect(await (await book(bus, elsewhere, [false])).ended).toBe(1);
 }
@@ -94,7 +94,7 @@ test(
   "failures of one tool in chains of two partitions open its breaker and a third chain is refused; without a supervisor the same calls go through until the doors go read-only [supervisor:breaker-across-chains] [supervisor:needed] [supervisor:half-open-by-grants] [halt:stale-supervisor-degrades]",
   { timeout: 60_000 },
   async () => {
-    const project = { breaker: { consecutiveFailures: 2, cooldownMs: 1500, probes: 1 } };
+    const project = { breaker: { consecutiveFailures: 2, perAgent: 0, cooldownMs: 1500, probes: 1 } };
     const env = { BUSBAR_HEARTBEAT_STALE_MS: String(STALE_MS) };
     await withBus({ brokers: inject("brokers"), name: "breaker", project, env }, async (bus) => {
       const agent = bus.agent("a1", { names: ["booker"] });
@@ -105,6 +105,43 @@ test(
       await supervisor.kill();
       await withoutSupervisor(bus);
       expect((await bus.check()).findings).toEqual([]);
+    });
+  },
+);
+
+/** One agent books what cannot be booked, in chains of two partitions; another one books in the other two. */
+async function failAlone(bus: Bus, opensWhat: string): Promise<void> {
+  await failInTwoPartitions(bus);
+  const all = [...Array(bus.partitions).keys()];
+  const isOpen = (): boolean => all.every((one) => applied(bus, one, "OpenBreaker", opensWhat) !== undefined);
+  await bus.watch.until(isOpen, `${opensWhat} is open everywhere`);
+}
+
+const booked = async (bus: Bus, partition: number, agent: string): Promise<number> =>
+  (await book(bus, partition, [false], agent)).ended;
+
+test(
+  "one agent's failures at a tool cut off that agent at that tool; where they count for the tool alone, they take it from the others [supervisor:breaker-scopes] [supervisor:breaker-peers]",
+  { timeout: 90_000 },
+  async () => {
+    const names = ["booker", "porter"] as const;
+    const run = async (name: string, breaker: Record<string, number>, story: (bus: Bus) => Promise<void>) =>
+      withBus({ brokers: inject("brokers"), name, project: { breaker } }, async (bus) => {
+        await Promise.all([bus.supervisor("s1"), bus.gateway("g1"), bus.agent("a1", { names })]);
+        await bus.doorsOpen();
+        await story(bus);
+        expect((await bus.check()).findings).toEqual([]);
+      });
+    const cooldownMs = 60_000;
+    await run("pair", { consecutiveFailures: 2, perAgent: 1, pairFailures: 2, cooldownMs }, async (bus) => {
+      await failAlone(bus, `agent:booker/${KEY}`);
+      expect(await booked(bus, 2, "booker"), "refused").toBe(0);
+      expect(await booked(bus, 3, "porter"), "goes on").toBe(1);
+      expect(applied(bus, 3, "OpenBreaker")).toBeUndefined();
+    });
+    await run("no-pair", { consecutiveFailures: 2, perAgent: 0, cooldownMs }, async (bus) => {
+      await failAlone(bus, KEY);
+      expect(await booked(bus, 3, "porter"), "harmed").toBe(0);
     });
   },
 );

@@ -87,7 +87,7 @@ const BLANK_ADMISSION = {
   fireBoundMs: 1,
   timeoutMs: 1,
   origin: "agent",
-  probe: "",
+  probes: [],
   subject: "",
   keySinceMs: 0,
   toolDigest: "",

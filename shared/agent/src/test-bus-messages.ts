@@ -55,7 +55,7 @@ export function admission(command: CallCommand, callId: string): [BusEvent["type
         fireBoundMs: 1,
         timeoutMs: 1,
         origin: "agent",
-        probe: "",
+        probes: [],
         subject: "",
         keySinceMs: 0,
       };

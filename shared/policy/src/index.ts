@@ -17,4 +17,5 @@ export { directiveBody } from "./replay/directives.ts";
 export * from "./replay/replay.ts";
 export * from "./rules/index.ts";
 export * from "./breaker/breaker.ts";
+export * from "./breaker/keys.ts";
 export * from "./breaker/signals.ts";

@@ -143,6 +143,8 @@ export interface BreakerView {
   readonly rule: string;
   readonly reason: string;
   readonly cause: string;
+  /** Number of the last grant of this opening: one told again gives nothing. */
+  readonly granted: number;
 }
 
 export interface GrantState {

@@ -69,8 +69,16 @@ export interface RulesPolicy {
 }
 
 export interface BreakerPolicy {
-  /** Failures in a row of one tool, over all chains, that open its breaker; 0 turns it off. */
+  /** Failures in a row of one tool, over all chains, that open its breaker; 0 turns the breakers of tools off. */
   readonly consecutiveFailures: number;
+  /** Of these, failures of one agent that count at most; 0: all. */
+  readonly perAgent: number;
+  /** Failures in a row of one agent, over all its chains and tools, that open its breaker; 0 turns these off. */
+  readonly agentFailures: number;
+  /** Of these, failures of one tool that count at most; 0: all. */
+  readonly perTool: number;
+  /** Failures in a row of one agent at one tool, over all its chains, that open their breaker; 0 turns these off. */
+  readonly pairFailures: number;
   readonly cooldownMs: number;
   /** Probes granted at a time while half-open. */
   readonly probes: number;
@@ -102,7 +110,22 @@ export interface Policy {
 }
 
 export const DEFAULT_RULES: RulesPolicy = { consecutiveErrors: 2, contradictions: 1, destructiveRun: 3 };
-export const DEFAULT_BREAKER: BreakerPolicy = { consecutiveFailures: 2, cooldownMs: 5000, probes: 1 };
+export const DEFAULT_BREAKER: BreakerPolicy = {
+  consecutiveFailures: 2,
+  perAgent: 1,
+  agentFailures: 5,
+  perTool: 2,
+  pairFailures: 2,
+  cooldownMs: 5000,
+  probes: 1,
+};
+/** No breaker opens by itself; a person still holds them open. */
+export const NO_BREAKER: BreakerPolicy = {
+  ...DEFAULT_BREAKER,
+  consecutiveFailures: 0,
+  agentFailures: 0,
+  pairFailures: 0,
+};
 export const DEFAULT_LIMITS: LimitsPolicy = {
   maxSteps: 200,
   maxOpenCalls: 16,

@@ -80,7 +80,11 @@ describe("the directives that a door believes", () => {
     const feed = await createDirectiveFeed(options("directives"));
     const policy = (by: string) => order("SetPolicy", { hash: "h", policy: "{}", reason: "", by: "" }, by);
     const grant = (by: string) =>
-      order("Grant", { grantId: "g", key: "tool:x", partition: 0, count: 9, expiresAtMs: 9 }, by);
+      order(
+        "Grant",
+        { grantId: "g", key: "tool:x", cause: "c", sequence: 1, partition: 0, count: 9, expiresAtMs: 9 },
+        by,
+      );
     const resume = (by: string) =>
       order("Resume", { scope: "fleet", fence: "0", reason: "", by, coversThrough: [] }, by);
     const sent = [

@@ -109,7 +109,7 @@ async function forgeEvent(): Promise<void> {
     fireBoundMs: 60_000,
     timeoutMs: 1000,
     origin: "agent",
-    probe: "",
+    probes: [],
     subject: "",
     keySinceMs: 0,
   });

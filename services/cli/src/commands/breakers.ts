@@ -1,27 +1,25 @@
-/** `busbar breakers`: lists the breakers of tools; a person holds one open (isolated), or closes it. */
+/** `busbar breakers`: lists the breakers of tools, agents and agents at tools; a person holds one open, or closes it. */
 import { parseEventId } from "@busbar/events";
 import { Command } from "commander";
 import { partitionsOf, withBus } from "../bus.ts";
 import { outputOf } from "../command-output.ts";
 import { assertProven, awaitApplied, giveOrder, operatorName } from "../orders.ts";
 import type { Output } from "../output.ts";
+import { breakerKeyArgument, shortBreakerKey } from "../parse/breaker-key.ts";
 import { formatDuration } from "../parse/duration.ts";
 import { type BreakerRow, foldBreakers, readBreakerOrders } from "../read/breakers.ts";
 import { viewPartition } from "../read/partition.ts";
 import type { Column } from "../table.ts";
 import { answerOrder, type OrderOptions, withOrderOptions } from "./order-options.ts";
 
-const toolName = (text: string): string => (text.startsWith("tool:") ? text.slice("tool:".length) : text);
-
 async function order(
   type: "IsolateBreaker" | "CloseBreaker",
-  tool: string,
+  key: string,
   options: OrderOptions,
   self: Command,
 ): Promise<void> {
   const output = outputOf(self);
   const { reason, timeout } = options;
-  const key = `tool:${tool}`;
   const by = operatorName();
   await withBus(output, async (bus) => {
     const given =
@@ -29,10 +27,17 @@ async function order(
         ? await giveOrder(bus, type, key, { key, reason, by })
         : await giveOrder(bus, type, key, { key, cause: "", reason, by });
     const applied = await awaitApplied(bus, given, key, timeout, output.progress("partitions", bus.partitionCount));
-    answerOrder(output, given, `${type === "IsolateBreaker" ? "isolated" : "closed"} the breaker of ${tool}`, applied, {
-      key,
-    });
-    if (type === "IsolateBreaker") output.note(`next: npx busbar breakers close ${tool} --reason "<why>"`);
+    answerOrder(
+      output,
+      given,
+      `${type === "IsolateBreaker" ? "isolated" : "closed"} the breaker of ${shortBreakerKey(key)}`,
+      applied,
+      {
+        key,
+      },
+    );
+    if (type === "IsolateBreaker")
+      output.note(`next: npx busbar breakers close ${shortBreakerKey(key)} --reason "<why>"`);
     assertProven(applied, timeout);
   });
 }
@@ -73,7 +78,7 @@ function hint(output: Output, rows: readonly BreakerRow[]): void {
     const { partition, offset } = cause;
     output.note(`why: npx busbar events query --range ${partition}/${offset}..${partition}/${offset + 1n}`);
   }
-  output.note(`next: npx busbar breakers close ${toolName(open.key)} --reason "<why>"`);
+  output.note(`next: npx busbar breakers close ${shortBreakerKey(open.key)} --reason "<why>"`);
 }
 
 async function list(options: { readonly open?: boolean }, self: Command): Promise<void> {
@@ -88,7 +93,8 @@ async function list(options: { readonly open?: boolean }, self: Command): Promis
   });
   const shown = rows.filter(({ state }) => options.open !== true || state !== "closed");
   const count = Math.max(0, ...rows.map(({ partitions }) => partitions.length));
-  const nothing = options.open === true ? "every breaker is closed" : "no tool is known: no policy is in force";
+  const nothing =
+    options.open === true ? "every breaker is closed" : "no tool or agent is known: no policy is in force";
   const text = (): string => (shown.length === 0 ? nothing : output.table(shown, columns(Date.now(), count)));
   output.answer({ value: shown, lines: shown, text });
   hint(output, shown);
@@ -96,23 +102,28 @@ async function list(options: { readonly open?: boolean }, self: Command): Promis
 
 export function breakersCommand(): Command {
   const breakers = new Command("breakers").description(
-    "Lists the breakers of tools, holds one open until a person closes it, or closes it.",
+    "Lists the breakers of tools, agents and agents at tools, holds one open until a person closes it, or closes it.",
   );
   breakers
     .command("ls", { isDefault: true })
-    .description("list them: state, since when and why, grants left, next probe")
+    .description(
+      "list them: state, since when and why, grants left, next probe; those of an agent at a tool where not closed",
+    )
     .option("--open", "only those that are not closed")
     .addHelpText("after", "\nExample:\n  npx busbar breakers --open")
     .action(list);
   for (const [verb, type, text] of [
-    ["isolate", "IsolateBreaker", "refuse every call of the tool until a person closes the breaker"],
-    ["close", "CloseBreaker", "let calls of the tool through again"],
+    ["isolate", "IsolateBreaker", "refuse every call that meets it until a person closes the breaker"],
+    ["close", "CloseBreaker", "let calls through again"],
   ] as const) {
     const command = new Command(verb)
       .description(text)
-      .argument("<tool>", "name of the tool", toolName)
-      .addHelpText("after", `\nExample:\n  npx busbar breakers ${verb} mail.send --reason "the mail server moves"`)
-      .action((tool: string, options: OrderOptions, self: Command) => order(type, tool, options, self));
+      .argument("<breaker>", "<tool>, agent:<name> or agent:<name>/tool:<name>", breakerKeyArgument)
+      .addHelpText(
+        "after",
+        `\nExample:\n  npx busbar breakers ${verb} mail.send --reason "the mail server moves"\n  npx busbar breakers ${verb} agent:support/tool:mail.send --reason "wrong recipients"`,
+      )
+      .action((key: string, options: OrderOptions, self: Command) => order(type, key, options, self));
     breakers.addCommand(withOrderOptions(command));
   }
   return breakers;

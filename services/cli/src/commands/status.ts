@@ -4,6 +4,7 @@ import { type OpenBus, partitionsOf, stateDirOf, withBus } from "../bus.ts";
 import { outputOf } from "../command-output.ts";
 import { deployedHere, readSupervisorState, type SupervisorState } from "../deploy/state-file.ts";
 import type { Output } from "../output.ts";
+import { shortBreakerKey } from "../parse/breaker-key.ts";
 import { formatDuration } from "../parse/duration.ts";
 import { foldLife, readBeats } from "../read/heartbeats.ts";
 import { viewPartition } from "../read/partition.ts";
@@ -110,8 +111,7 @@ export function hintsOf(status: BusStatus): readonly string[] {
   const [freeze] = status.freezes;
   if (freeze !== undefined) hints.push(`npx busbar freeze --lift ${freeze.id} --reason "<why>"`);
   const [breaker] = status.breakers;
-  if (breaker !== undefined)
-    hints.push(`npx busbar breakers close ${breaker.scope.replace("tool:", "")} --reason "<why>"`);
+  if (breaker !== undefined) hints.push(`npx busbar breakers close ${shortBreakerKey(breaker.scope)} --reason "<why>"`);
   const [doubt] = status.inDoubt;
   if (doubt !== undefined) {
     const settle = `npx busbar settle ${doubt.chainId} ${doubt.callId}`;

@@ -1,11 +1,11 @@
 /**
- * The breakers of tools as the partitions apply them, with what the directives say about when, by whom and until when.
+ * The breakers as the partitions apply them, with what the directives say about when, by whom and until when.
  * Pure but for the reading of the directives topic.
  */
 import { type AppliedDirective, HEADER } from "@busbar/events";
 import { openOrderCheck } from "@busbar/infra";
 import type { JsonObject } from "@busbar/kernel";
-import { directiveBody, type PartitionState } from "@busbar/policy";
+import { agentKey, directiveBody, type PartitionState, toolKey } from "@busbar/policy";
 import { appliedOf } from "@busbar/runtime";
 import type { OpenBus } from "../bus.ts";
 
@@ -97,7 +97,7 @@ function withOrder(row: Open, orders: readonly BreakerOrderRead[], nowMs: number
 
 const CLOSED = { state: "closed", rule: "", reason: "", cause: "", by: "", sinceMs: null } as const;
 
-/** Open ones first, then the tools of the policy whose breakers are closed everywhere. */
+/** Open ones first, then the agents and tools of the policy whose breakers are closed everywhere. */
 export function foldBreakers(
   states: readonly State[],
   orders: readonly BreakerOrderRead[],
@@ -105,10 +105,12 @@ export function foldBreakers(
 ): readonly BreakerRow[] {
   const open = openRows(states, nowMs).map((row) => withOrder(row, orders, nowMs));
   const keys = new Set(open.map(({ key }) => key));
-  const tools = new Set(states.flatMap(({ policy }) => Object.keys(policy?.tools ?? {})));
+  const declared = states.flatMap(({ policy }) => [
+    ...Object.keys(policy?.agents ?? {}).map(agentKey),
+    ...Object.keys(policy?.tools ?? {}).map(toolKey),
+  ]);
   const partitions = states.map(({ partition }) => partition);
-  const closed = [...tools]
-    .map((tool) => `tool:${tool}`)
+  const closed = [...new Set(declared)]
     .filter((key) => !keys.has(key))
     .map((key): BreakerRow => ({ ...CLOSED, key, grantsLeft: 0, nextProbeAtMs: null, partitions }));
   const byKey = (left: BreakerRow, right: BreakerRow): number => (left.key < right.key ? -1 : 1);

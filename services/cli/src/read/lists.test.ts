@@ -43,6 +43,7 @@ const open = (state: BreakerView["state"], cause = "busbar.events/1/7"): Breaker
   rule: "consecutive-failures",
   reason: "2 failures in a row",
   cause,
+  granted: 0,
 });
 const order = (kind: string, atMs: number, body: Record<string, Json>): BreakerOrderRead => ({
   applied: { offset: "1", kind, scope: "", id: "tool:sql", detail: canonicalJson({ key: "tool:sql", ...body }) },
@@ -73,6 +74,16 @@ describe("the list of breakers", () => {
         partitions: [0, 1],
       },
       expect.objectContaining({ key: "tool:mail", state: "closed", nextProbeAtMs: null, partitions: [0, 1] }),
+    ]);
+  });
+
+  it("has agents beside tools, and an agent at a tool where it is not closed [cli:breakers-list]", () => {
+    const policy = policyOf({ sql: tool() }, { ann: { tools: ["*"], sends: [], models: [] } });
+    const rows = foldBreakers([stateWith(0, { policy, breakers: { "agent:ann/tool:sql": open("open") } })], [], NOW);
+    expect(rows.map(({ key, state }) => `${key} ${state}`)).toEqual([
+      "agent:ann/tool:sql open",
+      "agent:ann closed",
+      "tool:sql closed",
     ]);
   });
 

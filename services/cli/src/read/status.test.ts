@@ -94,7 +94,7 @@ describe("the status of agents", () => {
 describe("what stands on the bus", () => {
   const fence = { fence: "7", reason: "stop", by: "operator:ann", trips: [] };
   const freeze = { freezeId: "f-1", scope: "fleet", effects: ["write"], fromMs: 0, untilMs: NOW + 1, reason: "quiet" };
-  const breaker = { state: "isolated", rule: "by-hand", reason: "bad", cause: "" } as const;
+  const breaker = { state: "isolated", rule: "by-hand", reason: "bad", cause: "", granted: 0 } as const;
 
   it("is said once with the partitions that applied it", () => {
     const views = [0, 1].map((p) =>

@@ -1,6 +1,6 @@
 /** Tools as the policies in force say, one row for each version of a tool, with the partitions that have it. Pure. */
 import { canonicalJson, type Json, sha256Hex } from "@busbar/kernel";
-import type { PartitionState, ToolPolicy } from "@busbar/policy";
+import { type PartitionState, type ToolPolicy, toolKey } from "@busbar/policy";
 
 export interface ToolRow extends Omit<ToolPolicy, "args" | "result"> {
   readonly tool: string;
@@ -20,7 +20,7 @@ type State = Pick<PartitionState, "partition" | "policy" | "breakers">;
 const SEVERITY = ["closed", "half-open", "open", "isolated"] as const;
 
 function breakerOf(states: readonly State[], tool: string): ToolRow["breaker"] {
-  const found = states.map(({ breakers }) => breakers[`tool:${tool}`]?.state ?? "closed");
+  const found = states.map(({ breakers }) => breakers[toolKey(tool)]?.state ?? "closed");
   return SEVERITY.findLast((state) => found.includes(state)) ?? "closed";
 }
 

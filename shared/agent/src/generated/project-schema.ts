@@ -333,6 +333,18 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
         "consecutiveFailures": {
           "$ref": "#/definitions/count"
         },
+        "perAgent": {
+          "$ref": "#/definitions/count"
+        },
+        "agentFailures": {
+          "$ref": "#/definitions/count"
+        },
+        "perTool": {
+          "$ref": "#/definitions/count"
+        },
+        "pairFailures": {
+          "$ref": "#/definitions/count"
+        },
         "cooldownMs": {
           "$ref": "#/definitions/ms"
         },

@@ -319,8 +319,8 @@ export interface EffectAdmitted {
   readonly timeoutMs: number;
   /** Who asked for the call: the agent, or the gateway for a read-back or retry. (internal) */
   readonly origin: "agent" | "gateway" | "UNKNOWN";
-  /** Id of the grant that this call spends on a half-open breaker; empty for none. (internal) */
-  readonly probe: string;
+  /** Ids of the grants that this call spends, one for each half-open breaker that it meets. (internal) */
+  readonly probes: readonly string[];
   /** What the effect changes, from the declared subject fields; empty where none are declared. (internal) */
   readonly subject: string;
   /** SHA-256 of the manifest that the admission is of, hex. (internal) */
@@ -1072,7 +1072,7 @@ export interface CloseBreaker {
   readonly type: "CloseBreaker";
   /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
   readonly meta: Meta;
-  /** Key of the breaker or allowance, for example tool:<name>. (internal) */
+  /** Key of the breaker: tool:<name>, agent:<name> or agent:<name>/tool:<name>. (internal) */
   readonly key: string;
   /** Id of what caused it; with the rule it makes the order idempotent. (internal) */
   readonly cause: string;
@@ -1110,8 +1110,12 @@ export interface Grant {
   readonly meta: Meta;
   /** Id of the grant. (internal) */
   readonly grantId: string;
-  /** Key of the breaker or allowance, for example tool:<name>. (internal) */
+  /** Key of the breaker: tool:<name>, agent:<name> or agent:<name>/tool:<name>. (internal) */
   readonly key: string;
+  /** Id of what opened the breaker: the grant is of this opening. (internal) */
+  readonly cause: string;
+  /** Number of the grant within its opening, from 1; one told again gives nothing. (internal) */
+  readonly sequence: number;
   /** Number of the partition. (internal) */
   readonly partition: number;
   /** How many calls are granted. (internal) */
@@ -1142,7 +1146,7 @@ export interface IsolateBreaker {
   readonly type: "IsolateBreaker";
   /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
   readonly meta: Meta;
-  /** Key of the breaker or allowance, for example tool:<name>. (internal) */
+  /** Key of the breaker: tool:<name>, agent:<name> or agent:<name>/tool:<name>. (internal) */
   readonly key: string;
   /** Why, in one sentence for a person. (internal) */
   readonly reason: string;
@@ -1155,7 +1159,7 @@ export interface OpenBreaker {
   readonly type: "OpenBreaker";
   /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
   readonly meta: Meta;
-  /** Key of the breaker or allowance, for example tool:<name>. (internal) */
+  /** Key of the breaker: tool:<name>, agent:<name> or agent:<name>/tool:<name>. (internal) */
   readonly key: string;
   /** Id of the rule that decided; empty where a person did. (public) */
   readonly rule: string;
@@ -1212,11 +1216,13 @@ export interface Unfreeze {
   readonly by: string;
 }
 
-/** How a call of a tool ended, for rules that span chains. */
+/** How a call of a tool ended, or that it waits for a breaker, told to one breaker. */
 export interface ToolOutcome {
   readonly type: "ToolOutcome";
   /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
   readonly meta: Meta;
+  /** Key of the breaker that it counts for: tool:<name>, agent:<name> or agent:<name>/tool:<name>. (internal) */
+  readonly key: string;
   /** Name of the tool. (public) */
   readonly tool: string;
   /** Name of the agent. (public) */
@@ -1227,7 +1233,7 @@ export interface ToolOutcome {
   readonly ok: boolean;
   /** Error code; empty for a success. (public) */
   readonly code: string;
-  /** Id of the grant that this call spends on a half-open breaker; empty for none. (internal) */
+  /** Id of the grant that this call spent on this breaker; empty for none. (internal) */
   readonly probe: string;
   /** Events partition that the signal comes from. (internal) */
   readonly sourcePartition: number;

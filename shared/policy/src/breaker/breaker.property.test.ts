@@ -1,12 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type BreakerInput, type BreakerState, CLOSED_BREAKER, stepBreaker } from "./breaker.ts";
+import { type BreakerInput, type BreakerState, CLOSED_BREAKER, grantIdOf, stepBreaker } from "./breaker.ts";
 
 interface Drawn {
   readonly kind: "outcome" | "demand" | "tick" | "isolated" | "released";
   readonly ok: boolean;
   readonly isProbe: boolean;
   readonly partition: number;
+  readonly peer: string;
   readonly gapMs: number;
 }
 
@@ -24,19 +25,22 @@ const drawn: fc.Arbitrary<readonly Drawn[]> = fc.array(
     ok: fc.boolean(),
     isProbe: fc.boolean(),
     partition: fc.nat(3),
+    peer: fc.constantFrom("", "a", "b"),
     gapMs: fc.nat(80),
   }),
   { maxLength: 60 },
 );
 const policies = fc.record({
-  consecutiveFailures: fc.integer({ min: 0, max: 4 }),
+  failures: fc.integer({ min: 0, max: 4 }),
+  perPeer: fc.nat(2),
   cooldownMs: fc.integer({ min: 1, max: 100 }),
   probes: fc.integer({ min: 1, max: 3 }),
 });
 
 function inputOf(one: Drawn, state: BreakerState, index: number, atMs: number): BreakerInput {
-  const probe = one.isProbe ? state.grantId : "";
-  if (one.kind === "outcome") return { kind: "outcome", ok: one.ok, probe, evidence: `busbar.events/0/${index}`, atMs };
+  const probe = one.isProbe ? grantIdOf("k", state.cause, state.granted) : "";
+  const { ok, peer } = one;
+  if (one.kind === "outcome") return { kind: "outcome", ok, peer, probe, evidence: `busbar.events/0/${index}`, atMs };
   if (one.kind === "demand") return { kind: "demand", partition: one.partition, atMs };
   return one.kind === "tick" ? { kind: "tick", atMs } : { kind: one.kind };
 }
@@ -67,12 +71,13 @@ describe("the breaker, on any run", () => {
           if (order?.type === "Grant") {
             expect(asked).toBe(true);
             expect(["open", "half-open"]).toContain(state.state);
+            expect(order).toMatchObject({ sequence: state.granted + 1, cause: state.cause });
             if (state.state === "open") expect(atMs).toBeGreaterThanOrEqual(state.openedAtMs + policy.cooldownMs);
             else expect(atMs).toBeGreaterThanOrEqual(state.grantExpiresAtMs);
           }
           // Held open by hand: only the hand lets go.
           if (state.state === "isolated" && input.kind !== "released") expect(next.state).toBe("isolated");
-          expect(next.failures.length).toBeLessThan(Math.max(1, policy.consecutiveFailures));
+          expect(next.failures.length).toBeLessThan(Math.max(1, policy.failures));
           state = next;
         }
       }),
@@ -84,7 +89,14 @@ describe("the breaker, on any run", () => {
       fc.property(fc.array(fc.boolean(), { maxLength: 20 }), policies, (oks, policy) => {
         let state = CLOSED_BREAKER;
         for (const [index, ok] of oks.entries()) {
-          const input: BreakerInput = { kind: "outcome", ok, probe: "", evidence: String(index), atMs: index };
+          const input: BreakerInput = {
+            kind: "outcome",
+            ok,
+            peer: "",
+            probe: "",
+            evidence: String(index),
+            atMs: index,
+          };
           [state] = stepBreaker("k", state, input, policy);
           expect(stepBreaker("k", state, input, policy)).toEqual([state, []]);
         }

@@ -1,11 +1,20 @@
 import { describe, expect, it } from "vitest";
-import { DEFAULT_BREAKER } from "../policy-document.ts";
-import { type BreakerInput, type BreakerOrder, type BreakerState, CLOSED_BREAKER, stepBreaker } from "./breaker.ts";
+import {
+  type BreakerInput,
+  type BreakerOrder,
+  type BreakerState,
+  CLOSED_BREAKER,
+  grantIdOf,
+  stepBreaker,
+} from "./breaker.ts";
+import type { TripPolicy } from "./keys.ts";
 
 const KEY = "tool:db.write";
-const outcome = (ok: boolean, at: number, probe = ""): BreakerInput => ({
+const TRIP: TripPolicy = { failures: 2, perPeer: 0, cooldownMs: 5000, probes: 1 };
+const outcome = (ok: boolean, at: number, probe = "", peer = "support"): BreakerInput => ({
   kind: "outcome",
   ok,
+  peer,
   probe,
   evidence: `busbar.events/0/${at}`,
   atMs: at,
@@ -17,7 +26,7 @@ const tick = (at: number): BreakerInput => ({ kind: "tick", atMs: at });
 
 function run(
   inputs: readonly BreakerInput[],
-  policy = DEFAULT_BREAKER,
+  policy = TRIP,
 ): { readonly state: BreakerState; readonly orders: readonly BreakerOrder[] } {
   let state = CLOSED_BREAKER;
   const orders: BreakerOrder[] = [];
@@ -31,7 +40,8 @@ function run(
 
 const opened: readonly BreakerInput[] = [fails(1), fails(2)];
 const probing: readonly BreakerInput[] = [...opened, wants(10), tick(5002)];
-const grantId = (): string => run(probing).state.grantId;
+const CAUSE = "busbar.events/0/2";
+const grantId = (sequence = 1): string => grantIdOf(KEY, CAUSE, sequence);
 
 /** One run of inputs into each state. */
 const INTO: Readonly<Record<BreakerState["state"], readonly BreakerInput[]>> = {
@@ -148,10 +158,26 @@ describe("a trip", () => {
     expect(state).toEqual(run(opened).state);
   });
 
+  it("one counterpart counts a bounded number of times, the next one opens it [supervisor:breaker-peers]", () => {
+    const capped = { ...TRIP, failures: 3, perPeer: 2 };
+    const of = (peer: string, ats: readonly number[]) => ats.map((at) => outcome(false, at, "", peer));
+    const alone = run(of("a", [1, 2, 3, 4, 5, 6]), capped);
+    expect(alone.state).toMatchObject({ state: "closed" });
+    expect(alone.state.failures.length).toBe(2);
+    expect(run([...of("a", [1, 2, 3]), ...of("b", [4])], capped).orders).toMatchObject([
+      { type: "OpenBreaker", cause: "busbar.events/0/4" },
+    ]);
+    // Without the bound the first one alone opens it for all.
+    expect(run(of("a", [1, 2, 3]), { ...capped, perPeer: 0 }).state.state).toBe("open");
+  });
+
+  it("an error that is nobody else's fault counts each time [supervisor:breaker-peers]", () => {
+    const own = [1, 2, 3].map((at) => outcome(false, at, "", ""));
+    expect(run(own, { ...TRIP, failures: 3, perPeer: 1 }).state.state).toBe("open");
+  });
+
   it("a limit of 0 turns it off", () => {
-    expect(run([fails(1), fails(2), fails(3)], { ...DEFAULT_BREAKER, consecutiveFailures: 0 }).state).toBe(
-      CLOSED_BREAKER,
-    );
+    expect(run([fails(1), fails(2), fails(3)], { ...TRIP, failures: 0 }).state).toBe(CLOSED_BREAKER);
   });
 });
 
@@ -164,7 +190,7 @@ describe("half-open", () => {
   });
 
   it("after the cool-down the partition that asked gets a bounded number of probes for a bounded time [supervisor:half-open-by-grants]", () => {
-    const policy = { ...DEFAULT_BREAKER, probes: 2 };
+    const policy = { ...TRIP, probes: 2 };
     expect(run([...opened, wants(10, 7), tick(5001)], policy).state.state).toBe("open");
     const { state, orders } = run([...opened, wants(10, 7), tick(5002)], policy);
     expect(orders.at(-1)).toMatchObject({
@@ -173,8 +199,9 @@ describe("half-open", () => {
       partition: 7,
       count: 2,
       expiresAtMs: 10_002,
-      grantId: state.grantId,
+      grantId: grantIdOf(KEY, CAUSE, 1),
     });
+    expect(state.granted).toBe(1);
   });
 
   it("a demand after the cool-down is granted at once [supervisor:half-open-by-grants]", () => {
@@ -184,7 +211,29 @@ describe("half-open", () => {
   it("an unused grant runs out, and the next demand gets another one [supervisor:half-open-by-grants]", () => {
     const { orders } = run([...probing, wants(9000), tick(10_002)]);
     const grants = orders.filter((order) => order.type === "Grant");
-    expect(new Set(grants.map((grant) => grant.grantId)).size).toBe(2);
+    expect(grants.map(({ grantId: id, sequence, cause }) => [id, sequence, cause])).toEqual([
+      [grantId(1), 1, CAUSE],
+      [grantId(2), 2, CAUSE],
+    ]);
+  });
+
+  it("is named by its opening and its number, whatever the clock says [supervisor:restart-same-orders]", () => {
+    const grantOf = (at: number) => run([...opened, wants(at)]).orders.at(-1);
+    expect(grantOf(5002)).toMatchObject({ grantId: grantId(1) });
+    expect(grantOf(99_000)).toMatchObject({ grantId: grantId(1) });
+  });
+
+  it("a probe that ends after its grant has run out, and after the next grant, decides all the same [supervisor:slow-probe]", () => {
+    const late = [...probing, wants(9000), tick(10_002)];
+    expect(run(late).state).toMatchObject({ state: "half-open", granted: 2 });
+    expect(run([...late, works(30_000, grantId(1))]).state.state).toBe("closed");
+    expect(run([...late, fails(30_000, grantId(1))]).state).toMatchObject({ state: "open", openedAtMs: 30_000 });
+  });
+
+  it("a probe of an earlier opening decides nothing about this one [supervisor:slow-probe]", () => {
+    const reopened = [...probing, fails(5003, grantId()), wants(5004), tick(10_003)];
+    expect(run(reopened).state).toMatchObject({ state: "half-open", cause: "busbar.events/0/5003" });
+    expect(run([...reopened, works(30_000, grantId())]).state.state).toBe("half-open");
   });
 
   it("the id of a grant follows from the opening and the grants before it, not from the time of a tick [supervisor:restart-same-orders]", () => {

@@ -1,22 +1,33 @@
 /**
- * The breaker of a tool over all chains: a pure reducer over tool outcomes (PROTOCOL 7.3). When to trip is the rule of
- * failures in a row; what the states mean is here: closed, open, half-open (probes only by grant), isolated (a person's).
+ * A breaker over all chains, of a tool, an agent or an agent at a tool: a pure reducer over outcomes (PROTOCOL 7.3).
+ * When to trip is the rule of failures in a row; what the states mean is here: closed, open, half-open (probes only by
+ * grant), isolated (a person's).
  *
  * B1 Nothing is probed without a grant, and a grant goes to one partition, for a bounded count and time.
  * B2 A trip is named by its cause (the event id of the outcome that made it), so that saying it twice changes nothing.
+ * B3 A grant is named by key, cause and number, so that giving it twice gives it once. Its time bounds when a probe may
+ *    begin, not when it ends: the outcome of any probe of this opening decides, however long the tool took.
  */
 import { shortHash } from "@busbar/kernel";
-import type { BreakerPolicy } from "../policy-document.ts";
+import type { TripPolicy } from "./keys.ts";
+
+export interface Failure {
+  /** Event id of the outcome. */
+  readonly evidence: string;
+  /** The agent at a tool's breaker, the tool at an agent's; empty where only the key itself is to blame. */
+  readonly peer: string;
+}
 
 export interface BreakerState {
   readonly state: "closed" | "open" | "half-open" | "isolated";
-  /** Event ids of the current run of failures; never longer than the limit. */
-  readonly failures: readonly string[];
+  /** The current run of failures that count; shorter than the limit. */
+  readonly failures: readonly Failure[];
   readonly cause: string;
   readonly openedAtMs: number;
   /** Partition of the latest refused call while open; -1: nobody asked. */
   readonly wantedBy: number;
-  readonly grantId: string;
+  /** Grants of this opening so far. */
+  readonly granted: number;
   readonly grantExpiresAtMs: number;
 }
 
@@ -26,7 +37,7 @@ export const CLOSED_BREAKER: BreakerState = {
   cause: "",
   openedAtMs: 0,
   wantedBy: -1,
-  grantId: "",
+  granted: 0,
   grantExpiresAtMs: 0,
 };
 
@@ -34,6 +45,9 @@ export type BreakerInput =
   | {
       readonly kind: "outcome";
       readonly ok: boolean;
+      /** See `Failure`. */
+      readonly peer: string;
+      /** Id of the grant that the call spent on this breaker; empty for none. */
       readonly probe: string;
       readonly evidence: string;
       readonly atMs: number;
@@ -58,6 +72,10 @@ export type BreakerOrder =
       readonly type: "Grant";
       readonly grantId: string;
       readonly key: string;
+      /** Of the opening that it belongs to. */
+      readonly cause: string;
+      /** From 1, within the opening. */
+      readonly sequence: number;
       readonly partition: number;
       readonly count: number;
       readonly expiresAtMs: number;
@@ -65,10 +83,17 @@ export type BreakerOrder =
 
 export const BREAKER_RULE = "consecutive-failures";
 
+/** Name of the n-th grant of an opening: a function of records alone. */
+export function grantIdOf(key: string, cause: string, sequence: number): string {
+  return `${openingOf(key, cause)}:${sequence}`;
+}
+
+const openingOf = (key: string, cause: string): string => shortHash("grant", key, cause);
+
 type Step = readonly [BreakerState, readonly BreakerOrder[]];
 
 /** Total and deterministic. An input that means nothing returns the same state and no order. */
-export function stepBreaker(key: string, state: BreakerState, input: BreakerInput, policy: BreakerPolicy): Step {
+export function stepBreaker(key: string, state: BreakerState, input: BreakerInput, policy: TripPolicy): Step {
   switch (input.kind) {
     case "isolated":
       return [{ ...CLOSED_BREAKER, state: "isolated" }, []];
@@ -89,16 +114,19 @@ function stepOutcome(
   key: string,
   state: BreakerState,
   input: Extract<BreakerInput, { kind: "outcome" }>,
-  policy: BreakerPolicy,
+  policy: TripPolicy,
 ): Step {
-  if (policy.consecutiveFailures === 0 || state.state === "isolated") return [state, []];
+  if (policy.failures === 0 || state.state === "isolated") return [state, []];
   if (state.state === "half-open") return stepProbe(key, state, input, policy);
-  // What was admitted before the breaker opened says nothing about the tool now.
+  // What was admitted before the breaker opened says nothing about now.
   if (state.state === "open") return [state, []];
   if (input.ok) return [state.failures.length === 0 ? state : { ...state, failures: [] }, []];
-  if (state.failures.includes(input.evidence)) return [state, []];
-  const failures = [...state.failures, input.evidence];
-  if (failures.length < policy.consecutiveFailures) return [{ ...state, failures }, []];
+  const { evidence, peer } = input;
+  if (state.failures.some((failure) => failure.evidence === evidence)) return [state, []];
+  const ofPeer = peer === "" ? 0 : state.failures.filter((failure) => failure.peer === peer).length;
+  if (policy.perPeer > 0 && ofPeer >= policy.perPeer) return [state, []];
+  const failures = [...state.failures, { evidence, peer }];
+  if (failures.length < policy.failures) return [{ ...state, failures }, []];
   return open(key, input, policy, `${failures.length} failures in a row`);
 }
 
@@ -106,9 +134,10 @@ function stepProbe(
   key: string,
   state: BreakerState,
   input: Extract<BreakerInput, { kind: "outcome" }>,
-  policy: BreakerPolicy,
+  policy: TripPolicy,
 ): Step {
-  if (input.probe === "" || input.probe !== state.grantId) return [state, []];
+  // Of this opening, whether or not its grant has run out meanwhile: a slow probe is a probe.
+  if (!input.probe.startsWith(`${openingOf(key, state.cause)}:`)) return [state, []];
   if (!input.ok) return open(key, input, policy, "the probe failed");
   return [CLOSED_BREAKER, [{ type: "CloseBreaker", key, cause: state.cause, reason: "the probe succeeded" }]];
 }
@@ -116,7 +145,7 @@ function stepProbe(
 function open(
   key: string,
   input: Extract<BreakerInput, { kind: "outcome" }>,
-  policy: BreakerPolicy,
+  policy: TripPolicy,
   reason: string,
 ): Step {
   const { evidence: cause, atMs: openedAtMs } = input;
@@ -131,22 +160,23 @@ function open(
   return [{ ...CLOSED_BREAKER, state: "open", cause, openedAtMs }, [order]];
 }
 
-/** After the cool-down, whoever wants the tool gets a bounded number of probes; an unused grant runs out. */
-function grantIfDue(key: string, state: BreakerState, atMs: number, policy: BreakerPolicy): Step {
+/** After the cool-down, whoever wants to call gets a bounded number of probes; an unused grant runs out. */
+function grantIfDue(key: string, state: BreakerState, atMs: number, policy: TripPolicy): Step {
   const isCool = state.state === "open" && atMs >= state.openedAtMs + policy.cooldownMs;
   const isSpent = state.state === "half-open" && atMs >= state.grantExpiresAtMs;
   if ((!isCool && !isSpent) || state.wantedBy < 0) return [state, []];
   const grantExpiresAtMs = atMs + policy.cooldownMs;
   const partition = state.wantedBy;
-  // Each grant of an opening is named after the one before it: by what the records say, whatever the clock says.
-  const grantId = shortHash("grant", key, state.cause, state.grantId);
+  const sequence = state.granted + 1;
   const order: BreakerOrder = {
     type: "Grant",
-    grantId,
+    grantId: grantIdOf(key, state.cause, sequence),
     key,
+    cause: state.cause,
+    sequence,
     partition,
     count: policy.probes,
     expiresAtMs: grantExpiresAtMs,
   };
-  return [{ ...state, state: "half-open", grantId, grantExpiresAtMs, wantedBy: -1 }, [order]];
+  return [{ ...state, state: "half-open", granted: sequence, grantExpiresAtMs, wantedBy: -1 }, [order]];
 }

@@ -1,13 +1,14 @@
 import type { BusEvent } from "@busbar/events";
 import { describe, expect, it } from "vitest";
-import { createScene, POLICY, type Scene } from "../door/testing.ts";
+import { createScene, only, POLICY, type Scene, types } from "../door/testing.ts";
 import { initialPartitionState } from "../partition-state.ts";
 import { replay } from "../replay/replay.ts";
-import { disagreement, signalOf } from "./signals.ts";
+import { disagreement, peerOf, signalsOf } from "./signals.ts";
 
 const quiet = { ...POLICY, rules: { ...POLICY.rules, consecutiveErrors: 0 } };
-const signalsOf = (events: readonly BusEvent[]) =>
-  events.map((event) => signalOf(event, 4, "")).filter((signal) => signal !== null);
+const told = (scene: Scene, events: readonly BusEvent[]) =>
+  events.flatMap((event) => signalsOf(event, { ...scene.door.state, partition: 4 }, {}));
+const KEYS = ["agent:support", "tool:db.write", "agent:support/tool:db.write"];
 
 describe("what a tool's outcome says across chains", () => {
   const scene = createScene(quiet);
@@ -17,8 +18,9 @@ describe("what a tool's outcome says across chains", () => {
     scene.door.turn(scene.call(chain, 1, "db.write", { id: 1 }));
     const events = scene.door.turn(scene.outcome(chain, 1, { kind: "committed", result: "{}" }));
     const offset = events[0]?.meta.eventId.split("/").at(-1);
-    expect(signalsOf(events)).toEqual([
-      {
+    expect(told(scene, events)).toEqual(
+      KEYS.map((key, index) => ({
+        key,
         tool: "db.write",
         agent: "support",
         chainId: chain,
@@ -28,10 +30,10 @@ describe("what a tool's outcome says across chains", () => {
         sourcePartition: 4,
         sourceOffset: offset,
         rule: "tool-outcome",
-        index: 0,
+        index,
         atMs: scene.door.atMs,
-      },
-    ]);
+      })),
+    );
   });
 
   it.each([
@@ -47,8 +49,9 @@ describe("what a tool's outcome says across chains", () => {
     const own = createScene(quiet);
     const id = own.submit("t");
     own.door.turn(own.call(id, 1, "db.write", { id: 1 }));
-    const signals = signalsOf(own.door.turn(own.outcome(id, 1, body)));
-    expect(signals.map(({ ok, code }) => [ok, code])).toEqual(expected);
+    const signals = told(own, own.door.turn(own.outcome(id, 1, body)));
+    expect(signals.filter(({ key }) => key === "tool:db.write").map(({ ok, code }) => [ok, code])).toEqual(expected);
+    expect(signals.length).toBe(3 * expected.length);
   });
 
   it("an owner that died says nothing about the tool [supervisor:breaker-across-chains]", () => {
@@ -56,7 +59,7 @@ describe("what a tool's outcome says across chains", () => {
     const id = own.submit("t");
     own.door.turn(own.call(id, 1, "db.write", { id: 1 }));
     own.door.claim();
-    expect(signalsOf(own.door.turn({ kind: "inherit", calls: [{ chainId: id, callId: `${id}:1` }] }))).toEqual([]);
+    expect(told(own, own.door.turn({ kind: "inherit", calls: [{ chainId: id, callId: `${id}:1` }] }))).toEqual([]);
   });
 
   it("an attempt that is tried again is none, and a refusal only where the breaker refused [supervisor:breaker-across-chains]", () => {
@@ -66,11 +69,68 @@ describe("what a tool's outcome says across chains", () => {
     const retried = own.door.turn(
       own.outcome(id, 1, { kind: "failed", code: "BUSBAR_EFFECT_NOT_STARTED", reason: "", beforeEffect: true }),
     );
-    expect(signalsOf(retried)).toEqual([]);
-    expect(signalsOf(own.door.turn(own.call(id, 2, "db.nothing")))).toEqual([]);
+    expect(told(own, retried)).toEqual([]);
     own.door.turn(own.orders(["IsolateBreaker", { key: "tool:db.read", reason: "", by: "x" }]));
-    expect(signalsOf(own.door.turn(own.call(id, 3, "db.read"))).map(({ code }) => code)).toEqual([
-      "BUSBAR_BREAKER_OPEN",
+    expect(told(own, own.door.turn(own.call(id, 3, "db.read"))).map(({ key, code }) => [key, code])).toEqual([
+      ["tool:db.read", "BUSBAR_BREAKER_OPEN"],
+    ]);
+  });
+
+  it("a refused call asks each breaker that stands against it, and no other [supervisor:half-open-by-grants]", () => {
+    const own = createScene(quiet);
+    const id = own.submit("t");
+    const isolate = (key: string) => ["IsolateBreaker", { key, reason: "", by: "x" }] as const;
+    own.door.turn(own.orders(isolate("agent:support"), isolate("tool:db.drop"), isolate("agent:support/tool:db.read")));
+    expect(told(own, own.door.turn(own.call(id, 1, "db.read"))).map(({ key }) => key)).toEqual([
+      "agent:support",
+      "agent:support/tool:db.read",
+    ]);
+  });
+
+  it.each([
+    ["arguments that its schema refuses", "db.read", ["agent:support", "agent:support/tool:db.read"]],
+    ["a tool that is not there", "db.nothing", ["agent:support"]],
+  ])("%s: the agent's error, and never the tool's [supervisor:breaker-whose-error]", (_name, tool, keys) => {
+    const own = createScene(quiet, { check: () => "no" });
+    const id = own.submit("t");
+    const signals = told(own, own.door.turn(own.call(id, 1, tool)));
+    expect(signals.map(({ key, ok }) => [key, ok])).toEqual(keys.map((key) => [key, false]));
+    expect(signals.map(peerOf)).toEqual(keys.map(() => ""));
+  });
+
+  it("what is refused for what stands, or for what a chain has used up, is nobody's error [supervisor:breaker-whose-error]", () => {
+    const own = createScene(quiet);
+    const id = own.submit("t", { maxSteps: 1 });
+    own.door.turn(own.call(id, 1, "db.read"), own.outcome(id, 1, { kind: "committed", result: "{}" }));
+    expect(types(own.door.turn(own.call(id, 2, "db.read")))).toEqual(["EffectRefused"]);
+    expect(
+      told(own, [
+        only(
+          own.door.log.map(({ event }) => event),
+          "EffectRefused",
+        ),
+      ]),
+    ).toEqual([]);
+    const frozen = createScene(quiet);
+    const chain = frozen.submit("t");
+    const freeze = { freezeId: "f", scope: "fleet", effects: ["read"], fromMs: 0, untilMs: 0, reason: "", by: "x" };
+    frozen.door.turn(frozen.orders(["Freeze", freeze]));
+    const events = frozen.door.turn(frozen.call(chain, 1, "db.read"));
+    expect(only(events, "EffectRefused").code).toBe("BUSBAR_FREEZE_ACTIVE");
+    expect(told(frozen, events)).toEqual([]);
+  });
+
+  it("carries to each breaker the grant that was spent on it [supervisor:half-open-by-grants]", () => {
+    const own = createScene(quiet);
+    const id = own.submit("t");
+    own.door.turn(own.call(id, 1, "db.write", { id: 1 }));
+    const [event] = own.door.turn(own.outcome(id, 1, { kind: "committed", result: "{}" }));
+    const probes = { "tool:db.write": "g1", "agent:support": "g2" };
+    const signals = event === undefined ? [] : signalsOf(event, own.door.state, probes);
+    expect(signals.map(({ key, probe }) => [key, probe])).toEqual([
+      ["agent:support", "g2"],
+      ["tool:db.write", "g1"],
+      ["agent:support/tool:db.write", ""],
     ]);
   });
 });

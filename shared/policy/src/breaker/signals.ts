@@ -1,52 +1,97 @@
-/** Stage 1 of the supervisor, the pure part: what an events partition tells about tools, and whether its door kept the
- * rules (PROTOCOL 6.7, 7.1). */
+/**
+ * Stage 1 of the supervisor, the pure part: what an events partition tells about tools and agents, and whether its door
+ * kept the rules (PROTOCOL 6.7, 7.1).
+ *
+ * Which breaker an error counts for:
+ * S1 What a tool makes of a call (failure, lost answer, malformed result) counts for the tool, for the agent at the tool,
+ *    and for the agent. Success counts for all three as well.
+ * S2 A call refused for what the agent asked is the agent's error and never the tool's; where its arguments are wrong it
+ *    also counts for the agent at the tool.
+ * S3 A call refused for what stands (halt, freeze, breaker, another tool than the policy's) or for what a chain has used
+ *    up is nobody's. Refused by breakers, it asks each of them for a probe.
+ */
 import type { BusEvent, EventBody } from "@busbar/events";
 import { own } from "@busbar/kernel";
 import type { PartitionState } from "../partition-state.ts";
 import { isLostAnswer } from "../replay/facts.ts";
 import { offsetOf } from "../replay/offsets.ts";
+import { agentKey, breakerKeys, pairKey } from "./keys.ts";
 
 export type ToolOutcomeBody = EventBody<"ToolOutcome">;
 
-/** A tool's outcome that counts across chains, or a refused call that waits for its breaker; null for all else. */
-export function signalOf(event: BusEvent, partition: number, probe: string): ToolOutcomeBody | null {
-  const found = judge(event);
-  if (found === null) return null;
-  const { meta } = event;
-  return {
-    tool: found.tool,
-    agent: meta.agent,
-    chainId: meta.chainId,
-    ok: found.ok,
-    code: found.code,
-    probe,
-    sourcePartition: partition,
-    sourceOffset: offsetOf(meta.eventId),
-    rule: "tool-outcome",
-    index: 0,
-    atMs: meta.atMs,
-  };
+interface Judged {
+  readonly tool: string;
+  readonly ok: boolean;
+  readonly code: string;
+  readonly keys: readonly string[];
 }
 
-function judge(event: BusEvent): { readonly tool: string; readonly ok: boolean; readonly code: string } | null {
+/**
+ * What an event says to breakers, one signal for each; numbered, so that each is known by its place. `probes`: grants
+ * that its call spent, by key.
+ */
+export function signalsOf(
+  event: BusEvent,
+  state: Pick<PartitionState, "partition" | "breakers">,
+  probes: Readonly<Record<string, string>>,
+): readonly ToolOutcomeBody[] {
+  const found = judge(event, state);
+  if (found === null) return [];
+  const { tool, ok, code } = found;
+  const { agent, chainId, eventId, atMs } = event.meta;
+  const at = { sourcePartition: state.partition, sourceOffset: offsetOf(eventId), rule: "tool-outcome", atMs };
+  return found.keys.map((key, index) => {
+    const probe = own(probes, key) ?? "";
+    return { key, tool, agent, chainId, ok, code, probe, ...at, index };
+  });
+}
+
+/** Refusals for what the agent asked, and whether its arguments for a known tool were the fault. */
+const OWN_ERRORS: Readonly<Record<string, "arguments" | "call">> = {
+  BUSBAR_INPUT_INVALID: "arguments",
+  BUSBAR_TOOL_FORBIDDEN: "call",
+  BUSBAR_TOOL_UNKNOWN: "call",
+};
+
+function judge(event: BusEvent, { breakers }: Pick<PartitionState, "breakers">): Judged | null {
+  const { agent } = event.meta;
+  const ended = (tool: string, code: string): Judged => {
+    return { tool, ok: code === "", code, keys: breakerKeys(agent, tool) };
+  };
+  const wants = (tool: string): Judged => {
+    const keys = breakerKeys(agent, tool).filter((key) => own(breakers, key) !== undefined);
+    return { tool, ok: false, code: "BUSBAR_BREAKER_OPEN", keys };
+  };
   switch (event.type) {
     case "EffectCommitted":
-      return { tool: event.tool, ok: true, code: "" };
+      return ended(event.tool, "");
     case "EffectFailed":
-      return event.final && event.code !== "BUSBAR_THROTTLED"
-        ? { tool: event.tool, ok: false, code: event.code }
-        : null;
+      return event.final && event.code !== "BUSBAR_THROTTLED" ? ended(event.tool, event.code) : null;
     case "EffectCommittedInvalid":
-      return { tool: event.tool, ok: false, code: "BUSBAR_RESULT_INVALID" };
+      return ended(event.tool, "BUSBAR_RESULT_INVALID");
     case "EffectInDoubt":
       // A doubt that only another attempt can end wants the tool like a call that is refused.
-      if (event.code === "BUSBAR_BREAKER_OPEN") return { tool: event.tool, ok: false, code: event.code };
-      return isLostAnswer(event.code) ? { tool: event.tool, ok: false, code: event.code } : null;
+      if (event.code === "BUSBAR_BREAKER_OPEN") return wants(event.tool);
+      return isLostAnswer(event.code) ? ended(event.tool, event.code) : null;
     case "EffectRefused":
-      return event.code === "BUSBAR_BREAKER_OPEN" ? { tool: event.tool, ok: false, code: event.code } : null;
+      return event.code === "BUSBAR_BREAKER_OPEN" ? wants(event.tool) : refused(agent, event.tool, event.code);
     default:
       return null;
   }
+}
+
+function refused(agent: string, tool: string, code: string): Judged | null {
+  const fault = own(OWN_ERRORS, code);
+  // Refused model calls, sub-tasks and statements stand under a name with a colon, which no tool has.
+  if (fault === undefined || tool.includes(":")) return null;
+  const keys = fault === "arguments" ? [agentKey(agent), pairKey(agent, tool)] : [agentKey(agent)];
+  return { tool, ok: false, code, keys };
+}
+
+/** The counterpart that an outcome counts against at a breaker (keys.ts, K1); empty for an error of the agent's own. */
+export function peerOf({ key, tool, agent, code }: Pick<ToolOutcomeBody, "key" | "tool" | "agent" | "code">): string {
+  if (own(OWN_ERRORS, code) !== undefined) return "";
+  return key === agentKey(agent) ? tool : agent;
 }
 
 /** Halts that no rule over outcomes asks for: the door sees their cause itself. */

@@ -22,7 +22,7 @@ describe("an admission", () => {
       fireBoundMs: 2000,
       timeoutMs: 10_000,
       origin: "agent",
-      probe: "",
+      probes: [],
       subject: '["db","orders"]',
     });
     expect(admitted.effectKey).not.toBe("");

@@ -13,6 +13,7 @@ import {
   sha256Hex,
   shortHash,
 } from "@busbar/kernel";
+import { breakerKeys } from "../breaker/keys.ts";
 import { canChain } from "../machines/chain.ts";
 import type { CallState, ChainState, LedgerEntry, PartitionState } from "../partition-state.ts";
 import { mayCall, type Policy, type ToolPolicy } from "../policy-document.ts";
@@ -21,7 +22,7 @@ import { type About, chainOf, emit, type Turn } from "./turn.ts";
 
 /** Why a call is not admitted. `deferred` is no error for any rule; the sender asks again with the same bytes. */
 export type Verdict =
-  | { readonly kind: "admit"; readonly probe: string }
+  | { readonly kind: "admit"; readonly probes: readonly string[] }
   | { readonly kind: "refuse"; readonly code: ErrorCode; readonly reason: string; readonly evidence: readonly string[] }
   | ({ readonly kind: "defer" } & Deferral);
 
@@ -47,7 +48,7 @@ export function obstacle(state: PartitionState, subject: CallSubject, atMs: numb
     (shut === null ? null : { kind: "defer", ...shut }) ??
     changeAgainst(state, subject) ??
     freezeAgainst(state, subject, atMs) ??
-    breakerAgainst(state, subject, atMs) ?? { kind: "admit", probe: "" }
+    breakerAgainst(state, subject, atMs) ?? { kind: "admit", probes: [] }
   );
 }
 
@@ -92,17 +93,21 @@ function freezeAgainst(state: PartitionState, { chain, tool, effectClass }: Call
   return null;
 }
 
-function breakerAgainst(state: PartitionState, { tool }: CallSubject, atMs: number): Verdict | null {
-  const key = `tool:${tool}`;
-  const breaker = own(state.breakers, key);
-  if (breaker === undefined) return null;
-  if (breaker.state === "half-open") {
-    const grants = Object.entries(state.grants);
+/** Each breaker that is not closed needs a grant of its own; there is no way around them, not when all are open. */
+function breakerAgainst(state: PartitionState, { chain, tool }: CallSubject, atMs: number): Verdict | null {
+  const probes: string[] = [];
+  for (const key of breakerKeys(chain.agent, tool)) {
+    const breaker = own(state.breakers, key);
+    if (breaker === undefined) continue;
+    const grants = breaker.state === "half-open" ? Object.entries(state.grants) : [];
     const grant = grants.find(([, found]) => found.key === key && found.left > 0 && found.expiresAtMs > atMs);
-    if (grant !== undefined) return { kind: "admit", probe: grant[0] };
+    if (grant === undefined) {
+      const evidence = breaker.cause === "" ? [] : [breaker.cause];
+      return refuse("BUSBAR_BREAKER_OPEN", `the breaker of ${key} is ${breaker.state}: ${breaker.reason}`, evidence);
+    }
+    probes.push(grant[0]);
   }
-  const evidence = breaker.cause === "" ? [] : [breaker.cause];
-  return refuse("BUSBAR_BREAKER_OPEN", `the breaker of ${key} is ${breaker.state}: ${breaker.reason}`, evidence);
+  return probes.length === 0 ? null : { kind: "admit", probes };
 }
 
 function subjectOf(tool: ToolPolicy, name: string, args: Json): string {
@@ -191,7 +196,7 @@ function admitOrAnswer(turn: Turn, call: ToolCall, tool: ToolPolicy): void {
     keySinceMs: effectKey === "" ? 0 : (entry?.sinceMs ?? turn.env.atMs),
     attempt: (entry?.attempt ?? 0) + 1,
     origin: "agent",
-    probe: verdict.probe,
+    probes: verdict.probes,
     subject: effect.subject,
   });
 }
@@ -207,7 +212,7 @@ type AdmittedCall = Pick<
   | "keySinceMs"
   | "attempt"
   | "origin"
-  | "probe"
+  | "probes"
   | "subject"
 >;
 
@@ -287,7 +292,7 @@ export function readmit(turn: Turn, chainId: string, callId: string, origin: "ag
   const subject = { chain, tool: call.name, effectClass: tool.effect };
   const verdict = obstacle(turn.state, subject, turn.env.atMs);
   if (verdict.kind !== "admit") return verdict;
-  const about = { callId, attempt: call.attempt + 1, origin, probe: verdict.probe };
+  const about = { callId, attempt: call.attempt + 1, origin, probes: verdict.probes };
   emitAdmission(turn, { chain }, tool, { ...admittedBefore(chain, call), ...about });
   return verdict;
 }

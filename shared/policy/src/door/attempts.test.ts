@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { signalOf } from "../breaker/signals.ts";
+import { signalsOf } from "../breaker/signals.ts";
 import { createScene, MODEL_REPLY, only, POLICY, type Scene, types } from "./testing.ts";
 
 const throttled = (retryAfterMs: number) =>
@@ -24,7 +24,7 @@ describe("a tool that asks to be called later", () => {
     const { scene, chain } = called("db.write");
     const failed = only(scene.door.turn(scene.outcome(chain, 1, throttled(2000))), "EffectFailed");
     expect(failed).toMatchObject({ code: "BUSBAR_THROTTLED", final: false, retryAtMs: scene.door.atMs + 2000 });
-    expect(signalOf(failed, 0, "")).toBeNull();
+    expect(signalsOf(failed, scene.door.state, {})).toEqual([]);
     scene.door.atMs += 1999;
     expect(scene.door.turn(TICK)).toEqual([]);
     scene.door.atMs += 1;
@@ -50,7 +50,7 @@ describe("a tool that asks to be called later", () => {
     const { scene, chain } = called("db.write", { deadlineAtMs });
     const failed = only(scene.door.turn(scene.outcome(chain, 1, throttled(5000))), "EffectFailed");
     expect(failed).toMatchObject({ code: "BUSBAR_THROTTLED", final: true, retryAtMs: 0 });
-    expect(signalOf(failed, 0, "")).toBeNull();
+    expect(signalsOf(failed, scene.door.state, {})).toEqual([]);
     expect(erred(scene, chain)).toBe(0);
   });
 
@@ -131,7 +131,7 @@ describe("an answer that was lost", () => {
     const { scene, chain } = called("db.write");
     const doubt = only(scene.door.turn(scene.outcome(chain, 1, cut)), "EffectInDoubt");
     expect(doubt.code).toBe("BUSBAR_OUTCOME_UNKNOWN");
-    expect(signalOf(doubt, 0, "")).toMatchObject({ ok: false });
+    expect(signalsOf(doubt, scene.door.state, {}).map(({ ok }) => ok)).toEqual([false, false, false]);
     expect(erred(scene, chain)).toBe(1);
     scene.door.atMs += 600_000;
     expect(types(scene.door.turn(TICK))).toEqual(["EffectSettled", "ChainDegraded"]);
@@ -163,13 +163,23 @@ describe("an answer that was lost", () => {
     scene.door.atMs += 500;
     const waiting = only(scene.door.turn(TICK), "EffectInDoubt");
     expect(waiting).toMatchObject({ code: "BUSBAR_BREAKER_OPEN", settleAtMs: scene.door.atMs + 1250 });
-    expect(signalOf(waiting, 0, "")).toMatchObject({ code: "BUSBAR_BREAKER_OPEN", tool: "db.exact" });
+    expect(signalsOf(waiting, scene.door.state, {})).toMatchObject([
+      { code: "BUSBAR_BREAKER_OPEN", tool: "db.exact", key },
+    ]);
     expect(erred(scene, chain)).toBe(1);
     expect(scene.door.turn(TICK)).toEqual([]);
-    const grant = { grantId: "g", key, partition: 0, count: 1, expiresAtMs: Number.MAX_SAFE_INTEGER };
+    const grant = {
+      grantId: "g",
+      key,
+      cause: "x",
+      sequence: 1,
+      partition: 0,
+      count: 1,
+      expiresAtMs: Number.MAX_SAFE_INTEGER,
+    };
     scene.door.turn(scene.orders(["Grant", grant]));
     scene.door.atMs += 1250;
-    expect(only(scene.door.turn(TICK), "EffectAdmitted")).toMatchObject({ attempt: 2, probe: "g" });
+    expect(only(scene.door.turn(TICK), "EffectAdmitted")).toMatchObject({ attempt: 2, probes: ["g"] });
   });
 
   it("is a failure of a read [attempts:lost-answer-in-doubt]", () => {

@@ -279,7 +279,10 @@ describe("a breaker at the door", () => {
     { key, rule: "consecutive-failures", cause, reason: "2 failures in a row", cooldownMs: 10 },
   ] as const;
   const grant = (scene: Scene, more: object = {}) =>
-    ["Grant", { grantId: "g1", key, partition: 0, count: 1, expiresAtMs: scene.door.atMs + 100, ...more }] as const;
+    [
+      "Grant",
+      { grantId: "g1", key, cause, sequence: 1, partition: 0, count: 1, expiresAtMs: scene.door.atMs + 100, ...more },
+    ] as const;
   const quiet = { ...POLICY, rules: { ...POLICY.rules, consecutiveErrors: 0 } };
 
   it("refuses its tool and no other, with the trip as evidence [supervisor:half-open-by-grants]", () => {
@@ -303,7 +306,7 @@ describe("a breaker at the door", () => {
       scene.call(chain, 2, "db.read", { a: 2 }),
     );
     expect(types(events)).toEqual(["EffectAdmitted", "EffectRefused"]);
-    expect(only(events, "EffectAdmitted").probe).toBe("g1");
+    expect(only(events, "EffectAdmitted").probes).toEqual(["g1"]);
   });
 
   it.each([
@@ -343,10 +346,39 @@ describe("a breaker at the door", () => {
     expect(first(scene, chain, 2, "db.read")?.type).toBe("EffectAdmitted");
   });
 
+  it("a grant told again gives nothing again, nor does one of another opening [supervisor:restart-same-orders]", () => {
+    const scene = createScene(quiet);
+    const chain = scene.submit("t");
+    scene.door.turn(scene.orders(open, grant(scene)));
+    expect(first(scene, chain, 1, "db.read")?.type).toBe("EffectAdmitted");
+    scene.door.turn(scene.orders(open, grant(scene), grant(scene, { cause: "busbar.events/2/9", sequence: 2 })));
+    expect(first(scene, chain, 2, "db.read")).toMatchObject({ code: "BUSBAR_BREAKER_OPEN" });
+    scene.door.turn(scene.orders(grant(scene, { grantId: "g2", sequence: 2 })));
+    expect(first(scene, chain, 3, "db.read")).toMatchObject({ probes: ["g2"] });
+  });
+
+  it("of an agent refuses all its tools and no other agent; of a pair that agent at that tool [supervisor:breaker-scopes]", () => {
+    const scene = createScene(quiet);
+    const [own, other] = [scene.submit("t"), scene.submit("u", { agent: "worker" })];
+    const opened = (of: string) =>
+      ["OpenBreaker", { key: of, rule: "r", cause, reason: "down", cooldownMs: 10 }] as const;
+    scene.door.turn(scene.orders(opened("agent:support/tool:db.read")));
+    expect(first(scene, own, 1, "db.read")).toMatchObject({ code: "BUSBAR_BREAKER_OPEN" });
+    expect(first(scene, own, 2, "db.clock")?.type).toBe("EffectAdmitted");
+    expect(first(scene, other, 1, "db.read")?.type).toBe("EffectAdmitted");
+    scene.door.turn(scene.orders(opened("agent:support")));
+    expect(first(scene, own, 3, "db.clock")).toMatchObject({
+      code: "BUSBAR_BREAKER_OPEN",
+      reason: "the breaker of agent:support is open: down",
+    });
+    expect(first(scene, other, 2, "db.read")?.type).toBe("EffectAdmitted");
+  });
+
   it("grants that ran out do not pile up [ownership:state-bounded]", () => {
     const scene = createScene(quiet);
     scene.door.turn(scene.orders(open));
-    for (let index = 0; index < 50; index += 1) scene.door.turn(scene.orders(grant(scene, { grantId: `g${index}` })));
+    for (let index = 0; index < 50; index += 1)
+      scene.door.turn(scene.orders(grant(scene, { grantId: `g${index}`, sequence: index + 1 })));
     expect(Object.keys(scene.door.state.grants)).toEqual(["g49"]);
     scene.door.turn(scene.orders(["CloseBreaker", { key, cause, reason: "", by: "supervisor:a" }]));
     expect(scene.door.state.grants).toEqual({});

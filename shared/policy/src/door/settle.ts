@@ -2,6 +2,7 @@
 import type { ClaimCheck, MessageOf } from "@busbar/events";
 import { own } from "@busbar/kernel";
 import type { CallState, ChainState } from "../partition-state.ts";
+import { breakerKeys } from "../breaker/keys.ts";
 import { DEFAULT_BREAKER, type Policy, type ToolPolicy } from "../policy-document.ts";
 import { alreadyDone, readmit } from "./admit.ts";
 import { emit, type Turn } from "./turn.ts";
@@ -160,7 +161,8 @@ function lookOrAsk(turn: Turn, chain: ChainState, callId: string, tool: ToolPoli
 function waitForBreaker(turn: Turn, chain: ChainState, callId: string, reason: string): void {
   const call = chain.calls[callId];
   // A breaker that a person holds is probed by nobody: the doubt waits for its release without a record.
-  if (call === undefined || own(turn.state.breakers, `tool:${call.name}`)?.state === "isolated") return;
+  const keys = call === undefined ? [] : breakerKeys(chain.agent, call.name);
+  if (call === undefined || keys.some((key) => own(turn.state.breakers, key)?.state === "isolated")) return;
   const { effectKey, name: tool, attempt, admitted } = call;
   const { cooldownMs } = turn.state.policy?.breaker ?? DEFAULT_BREAKER;
   // A grant lasts for one cool-down: who looks again after a quarter of it finds it.

@@ -100,11 +100,15 @@ const APPLY: Readonly<Record<string, Apply>> = {
     const key = text(body, "key");
     if (own(state.breakers, key)?.state === "isolated" || isCovered(state, key, text(body, "cause"))) return;
     const reason = text(body, "reason");
-    setBreaker(state, key, { state: "open", rule: text(body, "rule"), reason, cause: text(body, "cause") });
+    const [rule, cause] = [text(body, "rule"), text(body, "cause")];
+    const known = own(state.breakers, key);
+    // The same opening told again is the one that stands, with what was granted since.
+    if (known !== undefined && cause !== "" && known.cause === cause && known.rule === rule) return;
+    setBreaker(state, key, { state: "open", rule, reason, cause, granted: 0 });
   },
   IsolateBreaker(state, _applied, body) {
     const reason = text(body, "reason");
-    setBreaker(state, text(body, "key"), { state: "isolated", rule: "by-hand", reason, cause: "" });
+    setBreaker(state, text(body, "key"), { state: "isolated", rule: "by-hand", reason, cause: "", granted: 0 });
   },
   CloseBreaker(state, _applied, body) {
     const known = own(state.breakers, text(body, "key"));
@@ -126,10 +130,14 @@ const APPLY: Readonly<Record<string, Apply>> = {
     state.policyHash = text(body, "hash");
   },
   Grant(state, _applied, body) {
-    if (number(body, "partition") !== state.partition) return;
-    const key = text(body, "key");
+    const [key, granted] = [text(body, "key"), number(body, "sequence")];
     const known = own(state.breakers, key);
-    if (known !== undefined && known.state === "open") setBreaker(state, key, { ...known, state: "half-open" });
+    // A grant is of one opening, and given once: what was spent is not given again by who says it again.
+    if (known === undefined || known.state === "isolated" || known.cause !== text(body, "cause")) return;
+    if (granted <= known.granted) return;
+    const isOurs = number(body, "partition") === state.partition;
+    setBreaker(state, key, { ...known, state: isOurs ? "half-open" : known.state, granted });
+    if (!isOurs) return;
     const grant = { key, left: number(body, "count"), expiresAtMs: number(body, "expiresAtMs") };
     // The supervisor has one grant of a key out at a time: what an older one left over is void.
     state.grants = { ...grantsOfOthers(state, key), [text(body, "grantId")]: grant };

@@ -128,10 +128,12 @@ function replayChainEvent(state: PartitionState, event: BusEvent, offset: bigint
 }
 
 function spendGrant(state: PartitionState, event: BusEvent): void {
-  if (event.type !== "EffectAdmitted" || event.probe === "") return;
-  const { [event.probe]: grant, ...others } = state.grants;
-  if (grant === undefined) return;
-  state.grants = grant.left <= 1 ? others : { ...others, [event.probe]: { ...grant, left: grant.left - 1 } };
+  if (event.type !== "EffectAdmitted") return;
+  for (const id of event.probes) {
+    const { [id]: grant, ...others } = state.grants;
+    if (grant === undefined) continue;
+    state.grants = grant.left <= 1 ? others : { ...others, [id]: { ...grant, left: grant.left - 1 } };
+  }
 }
 
 /** Finished chains that are remembered at most, whatever their age: the bound of this part of the state. */

@@ -1,5 +1,7 @@
 /** For properties of the door: drawn steps of agents, tools, people, clocks and owners, made into inputs. */
 import fc from "fast-check";
+import { own } from "@busbar/kernel";
+import { agentKey, breakerKeys } from "../breaker/keys.ts";
 import type { Input } from "../door/inputs.ts";
 import {
   type CommandBody,
@@ -213,10 +215,20 @@ export class Driver {
     return this.scene.outcome(chain, call.step, OUTCOMES[one.variant] ?? { kind: "abandoned", reason: "" });
   }
 
+  /** Of the opening that stands, or of another one. */
+  #grant(one: Step, key: string, cause: string): readonly [string, Orders] {
+    const known = own(this.#state.breakers, key);
+    const opening = one.id === 0 ? cause : (known?.cause ?? cause);
+    const sequence = (known?.granted ?? 0) + (one.variant % 2);
+    const at = { partition: 0, count: 1, expiresAtMs: Number.MAX_SAFE_INTEGER };
+    return ["Grant", { grantId: `g${one.step}/${one.variant}`, key, cause: opening, sequence, ...at }];
+  }
+
   #order(one: Step, chain: string): Input | null {
     const scope = ["fleet", "agent:support", "tool:db.write", `chain:${chain}`][one.variant % 4] ?? "fleet";
     const fence = this.#state.fences[scope]?.fence ?? this.#state.chains[chain]?.halted?.fence ?? "0";
-    const key = `tool:${one.tool}`;
+    const [, ...narrower] = breakerKeys("support", one.tool);
+    const key = narrower[one.variant] ?? agentKey("support");
     const cause = `busbar.events/0/${one.step}`;
     switch (one.kind) {
       case "halt":
@@ -240,7 +252,7 @@ export class Driver {
             one.id === 0 ? "CloseBreaker" : "OpenBreaker",
             { key, rule: "r", cause, reason: "", by: "x", cooldownMs: 1 },
           ],
-          ["Grant", { grantId: `g${one.step}`, key, partition: 0, count: 1, expiresAtMs: Number.MAX_SAFE_INTEGER }],
+          this.#grant(one, key, cause),
         );
       default:
         return null;

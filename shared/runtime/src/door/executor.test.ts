@@ -46,7 +46,7 @@ const admitted: MessageOf<"EffectAdmitted"> = {
   fireBoundMs: 10,
   timeoutMs: 100,
   origin: "agent",
-  probe: "",
+  probes: [],
   toolDigest: "",
   subject: "",
   keySinceMs: 0,

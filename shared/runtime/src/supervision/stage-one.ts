@@ -2,24 +2,33 @@
  * Stage 1 of a supervisor, per events partition: reads the valid events, checks the door against the rules, tells
  * stage 2 what tools did, and beats (PROTOCOL 6.4, 6.7, 7.1). It decides nothing by itself and waits for no door.
  */
-import { HEADER, partitionOf } from "@busbar/events";
+import { type BusEvent, HEADER, partitionOf } from "@busbar/events";
 import { toDeadLetter } from "@busbar/events/codec";
-import type { Json } from "@busbar/kernel";
+import { type Json, own } from "@busbar/kernel";
 import type { Delivery, Follower, Publication } from "@busbar/log";
-import { disagreement, initialPartitionState, type PartitionState, replay, signalOf } from "@busbar/policy";
+import {
+  disagreement,
+  initialPartitionState,
+  type PartitionState,
+  replay,
+  signalsOf,
+  type ToolOutcomeBody,
+} from "@busbar/policy";
 import { metaWith } from "../meta.ts";
 import { createPartitionReader, type PartitionReader, type ReadEvent, withKnownSchema } from "../partition-reader.ts";
 import { pause } from "../ports.ts";
 import { publishAll, type StageOptions } from "./stage-options.ts";
 
-const VERSION = "stage-one-3";
+const VERSION = "stage-one-4";
 const CHECKPOINT = "supervisor-events";
 const SCHEMA_RETRY_MS = 500;
+/** Ends of calls that say nothing to breakers. */
+const QUIET_ENDS: ReadonlySet<string> = new Set(["EffectAbandoned", "EffectSettled"]);
 
 interface StageOneState {
   readonly partition: PartitionState;
-  /** Grants of calls that are still open, by call id. */
-  readonly probes: Record<string, string>;
+  /** Grants that calls which are still open have spent, by call id and key of the breaker. */
+  readonly probes: Record<string, Readonly<Record<string, string>>>;
 }
 
 export class StageOne {
@@ -113,13 +122,20 @@ export class StageOne {
         `door and rules disagree: ${defect}`,
       );
     }
+    this.#noteProbes(event);
     replay(this.#state.partition, { offset, event, digest });
-    if (event.type === "EffectAdmitted" && event.probe !== "") this.#state.probes[event.callId] = event.probe;
     const callId = "callId" in event ? event.callId : "";
-    const signal = signalOf(event, partition, this.#state.probes[callId] ?? "");
-    if (signal === null) return;
-    delete this.#state.probes[callId];
-    signals.push(this.#publication(signal));
+    const told = signalsOf(event, this.#state.partition, this.#state.probes[callId] ?? {});
+    if (told.length > 0 || QUIET_ENDS.has(event.type)) delete this.#state.probes[callId];
+    for (const signal of told) signals.push(this.#publication(signal));
+  }
+
+  /** Before the admission is replayed: it spends its grants. */
+  #noteProbes(event: BusEvent): void {
+    if (event.type !== "EffectAdmitted" || event.probes.length === 0) return;
+    const { grants } = this.#state.partition;
+    const spent = event.probes.map((id) => [own(grants, id)?.key ?? "", id] as const);
+    this.#state.probes[event.callId] = Object.fromEntries(spent);
   }
 
   /** A void position whose bytes say nothing is kept with its reason; a void event of ours says what it is by itself. */
@@ -136,9 +152,9 @@ export class StageOne {
     return { topic: topics.deadLetters, partition, record: { key, value, headers: { [HEADER.type]: "DeadLetter" } } };
   }
 
-  #publication(signal: NonNullable<ReturnType<typeof signalOf>>): Publication {
+  #publication(signal: ToolOutcomeBody): Publication {
     const { codec, topics, partitionCount, namespace } = this.#options;
-    const key = `tool:${signal.tool}`;
+    const { key } = signal;
     const eventId = `${topics.events}/${signal.sourcePartition}/${signal.sourceOffset}`;
     const meta = metaWith({ eventId, atMs: signal.atMs, chainId: signal.chainId, agent: signal.agent, namespace });
     const value = codec.encode("ToolOutcome", { meta, ...signal });

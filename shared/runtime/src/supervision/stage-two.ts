@@ -12,15 +12,18 @@ import {
   type BreakerPolicy,
   type BreakerState,
   CLOSED_BREAKER,
+  BREAKER_RULE,
   DEFAULT_BREAKER,
+  peerOf,
   stepBreaker,
+  tripPolicyOf,
 } from "@busbar/policy";
 import { directiveBody } from "@busbar/policy";
 import { metaWith } from "../meta.ts";
 import { publishAll, type StageOptions } from "./stage-options.ts";
 import { signedPublication } from "../signed-publication.ts";
 
-const VERSION = "stage-two-1";
+const VERSION = "stage-two-2";
 const CHECKPOINT = "supervisor-signals";
 
 interface StageTwoState {
@@ -101,17 +104,17 @@ export class StageTwo {
     const source = String(signal.sourcePartition);
     if (!isHigher(signal, this.#state.taken[source])) return;
     this.#state.taken[source] = `${signal.sourceOffset}:${signal.index}`;
-    const { atMs, ok, probe, meta } = signal;
+    const { atMs, ok, probe, meta, key } = signal;
     const isDemand = signal.code === "BUSBAR_BREAKER_OPEN";
     const input: BreakerInput = isDemand
       ? { kind: "demand", partition: signal.sourcePartition, atMs }
-      : { kind: "outcome", ok, probe, evidence: meta.eventId, atMs };
-    this.#step(`tool:${signal.tool}`, input);
+      : { kind: "outcome", ok, peer: peerOf(signal), probe, evidence: meta.eventId, atMs };
+    this.#step(key, input);
   }
 
   #step(key: string, input: BreakerInput): void {
     const before = this.#state.breakers[key] ?? CLOSED_BREAKER;
-    const [after, orders] = stepBreaker(key, before, input, this.#policy());
+    const [after, orders] = stepBreaker(key, before, input, tripPolicyOf(this.#policy(), key));
     if (after === before && orders.length === 0) return;
     this.#state.breakers[key] = after;
     this.#observe(key, before, after);
@@ -125,7 +128,7 @@ export class StageTwo {
     const { metrics, logger } = this.#options;
     metrics.breaker.set({ key, state: before.state }, 0);
     metrics.breaker.set({ key, state: after.state }, 1);
-    if (after.state === "open") metrics.trips.inc({ key, rule: "consecutive-failures" });
+    if (after.state === "open") metrics.trips.inc({ key, rule: BREAKER_RULE });
     logger.info({ key, cause: after.cause }, `breaker ${before.state} -> ${after.state}`);
   }
 

@@ -81,10 +81,12 @@ type Outcome = Pick<EventBody<"ToolOutcome">, "sourceOffset" | "ok"> & { readonl
 
 async function signal(log: EventLog, { sourceOffset, ok, tool = "vendor.ask" }: Outcome): Promise<void> {
   const meta = metaWith({ eventId: `${topics.events}/0/${sourceOffset}`, atMs: Number(sourceOffset), chainId: "c" });
-  const said = { tool, agent: "a", chainId: "c", ok, code: "", probe: "", rule: "tool-outcome", index: 0 };
+  // Of another agent each time: one alone counts once.
+  const [key, agent] = [`tool:${tool}`, `a${sourceOffset}`];
+  const said = { key, tool, agent, chainId: "c", ok, code: "", probe: "", rule: "tool-outcome", index: 0 };
   const source = { sourcePartition: 0, sourceOffset, atMs: Number(sourceOffset) };
   const value = codec.encode("ToolOutcome", { meta, ...said, ...source });
-  const record = { key: `tool:${tool}`, value, headers: { type: "ToolOutcome" } };
+  const record = { key, value, headers: { type: "ToolOutcome" } };
   await log.publish([{ topic: topics.signals, partition: partitionOf(record.key, 1), record }]);
 }
 
@@ -121,6 +123,9 @@ async function readSignals(log: EventLog, name: string, through: number): Promis
 const checkpointAt = async (log: EventLog, name: string): Promise<bigint | null> =>
   (await createCheckpointStore(log, topics.checkpoints).load(name, 0))?.offset ?? null;
 
+/** One for the tool, one for the agent, one for both together. */
+const SIGNALS_OF_A_FAILURE = 3n;
+
 describe("stage one", () => {
   it("saves its checkpoint only when its signals are acknowledged [supervisor:checkpoint-after-outputs]", async () => {
     const { log, hold, waiting, release } = await newLog();
@@ -135,7 +140,7 @@ describe("stage one", () => {
     expect(before === null || before < 2n).toBe(true);
     release();
     await until(async () => (await checkpointAt(log, "supervisor-events")) === 2n, "the checkpoint", 3000);
-    expect((await log.offsets(topics.signals, 0)).end).toBe(1n);
+    expect((await log.offsets(topics.signals, 0)).end).toBe(SIGNALS_OF_A_FAILURE);
   });
 
   it("started again from its checkpoint makes none of its signals a second time [supervisor:signals-are-input]", async () => {
@@ -146,7 +151,7 @@ describe("stage one", () => {
     await first.stop();
     await supervise(log, "s2", 1);
     await readSignals(log, "s2", 1);
-    expect((await log.offsets(topics.signals, 0)).end).toBe(1n);
+    expect((await log.offsets(topics.signals, 0)).end).toBe(SIGNALS_OF_A_FAILURE);
   });
 });
 

@@ -99,7 +99,9 @@ describe("an exact tool over HTTP", () => {
       does(replies(500)),
       done,
     );
-    const test = await open([charge("exact")], { breaker: { consecutiveFailures: 0 } });
+    const test = await open([charge("exact")], {
+      breaker: { consecutiveFailures: 0, agentFailures: 0, pairFailures: 0 },
+    });
     expect(await test.submit("clerk", { order: 7 })).toMatchObject({ state: "completed", output: { charged: true } });
     expect(journal.length).toBe(1);
     expect(server.requests.length).toBe(5);
@@ -126,7 +128,7 @@ describe("an exact tool over HTTP", () => {
     expect(journal.length).toBe(1);
     expect(isWaiting()).toBe(true);
     expect(test.events().findLast(({ type }) => type === "EffectAdmitted")).toMatchObject({
-      probe: expect.stringMatching(/./),
+      probes: [expect.stringMatching(/./)],
     });
   });
 

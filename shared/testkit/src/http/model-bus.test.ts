@@ -137,7 +137,7 @@ describe("an agent with a model and a tool over HTTP", () => {
       says("Order 7 is refunded."),
     );
     shop.script(replies(503, {}, { "retry-after": "0.1" }), refunds(cutsBeforeHeaders), DONE);
-    const test = await open({ breaker: { consecutiveFailures: 0 } });
+    const test = await open({ breaker: { consecutiveFailures: 0, agentFailures: 0, pairFailures: 0 } });
     const outcome = await test.submit("clerk", QUESTION);
     expect(outcome).toMatchObject({ state: "completed", output: { answer: "Order 7 is refunded.", stopped: "stop" } });
     expect(journal.length).toBe(1);
