@@ -29,7 +29,17 @@ const AGENT = join(import.meta.dirname, "agent-main.ts");
 
 /** Silence after which a group gives a member's partitions to another; short, so that a takeover is not waited for. */
 export const SESSION_MS = 1500;
-export const AGENTS = ["looper", "support", "warehouse", "courier", "booker", "porter", "rebel", "teller", "plotter"] as const;
+export const AGENTS = [
+  "looper",
+  "support",
+  "warehouse",
+  "courier",
+  "booker",
+  "porter",
+  "rebel",
+  "teller",
+  "plotter",
+] as const;
 
 /** The client that a test is. */
 export const CLIENT = "test";
