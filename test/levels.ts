@@ -33,7 +33,7 @@ export const LEVELS: readonly Level[] = [
   {
     name: "unit",
     phase: "unit",
-    include: [`${SOURCES}/*.test.ts`, "test/harness/*.test.ts", "test/chaos/*.test.ts"],
+    include: [`${SOURCES}/*.test.ts`, "test/{harness,chaos,bench}/*.test.ts"],
     exclude: [`${SOURCES}/*.property.test.ts`, `${SOURCES}/*.int.test.ts`],
     testTimeoutMs: 45_000,
     parallel: true,

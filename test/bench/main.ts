@@ -5,13 +5,13 @@
  *   npm run bench               3 repeats, both settings, about 4 minutes
  *   npm run bench -- --quick    one short window each, for a look whether it works; its figures say little
  *   npm run bench -- takeover   how long a killed gateway's partitions are not served (takeover.ts)
+ *   npm run bench -- profile    where the time goes: self time by part, flame graph (profile.ts)
  *   npm run bench -- --write    also writes docs/benchmarks.md, between its markers, where the machine was quiet
  *
  * Repeats are interleaved: each goes through every setting before the next begins, so that a busy quarter of an hour
  * touches all rows. It is no test: it passes and fails on results of chains only, never on a time.
  */
-import { readFileSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Durability, type JvmKafka, startJvmKafka } from "@busbar/infra";
 import { startService } from "../harness/process.ts";
@@ -20,6 +20,8 @@ import { cpuBetween, sampleCpu } from "./cpu.ts";
 import type { Window } from "./load.ts";
 import { describeMachine, loadNow } from "./machine.ts";
 import { measureMore, measureRestarts, type More, moreFigures, type MorePlan } from "./more.ts";
+import { writeBetween } from "./page.ts";
+import { benchProfile } from "./profile.ts";
 import { runProgram } from "./programs.ts";
 import { cpuFigures, figures, othersShare, type Row, type Sample, type Setting } from "./report.ts";
 import { benchTakeover } from "./takeover.ts";
@@ -27,7 +29,6 @@ import { benchTakeover } from "./takeover.ts";
 const HERE = import.meta.dirname;
 const CLIENT = join(HERE, "client-main.ts");
 const FLOOR = join(HERE, "floor-main.ts");
-const PAGE = resolve(HERE, "../../docs/benchmarks.md");
 /** Share of the machine that others may take in a run that is published. */
 const BUSY_SHARE = 0.15;
 /** Open at once in the first seconds of a fresh bus, so that its code is compiled before anything counts. */
@@ -207,19 +208,9 @@ function render(plan: Plan, more: More, samples: readonly Sample[], load: readon
   ].join("\n");
 }
 
-function writePage(text: string): void {
-  const [begin, end] = MARKERS;
-  const page = readFileSync(PAGE, "utf8");
-  const [head = "", rest = ""] = page.split(begin);
-  const tail = rest.split(end)[1];
-  if (tail === undefined) throw new Error(`${PAGE} has lost its markers ${begin} and ${end}`);
-  writeFileSync(PAGE, `${head}${begin}\n${text}\n${end}${tail}`);
-  say(`written: ${PAGE}`);
-}
-
 /** A page of figures that another program's work made is worse than none. */
 function writeIfQuiet(text: string, others: number): void {
-  if (others <= BUSY_SHARE) return writePage(text);
+  if (others <= BUSY_SHARE) return writeBetween(MARKERS, text);
   say(`not written: other programs took ${(others * 100).toFixed(0)} % of the machine; run it again when it is quiet`);
   process.exitCode = 1;
 }
@@ -246,4 +237,5 @@ async function benchChains(args: readonly string[]): Promise<void> {
 
 const [what, ...args] = process.argv.slice(2);
 if (what === "takeover") await benchTakeover(args);
+else if (what === "profile") await benchProfile(args);
 else await benchChains(process.argv.slice(2));
