@@ -68,6 +68,7 @@ export const DOCTOR_PROMISES = {
   "doctor:policy-differs": "partitions go by different policies",
   "doctor:partition-unowned": "no gateway has claimed a partition",
   "doctor:door-closed": "the owner of a partition admits nothing",
+  "doctor:door-failed": "a gateway has shut a partition until a person acts, and says why in its heartbeats",
   "doctor:door-degraded": "the owner of a partition admits reads only",
   "doctor:void-records": "records that do not count lie in an events partition: an intruder, or two owners at once",
   "doctor:events-undecodable": "a record counts by its place and cannot be read: this build or the registry is too old",

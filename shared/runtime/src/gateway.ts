@@ -231,11 +231,12 @@ export class Gateway {
       claimOffset: owner.epoch()?.toString() ?? "",
       lifecycle: owner.lifecycle(),
       failure: owner.failure()?.message ?? "",
+      next: owner.failure()?.next ?? "",
     }));
     const draining = [...this.#stopping.keys()].filter((partition) => !this.#owners.has(partition));
     return [
       ...held,
-      ...draining.map((partition) => ({ partition, claimOffset: "", lifecycle: "closed", failure: "" })),
+      ...draining.map((partition) => ({ partition, claimOffset: "", lifecycle: "closed", failure: "", next: "" })),
     ];
   }
 

@@ -7,7 +7,13 @@ const SETTINGS = { silenceMs: 1000, stepMs: 500 };
 const BEAT_MS = 200;
 
 const beat = (gateway: string, partitions: readonly number[]): MessageOf<"GatewayHeartbeat"> => {
-  const doors = partitions.map((partition) => ({ partition, claimOffset: "1", lifecycle: "active", failure: "" }));
+  const doors = partitions.map((partition) => ({
+    partition,
+    claimOffset: "1",
+    lifecycle: "active",
+    failure: "",
+    next: "",
+  }));
   return { type: "GatewayHeartbeat", meta: metaWith({ eventId: "b", atMs: 1 }), gateway, doors, sentAtMs: 1 };
 };
 

@@ -118,6 +118,7 @@ export function hintsOf(status: BusStatus): readonly string[] {
     hints.push(`npx busbar trace ${doubt.chainId}`);
     hints.push(`${settle} committed --reason "<why>"`, `${settle} not-done --reason "<why>"`);
   }
+  hints.push(...new Set(status.doors.flatMap(({ next }) => (next === "" ? [] : [next]))));
   if (status.doors.some(({ door }) => door !== "open")) hints.push("npx busbar doctor");
   return hints;
 }

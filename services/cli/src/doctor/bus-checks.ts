@@ -14,7 +14,15 @@ import { viewPartition } from "../read/partition.ts";
 import { nextOf } from "./catalog.ts";
 import { type Check, fail, ok } from "./check.ts";
 import { checkGroup } from "./group-checks.ts";
-import { checkClocks, checkDoor, checkLetters, checkPolicies, checkSupervisors, checkVoids } from "./log-checks.ts";
+import {
+  checkClocks,
+  checkDoor,
+  checkFailures,
+  checkLetters,
+  checkPolicies,
+  checkSupervisors,
+  checkVoids,
+} from "./log-checks.ts";
 import { checkRegistry } from "./registry-checks.ts";
 import { checkBrokers, checkTopics } from "./topic-checks.ts";
 
@@ -108,6 +116,7 @@ async function checkLog(bus: OpenBus, progress: Progress): Promise<readonly Chec
   const beats = await readBeats(bus, nowMs, CLOCK_WINDOW_MS);
   return [
     ...views.map(checkDoor),
+    ...checkFailures(beats, nowMs),
     ...views.map(checkVoids),
     ...checkPolicies(views.map(({ state }) => state)),
     ...checkSupervisors(beats, nowMs, partitions),

@@ -105,6 +105,10 @@ export const FINDINGS = {
   },
   "partition-unowned": { means: "no gateway has claimed a partition", next: "npx busbar dev" },
   "door-closed": { means: "the owner of a partition admits nothing", next: "npx busbar dev" },
+  "door-failed": {
+    means: "a gateway has shut a partition until a person acts, and says why in its heartbeats",
+    next: "npx busbar status",
+  },
   "door-degraded": { means: "the owner of a partition admits reads only", next: "npx busbar agents" },
   "void-records": {
     means: "records that do not count lie in an events partition: an intruder, or two owners at once",

@@ -12,7 +12,15 @@ import {
 import { metaWith } from "@busbar/runtime";
 import { describe, expect, it } from "vitest";
 import { type Beat, foldLife } from "../read/heartbeats.ts";
-import { checkClocks, checkDoor, checkLetters, checkPolicies, checkSupervisors, checkVoids } from "./log-checks.ts";
+import {
+  checkClocks,
+  checkDoor,
+  checkFailures,
+  checkLetters,
+  checkPolicies,
+  checkSupervisors,
+  checkVoids,
+} from "./log-checks.ts";
 
 const NOW = 100_000;
 const meta = metaWith({ eventId: "x", atMs: 0 });
@@ -79,6 +87,25 @@ describe("signs of life", () => {
       expect(check).toMatchObject({ state: "fail", next: "npx busbar dev" });
       expect(check).toMatchObject({ id: "supervisor-silent", subject: "partitions 1" });
     }
+  });
+
+  it("of a gateway say which partition it has shut, why, and what to type; a later claim of another one ends it [doctor:door-failed]", () => {
+    const next = "start the gateway with BUSBAR_ACCEPT_GAP=busbar.commands/3@9";
+    const shut = { partition: 3, lifecycle: "failed", failure: "positions 4 to 9 are gone", next };
+    const beat = (gateway: string, atMs: number, doors: readonly object[]): Beat => ({
+      atMs,
+      message: { type: "GatewayHeartbeat", meta, gateway, doors, sentAtMs: atMs } as unknown as BusHeartbeat,
+    });
+    const failed = beat("g1", NOW - 100, [{ ...shut, claimOffset: "5" }]);
+    expect(checkFailures([failed], NOW)).toEqual([
+      { id: "door-failed", state: "fail", subject: "partition 3", text: "shut by g1: positions 4 to 9 are gone", next },
+    ]);
+    const working = { partition: 3, claimOffset: "12", lifecycle: "active", failure: "", next: "" };
+    expect(checkFailures([beat("g2", NOW, [working]), failed], NOW)).toEqual([]);
+    expect(checkFailures([failed, beat("g1", NOW, [working])], NOW)).toEqual([]);
+    expect(checkFailures([{ ...failed, atMs: NOW - 6000 }], NOW)).toEqual([]);
+    // One that could not even claim is heard as long as nobody else holds the partition.
+    expect(checkFailures([beat("g1", NOW, [{ ...shut, claimOffset: "" }])], NOW)).toHaveLength(1);
   });
 
   it("tell how far the clocks are apart, and whose [doctor:clock-skew]", () => {

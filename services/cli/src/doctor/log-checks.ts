@@ -26,6 +26,15 @@ export function checkDoor({ state, owner }: Pick<PartitionView, "state" | "owner
     : fail("door-closed", subject, `closed, ${why}`, nextOf("door-closed"));
 }
 
+/** Partitions that a gateway has shut until a person acts, as their gateways say in their heartbeats. */
+export function checkFailures(beats: readonly Beat[], nowMs: number): readonly Check[] {
+  return foldLife(beats, nowMs).doors.flatMap(({ partition, gateway, failure, next }) =>
+    failure === ""
+      ? []
+      : [fail("door-failed", of(partition), `shut by ${gateway}: ${failure}`, next || nextOf("door-failed"))],
+  );
+}
+
 /** Records that do not count are how the log stays right; many of them tell of trouble between owners. */
 export function checkVoids({ state, voids, undecodable, readFrom }: PartitionView): Check {
   const subject = of(state.partition);

@@ -13,7 +13,7 @@ import type { Life } from "./heartbeats.ts";
 import { foldStatus } from "./status.ts";
 
 const NOW = 1_000_000;
-const NO_LIFE: Life = { supervisors: [], agents: [] };
+const NO_LIFE: Life = { doors: [], supervisors: [], agents: [] };
 const life = (agent: string, instance: string) => ({
   agent,
   instance,
@@ -42,7 +42,7 @@ const statesOf = (views: ReturnType<typeof view>[], lives: Life = NO_LIFE) =>
 
 describe("the status of agents", () => {
   it("is halted under a fence, absent without a process, else degraded, working or idle", () => {
-    const lives = { supervisors: [], agents: [life("a", "a1"), life("b", "b1")] };
+    const lives = { doors: [], supervisors: [], agents: [life("a", "a1"), life("b", "b1")] };
     expect(statesOf([view(0, { chains: { c1: chain("c1", "a") } })], lives)).toEqual(["a working", "b idle"]);
     expect(statesOf([view(0, { chains: { c1: chain("c1", "a", { status: "degraded" }) } })], lives)).toEqual([
       "a degraded",
@@ -81,7 +81,7 @@ describe("the status of agents", () => {
       view(0, { chains: { c1: chain("c1", "a"), c3: chain("c3", "a", { status: "degraded", calls: doubtful }) } }),
       view(1, { chains: { c2: chain("c2", "a", { status: "halted", halted }) } }),
     ];
-    const status = foldStatus(views, { supervisors: [], agents: [life("a", "a1"), life("a", "a2")] }, ["spare"], NOW);
+    const status = foldStatus(views, { doors: [], supervisors: [], agents: [life("a", "a1"), life("a", "a2")] }, ["spare"], NOW);
     expect(status.agents).toEqual([
       { agent: "a", state: "degraded", instances: 2, chains: { open: 2, degraded: 1, halted: 1 }, inDoubt: 1 },
       { agent: "spare", state: "absent", instances: 0, chains: { open: 0, degraded: 0, halted: 0 }, inDoubt: 0 },
@@ -110,6 +110,21 @@ describe("what stands on the bus", () => {
     ]);
     expect(freezes).toMatchObject([{ scope: "fleet", id: "f-1", partitions: [0] }]);
     expect(breakers).toMatchObject([{ scope: "tool:sql", state: "isolated", partitions: [0, 1] }]);
+  });
+
+  it("is a door that its gateway has shut, with why and what to type, whatever the log says last [cli:error-says-next]", () => {
+    const next = "start the gateway with BUSBAR_ACCEPT_GAP=busbar.commands/0@9";
+    const door = { gateway: "g1", claimOffset: "0", lifecycle: "failed", ageMs: 5 };
+    const doors = [
+      { ...door, partition: 0, failure: "positions 4 to 9 are gone", next },
+      { ...door, partition: 1, lifecycle: "active", failure: "", next: "" },
+    ];
+    const status = foldStatus([view(0), view(1)], { ...NO_LIFE, doors }, [], NOW);
+    expect(status.doors.map((one) => [one.partition, one.door, one.owner, one.reason])).toEqual([
+      [0, "failed", "g1", "positions 4 to 9 are gone"],
+      [1, "open", "gw", ""],
+    ]);
+    expect(hintsOf(status)).toEqual([next, "npx busbar doctor"]);
   });
 
   it("holds no freeze that is over or has not begun", () => {

@@ -20,9 +20,12 @@ export interface AgentStatus {
 
 export interface DoorStatus {
   readonly partition: number;
-  readonly door: PartitionState["door"] | "unowned";
+  /** `failed`: its gateway lives and has shut it until a person acts. */
+  readonly door: PartitionState["door"] | "unowned" | "failed";
   readonly owner: string;
   readonly reason: string;
+  /** What to type about a door that failed; empty for any other. */
+  readonly next: string;
   readonly claim: string;
   readonly end: string;
   readonly sinceMs: number;
@@ -152,11 +155,16 @@ function doubts(views: readonly View[], nowMs: number): readonly Doubt[] {
   );
 }
 
-function doorOf({ state, owner, doorAtMs }: View): DoorStatus {
+function doorOf({ state, owner, doorAtMs }: View, life: Life["doors"]): DoorStatus {
   const { partition, door, doorReason, claim, end, openChains } = state;
   const now = claim === null ? "unowned" : door;
   const epoch = claim === null ? "" : `${claim.offset}:${claim.nonce}`;
-  return { partition, door: now, owner, reason: doorReason, claim: epoch, end, sinceMs: doorAtMs, openChains };
+  const common = { partition, claim: epoch, end, sinceMs: doorAtMs, openChains };
+  // A door that failed is not on the log: who cannot append there says it in its heartbeats.
+  const failed = life.find((one) => one.partition === partition && one.failure !== "");
+  if (failed === undefined) return { ...common, door: now, owner, reason: doorReason, next: "" };
+  const { gateway, failure, next } = failed;
+  return { ...common, door: "failed", owner: gateway, reason: failure, next };
 }
 
 function agentStatus(agent: string, views: readonly View[], lives: readonly AgentLife[]): AgentStatus {
@@ -193,7 +201,7 @@ export function foldStatus(
   const lives = Object.groupBy(life.agents, ({ agent }) => agent);
   return {
     agents: names.map((agent) => agentStatus(agent, views, lives[agent] ?? [])),
-    doors: views.map(doorOf),
+    doors: views.map((view) => doorOf(view, life.doors)),
     fences: standing(views, fencesOf),
     freezes: standing(views, freezesAt(nowMs)),
     breakers: standing(views, breakersOf),

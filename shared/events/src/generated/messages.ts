@@ -82,6 +82,8 @@ export interface DoorLife {
   readonly lifecycle: string;
   /** Why the partition is shut until a person acts; empty while it is not. (internal) */
   readonly failure: string;
+  /** What to type about the failure; empty where there is none. (internal) */
+  readonly next: string;
 }
 
 /** A call that was started and has no outcome yet. */

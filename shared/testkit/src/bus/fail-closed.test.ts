@@ -1,4 +1,4 @@
-import { stampHeaders } from "@busbar/events";
+import { type MessageOf, stampHeaders } from "@busbar/events";
 import { builtinSchemaIds } from "@busbar/events/codec";
 import { afterEach, expect, it, vi } from "vitest";
 import { until } from "../until.ts";
@@ -12,6 +12,17 @@ afterEach(async () => {
   await bus?.stop();
   bus = null;
 });
+
+async function doorsInBeats({ log, codec }: TestBus) {
+  const doors: MessageOf<"GatewayHeartbeat">["doors"][number][] = [];
+  for await (const { records } of log.read("test.heartbeats", 0, { from: 0n })) {
+    for (const { value } of records) {
+      const decoded = codec.decode(value, "heartbeat");
+      if (decoded.ok && decoded.message.type === "GatewayHeartbeat") doors.push(...decoded.message.doors);
+    }
+  }
+  return doors;
+}
 
 it("a valid record that nobody can decode shuts its partition, with its position and what to type, and no loop of claims [log:undecodable-fails-closed]", async () => {
   const [world, at] = [journal(), gate()];
@@ -38,6 +49,14 @@ it("a valid record that nobody can decode shuts its partition, with its position
   const [door] = made.bus.doors();
   expect(door?.failure).toContain(`${EVENTS}/0/${end} is a valid record that cannot be decoded`);
   expect(door?.next).toContain("npx busbar schemas push");
+  // Who cannot append to the partition says it in its heartbeats, for everybody else to show.
+  const told = async (): Promise<boolean> => {
+    const doors = await doorsInBeats(made.bus);
+    return doors.some(
+      ({ partition, failure, next }) => partition === 0 && failure === door?.failure && next === door.next,
+    );
+  };
+  await until(told, "a heartbeat says so", 15_000);
   expect(claims()).toBe(1);
   // A successor stands before the same record: it makes no claim either.
   await Promise.race([
