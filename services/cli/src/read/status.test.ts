@@ -81,7 +81,12 @@ describe("the status of agents", () => {
       view(0, { chains: { c1: chain("c1", "a"), c3: chain("c3", "a", { status: "degraded", calls: doubtful }) } }),
       view(1, { chains: { c2: chain("c2", "a", { status: "halted", halted }) } }),
     ];
-    const status = foldStatus(views, { doors: [], supervisors: [], agents: [life("a", "a1"), life("a", "a2")] }, ["spare"], NOW);
+    const status = foldStatus(
+      views,
+      { doors: [], supervisors: [], agents: [life("a", "a1"), life("a", "a2")] },
+      ["spare"],
+      NOW,
+    );
     expect(status.agents).toEqual([
       { agent: "a", state: "degraded", instances: 2, chains: { open: 2, degraded: 1, halted: 1 }, inDoubt: 1 },
       { agent: "spare", state: "absent", instances: 0, chains: { open: 0, degraded: 0, halted: 0 }, inDoubt: 0 },
