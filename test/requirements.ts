@@ -4,6 +4,7 @@
  * the ids that no test cites. An id is never renamed; a promise that is taken back is taken out with its tests.
  */
 import { ATTEMPT_PROMISES } from "./requirements-attempts.ts";
+import { CAP_PROMISES } from "./promises/caps.ts";
 
 import { DEPLOY } from "./promises/deploy.ts";
 import { CLI_PROMISES, DOCTOR_PROMISES } from "./promises/cli.ts";
@@ -91,6 +92,7 @@ const PROMISES = {
       "arguments and results above the limit go by reference; an oversize result is an outcome, never a lost one",
   },
   ...ATTEMPT_PROMISES,
+  caps: CAP_PROMISES,
   halt: {
     "halt:trips-commute": "trips commute and are idempotent by rule and cause",
     "halt:fence-per-scope": "fences are per exact scope; an effect passes iff no covering scope is fenced",

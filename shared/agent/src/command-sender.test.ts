@@ -104,6 +104,37 @@ describe("the command sender [agents:resend-same-bytes]", () => {
     expect(published.flat()).toEqual(["1", "2"]);
   });
 
+  it("while a deferred one waits for its time nothing follows it, and the gaps of what was sent before end no pause [caps:deferral-is-quiet]", async () => {
+    const { sender, published, waiting, fire } = build();
+    for (const step of [1, 2, 3]) sender.send(command(step));
+    await settle();
+    published.length = 0;
+    const deferred = { expected: 0, retryAfterMs: 250, commandType: "CallTool" };
+    sender.observe(event("CommandDeferred", { ...deferred, code: "BUSBAR_SLOTS_TAKEN" }), 1);
+    for (const step of [2, 3]) {
+      const gap = { code: "BUSBAR_SEQUENCE_GAP", expected: 1, retryAfterMs: 0, commandType: "CallTool" };
+      sender.observe(event("CommandDeferred", gap), step);
+    }
+    sender.send(command(4));
+    await settle();
+    expect([published, waiting.map(({ delayMs }) => delayMs)]).toEqual([[], [250]]);
+    await fire();
+    expect(published.flat()).toEqual(["1", "2", "3", "4"]);
+    expect(waiting.map(({ delayMs }) => delayMs)).toEqual([3000]);
+  });
+
+  it("a deferred one that was taken after all leaves no pause behind [caps:deferral-is-quiet]", async () => {
+    const { sender, published } = build();
+    sender.send(command(1));
+    await settle();
+    const deferred = { code: "BUSBAR_SLOTS_TAKEN", expected: 0, retryAfterMs: 250, commandType: "CallTool" };
+    sender.observe(event("CommandDeferred", deferred), 1);
+    sender.observe(event("EffectAdmitted", {}, 1), 1);
+    sender.send(command(2));
+    await settle();
+    expect(published.flat()).toEqual(["1", "2"]);
+  });
+
   it("a duplicate is a consumed one", async () => {
     const { sender } = build();
     sender.send(command(1));

@@ -5,6 +5,7 @@
  * C2 A command is kept until an event shows that the door consumed it; until then it may be sent again.
  * C3 What is not consumed is sent again: at once from `expected` after a gap, after `retryAfterMs` when deferred, after
  *    a growing pause when nothing answers or the log could not tell.
+ * C5 While a deferred command waits for its time nothing is sent: what follows it would only meet a gap.
  * C4 Records of one run go to the log in sequence order; one publication is under way at a time.
  */
 import type { BusCommand, BusEvent, MessageOf } from "@busbar/events";
@@ -51,6 +52,8 @@ export class CommandSender {
   #isStopped = false;
   #cancelTimer: (() => void) | null = null;
   #pauseFactor = 1;
+  /** The command that was deferred and waits for its time; null: none does. */
+  #deferred: number | null = null;
 
   constructor(options: SenderOptions) {
     this.#options = options;
@@ -113,10 +116,12 @@ export class CommandSender {
     if (event.code === "BUSBAR_DUPLICATE") {
       this.#consumed(event.expected - 1);
     } else if (event.code === "BUSBAR_SEQUENCE_GAP" && event.expected > 0) {
+      if (event.expected === this.#deferred) return;
       this.#consumed(event.expected - 1);
       this.#sendAgainFrom(event.expected, 0);
     } else if (kept !== null) {
       this.#sendAgainFrom(kept.sequence, event.retryAfterMs);
+      this.#deferred = kept.sequence;
     }
   }
 
@@ -132,13 +137,17 @@ export class CommandSender {
     for (const sequence of this.#kept.keys()) if (sequence <= through) this.#kept.delete(sequence);
     this.#cursor = Math.max(this.#cursor, through + 1);
     this.#pauseFactor = 1;
+    if (this.#deferred !== null && this.#deferred > through) return;
+    this.#deferred = null;
     this.#armTimer();
   }
 
   #sendAgainFrom(sequence: number, pauseMs: number): void {
     this.#cancelTimer?.();
+    this.#deferred = null;
     this.#cancelTimer = this.#options.timers.after(pauseMs, () => {
       this.#cancelTimer = null;
+      this.#deferred = null;
       this.#cursor = Math.min(this.#cursor, sequence);
       void this.#publish();
     });
@@ -158,20 +167,20 @@ export class CommandSender {
   }
 
   async #publish(): Promise<void> {
-    if (this.#isPublishing) return;
+    if (this.#isPublishing || this.#deferred !== null) return;
     this.#isPublishing = true;
     try {
       for (let batch = this.#nextBatch(); batch.length > 0; batch = this.#nextBatch()) {
         if (!(await this.#publishBatch(batch))) return;
       }
-      this.#armTimer();
+      if (this.#deferred === null) this.#armTimer();
     } finally {
       this.#isPublishing = false;
     }
   }
 
   #nextBatch(): readonly Kept[] {
-    if (this.#isStopped) return [];
+    if (this.#isStopped || this.#deferred !== null) return [];
     const batch: Kept[] = [];
     for (const kept of this.#kept.values()) {
       if (kept.sequence >= this.#cursor && batch.length < BATCH_MAX) batch.push(kept);

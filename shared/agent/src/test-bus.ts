@@ -32,6 +32,8 @@ import {
 export { PREFIX };
 export const KEY = new TextEncoder().encode("a key of thirty-two bytes or more");
 const PARTITIONS = 2;
+/** A deferral that waits for no slot. */
+const NO_WAIT = { reason: "", waitsFor: [] };
 
 /** What the door does with a command instead of its answer. */
 export type Script =
@@ -280,7 +282,13 @@ class Bus implements TestBus {
     const expected = chain.sequence + 1;
     const code = streamSeq < expected ? "BUSBAR_DUPLICATE" : "BUSBAR_SEQUENCE_GAP";
     if (streamSeq !== expected)
-      await this.emit(chain.chainId, "CommandDeferred", { ...about, code, expected, retryAfterMs: 0 });
+      await this.emit(chain.chainId, "CommandDeferred", {
+        ...about,
+        code,
+        expected,
+        retryAfterMs: 0,
+        ...NO_WAIT,
+      });
     else await this.#onInOrder(chain, command);
   }
 
@@ -327,6 +335,7 @@ class Bus implements TestBus {
         retryAfterMs,
         commandType: command.type,
         callId,
+        ...NO_WAIT,
       });
       return;
     }

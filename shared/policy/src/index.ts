@@ -19,3 +19,5 @@ export * from "./rules/index.ts";
 export * from "./breaker/breaker.ts";
 export * from "./breaker/keys.ts";
 export * from "./breaker/signals.ts";
+export { type Cap, capKey, type Caps, type NarrowCap, narrowCaps, type RateCap, shareOf } from "./slots/caps.ts";
+export { type CapView, viewCaps } from "./slots/cap-view.ts";

@@ -7,6 +7,7 @@ import type { Deployments } from "./deployments.ts";
 import type { ChainStatus } from "./machines/chain.ts";
 import type { EffectClass, Policy } from "./policy-document.ts";
 import type { ChainRulesState, Trip } from "./rules/index.ts";
+import type { Slots } from "./slots/slot-state.ts";
 
 /** `waiting` for another call's effect; `delayed`: nothing of it is under way, its next attempt is due at `dueAtMs`. */
 export type CallStatus = "open" | "waiting" | "delayed" | "in-doubt" | "answered";
@@ -178,6 +179,8 @@ export interface PartitionState {
   freezes: Record<string, FreezeState>;
   breakers: Record<string, BreakerView>;
   grants: Record<string, GrantState>;
+  /** Of the caps of the policy; replaced, never edited. */
+  slots: Slots;
   deployments: Deployments;
   /** What each resumed scope covered, per events partition: a trip whose cause lies before has no effect. */
   covered: Record<string, Record<string, string>>;
@@ -211,6 +214,7 @@ export function initialPartitionState(partition: number): PartitionState {
     freezes: {},
     breakers: {},
     grants: {},
+    slots: {},
     deployments: {},
     covered: {},
     chains: {},

@@ -4,6 +4,8 @@
  */
 import { canonicalJson, type Json, type JsonObject, own, sha256Hex, utf8Length } from "@busbar/kernel";
 
+import type { Caps } from "./slots/caps.ts";
+
 export type EffectClass = "read" | "write" | "destructive";
 export type ToolClass = "exact" | "at-most-once";
 
@@ -107,6 +109,8 @@ export interface Policy {
   readonly rules: RulesPolicy;
   readonly breaker: BreakerPolicy;
   readonly limits: LimitsPolicy;
+  /** Bulkheads and rates over the whole bus; absent: none. */
+  readonly caps?: Caps;
 }
 
 export const DEFAULT_RULES: RulesPolicy = { consecutiveErrors: 2, contradictions: 1, destructiveRun: 3 };

@@ -5,7 +5,7 @@
 import type { Codec } from "@busbar/events/codec";
 import type { ToolDigest } from "@busbar/events";
 import type { EventLog, Membership } from "@busbar/log";
-import type { PartitionState, Policy } from "@busbar/policy";
+import { narrowCaps, type PartitionState, type Policy } from "@busbar/policy";
 import type { Logger, Metrics } from "@busbar/telemetry";
 import { createCheckpointStore } from "./checkpoint.ts";
 import { createRunningCalls, type RunningCalls } from "./door/executor.ts";
@@ -111,6 +111,8 @@ export class Gateway {
     await directives.ready();
     await publishPolicy(this.#options, this.#topics, directives, clock.nowMs());
     this.#ownerOptions = await this.#buildOwnerOptions(directives, life);
+    const { partitionCount } = this.#ownerOptions;
+    for (const { key, reason } of narrowCaps(this.#options.policy.caps, partitionCount)) logger.warn({ key }, reason);
     const ends = [
       this.#timers.every(BEAT_CHECK_MS, () => this.#watchBeats()),
       this.#timers.every(this.#settings.beatMs, () => void this.#beat()),
@@ -315,7 +317,8 @@ export class Gateway {
   }
 
   doors(): readonly DoorStatus[] {
-    return [...this.#owners.values()].map(statusOf);
+    const partitionCount = this.#ownerOptions?.partitionCount ?? 1;
+    return [...this.#owners.values()].map((owner) => statusOf(owner, this.#clock.nowMs(), partitionCount));
   }
 
   /** The state of a partition as its owner here decides by it, not to be changed; null where there is none. */

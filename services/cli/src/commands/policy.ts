@@ -3,13 +3,14 @@ import { readFile } from "node:fs/promises";
 import { relative, resolve } from "node:path";
 import { checkProject, loadProject, type ProjectFault } from "@busbar/agent/project";
 import { busbarError, reasonOf } from "@busbar/kernel";
-import { policyHash } from "@busbar/policy";
+import { narrowCaps, policyHash } from "@busbar/policy";
 import { policyBody } from "@busbar/runtime";
 import { Command } from "commander";
 import { type OpenBus, partitionsOf, withBus } from "../bus.ts";
 import { endWith, outputOf } from "../command-output.ts";
 import { assertProven, awaitApplied, giveOrder, operatorName } from "../orders.ts";
 import type { Output } from "../output.ts";
+import { partitionsOption } from "../parse/count.ts";
 import { chooseProject } from "../project-file.ts";
 import { viewPartition } from "../read/partition.ts";
 import { diffInForce, type Difference, isSame, type PolicyDifference } from "../read/policy-diff.ts";
@@ -35,17 +36,23 @@ async function faultsOf(file: string): Promise<readonly ProjectFault[]> {
   return checkProject(file, text);
 }
 
-async function check(given: string | undefined, _options: object, self: Command): Promise<void> {
+interface CheckOptions {
+  readonly partitions: number;
+}
+
+async function check(given: string | undefined, options: CheckOptions, self: Command): Promise<void> {
   const output = outputOf(self);
   const file = fileOf(given);
   const faults = await faultsOf(file);
+  const narrow = faults.length > 0 ? [] : narrowCaps((await loadProject(file)).policy.caps, options.partitions);
   const shown = relative(process.cwd(), file);
   const name = shown.startsWith("..") ? file : shown;
   const text = (): string =>
     faults.length === 0
       ? `${name}: nothing is wrong`
       : faults.map(({ line, column, reason }) => `${name}:${line}:${column}: ${plain(reason)}`).join("\n");
-  output.answer({ value: { file, faults }, lines: faults, text });
+  output.answer({ value: { file, faults, caps: narrow }, lines: faults, text });
+  for (const { reason: told } of narrow) output.note(told);
   if (faults.length === 0) return;
   if (output.form === "table") output.note(`${faults.length} to correct; next: npx busbar policy check ${name}`);
   endWith(self, CHECK_FAILED);
@@ -111,6 +118,7 @@ async function push(given: string | undefined, options: OrderOptions, self: Comm
       });
       return;
     }
+    for (const { reason: told } of narrowCaps(policy.caps, bus.partitionCount)) output.note(told);
     const body = { ...policyBody(policy), reason, by: operatorName() };
     const order = await giveOrder(bus, "SetPolicy", "policy", body);
     const applied = await awaitApplied(bus, order, "fleet", timeout, output.progress("partitions", bus.partitionCount));
@@ -130,7 +138,8 @@ export function policyCommand(): Command {
       .description(text)
       .argument("[file]", "a busbar.yaml (default: BUSBAR_PROJECT, else that of this folder)");
   named("check", "name everything that is wrong with it, with line and column; 4 when something is")
-    .addHelpText("after", "\nExample:\n  npx busbar policy check busbar.yaml")
+    .option("--partitions <count>", "of the bus that it is for: caps are dealt out to them", partitionsOption, 4)
+    .addHelpText("after", "\nExample:\n  npx busbar policy check busbar.yaml --partitions 8")
     .action(check);
   named("diff", "compare it with the policy that each partition applies; 4 when they differ")
     .addHelpText("after", "\nExample:\n  npx busbar policy diff -o json")

@@ -96,6 +96,15 @@ const DOUBTS: readonly Column<BusStatus["inDoubt"][number]>[] = [
   column("ends by", ({ endsBy }) => endsBy),
 ];
 
+const CAPS: readonly Column<BusStatus["caps"][number]>[] = [
+  column("cap", ({ cap }) => cap),
+  column("out", ({ concurrency }) => (concurrency === null ? "" : `${concurrency.out}/${concurrency.total}`)),
+  column("begun", ({ rate }) => (rate === null ? "" : `${rate.begun}/${rate.total} in ${rate.perMs} ms`)),
+  column("waiting", ({ waiting }) => waiting),
+  column("partitions", ({ partitions }) => partitions.join(",")),
+  column("why", ({ problem }) => problem),
+];
+
 /** What to type about what stands in the way, as complete as it can be said. */
 export function hintsOf(status: BusStatus): readonly string[] {
   const hints: string[] = [];
@@ -147,6 +156,7 @@ function render(output: Output, status: BusStatus): string {
       () => output.table(status.freezes, standingColumns("scope", "freeze", count)),
     ],
     ["Breakers", status.breakers.length > 0, () => output.table(status.breakers, standingColumns("key", "id", count))],
+    ["Caps", status.caps.length > 0, () => output.table(status.caps, CAPS)],
     ["Effects in doubt", status.inDoubt.length > 0, () => output.table(status.inDoubt, DOUBTS)],
   ];
   return sections

@@ -26,7 +26,10 @@ const DESCRIBE: Describe = {
     `${applied(event.applied)}; abandoned ${event.abandoned.length}, in flight ${event.inFlight.length}`,
   LogGap: ({ topic, expected, found }) => `${topic}: o${expected} is gone, next is o${found}`,
   CommandRejected: ({ commandType, code, reason }) => `${commandType} ${code}${because(reason)}`,
-  CommandDeferred: ({ commandType, code, expected }) => `${commandType} ${code}, expected ${expected}`,
+  CommandDeferred: ({ commandType, code, expected, retryAfterMs, reason }) =>
+    expected > 0
+      ? `${commandType} ${code}, expected ${expected}`
+      : `${commandType} ${code}, again in ${retryAfterMs} ms${because(reason)}`,
   EffectAwaited: ({ step, tool }) => `step ${step} waits for ${tool}`,
   TaskSubmitted: ({ agent, input }) => `to ${agent} ${input}`,
   TaskAlreadyKnown: ({ state }) => `as ${state}`,

@@ -5,6 +5,7 @@
 import { own } from "@busbar/kernel";
 import { againstFiringAgain, type CallState, type ChainState, type PartitionState } from "@busbar/policy";
 import type { SupervisorState } from "../deploy/state-file.ts";
+import { type CapStatus, foldCaps } from "./caps.ts";
 import { type DeploymentRow, foldDeployments } from "./deployments.ts";
 import type { AgentLife, Life } from "./heartbeats.ts";
 import type { PartitionView } from "./partition.ts";
@@ -72,6 +73,7 @@ export interface BusStatus {
   readonly inDoubt: readonly Doubt[];
   readonly supervisors: Life["supervisors"];
   readonly deployments: readonly DeploymentRow[];
+  readonly caps: readonly CapStatus[];
 }
 
 type View = Pick<PartitionView, "state" | "owner" | "doorAtMs">;
@@ -212,6 +214,10 @@ export function foldStatus(
       views.map(({ state }) => state),
       life.agents,
       local,
+    ),
+    caps: foldCaps(
+      views.map(({ state }) => state),
+      nowMs,
     ),
   };
 }

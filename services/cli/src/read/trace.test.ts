@@ -93,6 +93,27 @@ describe("the trace of a chain", () => {
     expect(steps(step?.child?.items ?? [])[0]?.name).toBe("inventory.sync");
   });
 
+  it("tells once what a call waits for that only a person can change [caps:shown]", () => {
+    const wait = {
+      type: "CommandDeferred" as const,
+      ...ROOT,
+      callId: "c:1",
+      retryAfterMs: 10,
+      reason: "tools.t.concurrency is 1",
+    };
+    const events = eventsOf(0, [
+      ...opened(ROOT, "cleaner"),
+      { ...wait, code: "BUSBAR_SLOTS_TAKEN" },
+      { ...wait, code: "BUSBAR_CAP_ELSEWHERE" },
+      { ...wait, code: "BUSBAR_CAP_ELSEWHERE" },
+    ]);
+    const trace = traceChain("root", events);
+    expect(trace?.deferred).toBe(3);
+    expect(notes(trace?.items ?? [])).toMatchObject([
+      { kind: "deferred", text: "BUSBAR_CAP_ELSEWHERE: tools.t.concurrency is 1" },
+    ]);
+  });
+
   it("sets a claim beside the fact that it was checked by [cli:trace]", () => {
     const events = eventsOf(0, [
       ...opened(ROOT, "cleaner"),

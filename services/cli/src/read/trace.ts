@@ -34,7 +34,7 @@ export interface TraceStep {
 
 /** What happened to the chain as a whole, between its steps. */
 export interface TraceNote {
-  readonly kind: "assigned" | "degraded" | "halted" | "resumed" | "rejected" | "diverged" | "contradicted";
+  readonly kind: "assigned" | "degraded" | "halted" | "resumed" | "rejected" | "deferred" | "diverged" | "contradicted";
   readonly text: string;
   /** What a resume of this halt names: its scope and its fence; empty elsewhere. */
   readonly scope: string;
@@ -71,6 +71,8 @@ interface Fold {
   readonly drafts: Map<string, Draft>;
   /** Calls end in another state than they were left in only by an event of theirs. */
   lineage: readonly string[];
+  /** Calls whose wait for a person was told. */
+  readonly waits: Set<string>;
 }
 
 const KINDS: Readonly<Record<string, StepKind>> = {
@@ -235,11 +237,18 @@ function foldChain(fold: Fold, event: BusEvent): void {
   }
 }
 
+/** What waits for a person is told once for each call. */
+function noteWait(fold: Fold, event: MessageOf<"CommandDeferred">): void {
+  if (event.code !== "BUSBAR_CAP_ELSEWHERE" || fold.waits.has(event.callId)) return;
+  fold.waits.add(event.callId);
+  note(fold, event, "deferred", `${event.code}: ${event.reason}`);
+}
+
 function foldTrouble(fold: Fold, event: BusEvent): void {
   switch (event.type) {
     case "CommandDeferred":
       fold.chain.deferred += 1;
-      return;
+      return noteWait(fold, event);
     case "CommandRejected":
       return note(fold, event, "rejected", withReason(`${event.commandType} rejected, ${event.code}`, event.reason));
     case "Diverged":
@@ -283,7 +292,7 @@ function emptyFold(chainId: string, first: TracedEvent): Fold {
     startedAtMs: first.event.meta.atMs,
     lastAtMs: first.event.meta.atMs,
   };
-  return { chain, items: [], drafts: new Map(), lineage: first.event.meta.lineage };
+  return { chain, items: [], drafts: new Map(), lineage: first.event.meta.lineage, waits: new Set() };
 }
 
 /** Null where no event is of the chain. `events`: of the chain, its descendants and their partitions, in log order each. */

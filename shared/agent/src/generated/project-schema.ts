@@ -77,6 +77,25 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
           },
           "volatile": {
             "type": "boolean"
+          },
+          "concurrency": {
+            "$ref": "#/definitions/positive"
+          },
+          "rate": {
+            "type": "object",
+            "additionalProperties": false,
+            "required": [
+              "calls",
+              "perMs"
+            ],
+            "properties": {
+              "calls": {
+                "$ref": "#/definitions/positive"
+              },
+              "perMs": {
+                "$ref": "#/definitions/ms"
+              }
+            }
           }
         }
       }
@@ -231,6 +250,25 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
             "minimum": 1,
             "maximum": 100
           },
+          "concurrency": {
+            "$ref": "#/definitions/positive"
+          },
+          "rate": {
+            "type": "object",
+            "additionalProperties": false,
+            "required": [
+              "calls",
+              "perMs"
+            ],
+            "properties": {
+              "calls": {
+                "$ref": "#/definitions/positive"
+              },
+              "perMs": {
+                "$ref": "#/definitions/ms"
+              }
+            }
+          },
           "kind": {
             "enum": [
               "openai"
@@ -273,6 +311,53 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
           },
           "models": {
             "$ref": "#/definitions/names"
+          },
+          "concurrency": {
+            "$ref": "#/definitions/positive"
+          },
+          "rate": {
+            "type": "object",
+            "additionalProperties": false,
+            "required": [
+              "calls",
+              "perMs"
+            ],
+            "properties": {
+              "calls": {
+                "$ref": "#/definitions/positive"
+              },
+              "perMs": {
+                "$ref": "#/definitions/ms"
+              }
+            }
+          },
+          "perTool": {
+            "type": "object",
+            "additionalProperties": {
+              "type": "object",
+              "additionalProperties": false,
+              "properties": {
+                "concurrency": {
+                  "$ref": "#/definitions/positive"
+                },
+                "rate": {
+                  "type": "object",
+                  "additionalProperties": false,
+                  "required": [
+                    "calls",
+                    "perMs"
+                  ],
+                  "properties": {
+                    "calls": {
+                      "$ref": "#/definitions/positive"
+                    },
+                    "perMs": {
+                      "$ref": "#/definitions/ms"
+                    }
+                  }
+                }
+              }
+            }
           }
         }
       }

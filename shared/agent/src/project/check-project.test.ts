@@ -20,6 +20,18 @@ const faults = async (text: string): Promise<readonly string[]> =>
   );
 
 describe("the check of a project", () => {
+  it("tells a cap on a tool that nobody has [cli:policy-check]", async () => {
+    const text = [
+      "version: 1",
+      "modules: { tools: [./shop.ts] }",
+      "agents:",
+      "  clerk: { perTool: { orders.reed: { concurrency: 1 }, orders.refund: { concurrency: 1 } } }",
+    ].join("\n");
+    expect(await faults(text)).toEqual([
+      "4:23 agents.clerk.perTool.orders.reed: there is no tool orders.reed; is orders.read meant?",
+    ]);
+  });
+
   it("tells every fault of the text with line and column [cli:policy-check]", async () => {
     const text = [
       "version: 2",

@@ -106,14 +106,15 @@ function strangers(text: ProjectText, { tools, models, agents }: Exported): read
   const modelNames = models === null ? null : namesOf("model", models);
   const inList = (path: Path, list: readonly string[], names: Names | null): readonly ProjectFault[] =>
     names === null ? [] : list.flatMap((name, index) => stranger(text, [...path, index], name, names));
+  const inKeys = (path: Path, rows: object | undefined, names: Names | null): readonly ProjectFault[] =>
+    names === null ? [] : Object.keys(rows ?? {}).flatMap((name) => stranger(text, [...path, name], name, names));
   const ofAgents = Object.entries(file.agents).flatMap(([agent, row]) => [
     ...inList(["agents", agent, "tools"], row.tools ?? [], toolNames),
     ...inList(["agents", agent, "sends"], row.sends ?? [], declared),
     ...inList(["agents", agent, "models"], row.models ?? [], modelNames),
+    ...inKeys(["agents", agent, "perTool"], row.perTool, toolNames),
   ]);
-  const inKeys = (group: "tools" | "models", names: Names | null): readonly ProjectFault[] =>
-    names === null ? [] : Object.keys(file[group] ?? {}).flatMap((name) => stranger(text, [group, name], name, names));
-  const overrides = [...inKeys("tools", toolNames), ...inKeys("models", modelNames)];
+  const overrides = [...inKeys(["tools"], file.tools, toolNames), ...inKeys(["models"], file.models, modelNames)];
   const exported = (agents ?? [])
     .filter(({ name }) => !declared.known.has(name))
     .map(({ name }) => text.faultAt(["agents"], `agents: ${name} is exported by a module and not listed`, "name"));

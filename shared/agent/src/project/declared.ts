@@ -1,6 +1,6 @@
 /** What `busbar.yaml` declares itself, without code: tools over HTTP, and models behind OpenAI-compatible endpoints. */
 import { busbarError } from "@busbar/kernel";
-import type { ModelPolicy } from "@busbar/policy";
+import type { ModelPolicy, RateCap } from "@busbar/policy";
 import type { HttpToolSpec } from "../http/http-tool.ts";
 import type { OpenAiModelSpec } from "../http/openai-model.ts";
 import type { ModelDefinition } from "../model.ts";
@@ -20,8 +20,19 @@ export async function declaredTools(
   return entries.map(([name, row]) => defineHttpTool({ ...row, name }));
 }
 
+/** Knobs of a tool, model or agent, or of an agent on a tool: over the whole bus. */
+export interface CapRow {
+  /** Calls that are out at once. */
+  readonly concurrency?: number;
+  /** Calls that begin in any window. */
+  readonly rate?: RateCap;
+}
+
 /** A row of `models`: a model of its own, where it has a kind; else bounds of one that a module exports. */
-export type ModelRow = Partial<Omit<OpenAiModelSpec, "name"> & ModelPolicy> & { readonly kind?: "openai" };
+export type ModelRow = Partial<Omit<OpenAiModelSpec, "name"> & ModelPolicy> & CapRow & { readonly kind?: "openai" };
+
+/** What a row may say of a model that a module exports. */
+const OF_ANY_MODEL: ReadonlySet<string> = new Set(["timeoutMs", "attempts"]);
 
 /** The declared models. Throws BUSBAR_CONFIG_INVALID for one that can never work. */
 export async function declaredModels(
@@ -29,8 +40,8 @@ export async function declaredModels(
   rows: Readonly<Record<string, ModelRow>> = {},
 ): Promise<readonly ModelDefinition[]> {
   const models: ModelDefinition[] = [];
-  for (const [name, { kind, ...spec }] of Object.entries(rows)) {
-    const own = Object.keys(spec).find((field) => field !== "timeoutMs" && field !== "attempts");
+  for (const [name, { kind, concurrency: _concurrency, rate: _rate, ...spec }] of Object.entries(rows)) {
+    const own = Object.keys(spec).find((field) => !OF_ANY_MODEL.has(field));
     if (kind === undefined && own !== undefined) {
       const reason = `models.${name}: ${own} belongs to a model that is declared here; kind: openai is missing`;
       throw busbarError("BUSBAR_CONFIG_INVALID", { file, reason });

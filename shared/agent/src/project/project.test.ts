@@ -51,6 +51,38 @@ const write = defineTool({
 });
 const minimal = "version: 1\nagents:\n  clerk: {}\n";
 
+describe("caps in a project file", () => {
+  const CAPPED = `version: 1
+agents:
+  clerk: { tools: ["*"], concurrency: 6, perTool: { db.write: { rate: { calls: 2, perMs: 1000 } } } }
+tools:
+  db.write: { concurrency: 3, rate: { calls: 10, perMs: 60000 }, attempts: 2 }
+models: {}
+`;
+  it("become bulkheads and rates by what they cap, and nothing of the tool's own row [caps:bulkhead]", () => {
+    const policy = buildPolicy("f", parseProjectFile("f", CAPPED), [read, write]);
+    expect(policy.caps).toEqual({
+      "tool:db.write": { concurrency: 3, rate: { calls: 10, perMs: 60_000 } },
+      "agent:clerk": { concurrency: 6, rate: null },
+      "agent:clerk tool:db.write": { concurrency: null, rate: { calls: 2, perMs: 1000 } },
+    });
+    expect(policy.tools["db.write"]).not.toHaveProperty("concurrency");
+    expect(policy.tools["db.write"]).toMatchObject({ attempts: 2 });
+  });
+
+  it("a file without any is the policy that it was, by its hash", () => {
+    expect(buildPolicy("f", parseProjectFile("f", minimal), [])).not.toHaveProperty("caps");
+  });
+
+  it.each([
+    ["no call at all", "concurrency: 0", "tools.db.write.concurrency must be >= 1"],
+    ["half a rate", "rate: { calls: 3 }", "tools.db.write.rate must have required property 'perMs'"],
+    ["no time", "rate: { calls: 3, perMs: 0 }", "tools.db.write.rate.perMs must be >= 1"],
+  ])("%s is a fault", (_name, row, reason) => {
+    expect(said(() => parseProjectFile("f", `${minimal}tools:\n  db.write: { ${row} }\n`))).toContain(reason);
+  });
+});
+
 describe("a project file", () => {
   it.each([
     ["a tab", "version: 1\n\tagents: {}\n", "busbar.yaml:2: "],

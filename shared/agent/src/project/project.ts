@@ -11,6 +11,7 @@ import {
   DEFAULT_LIMITS,
   DEFAULT_RULES,
   DEFAULT_TOOL,
+  capKey,
   type AgentPolicy,
   type Authority,
   type BreakerPolicy,
@@ -24,10 +25,11 @@ import type { AgentDefinition } from "../define-agent.ts";
 import type { ModelDefinition } from "../model.ts";
 import type { ToolDefinition } from "../tool.ts";
 import { toolManifest } from "../tool-manifest.ts";
-import { type DeclaredHttpTool, declaredModels, declaredTools, type ModelRow } from "./declared.ts";
+import { type CapRow, type DeclaredHttpTool, declaredModels, declaredTools, type ModelRow } from "./declared.ts";
 import { readProjectText } from "./project-text.ts";
 
-type ToolOverride = Partial<Pick<ToolPolicy, "attempts" | "timeoutMs" | "fireBoundMs" | "volatile">>;
+type ToolOverride = Partial<Pick<ToolPolicy, "attempts" | "timeoutMs" | "fireBoundMs" | "volatile">> & CapRow;
+type AgentRow = Partial<AgentPolicy> & CapRow & { readonly perTool?: Readonly<Record<string, CapRow>> };
 type Modules = Partial<Record<"tools" | "models" | "agents", readonly string[]>>;
 
 /** `busbar.yaml` after its schema accepted it. */
@@ -37,7 +39,7 @@ export interface ProjectFile {
   readonly tools?: Readonly<Record<string, ToolOverride>>;
   readonly httpTools?: Readonly<Record<string, DeclaredHttpTool>>;
   readonly models?: Readonly<Record<string, ModelRow>>;
-  readonly agents: Readonly<Record<string, Partial<AgentPolicy>>>;
+  readonly agents: Readonly<Record<string, AgentRow>>;
   readonly rules?: Partial<RulesPolicy>;
   readonly statements?: Readonly<Record<string, Partial<Authority> & Pick<Authority, "tool" | "refutedWhen">>>;
   readonly breaker?: Partial<BreakerPolicy>;
@@ -95,7 +97,24 @@ export function buildPolicy(
     rules: { ...DEFAULT_RULES, ...project.rules },
     breaker: { ...DEFAULT_BREAKER, ...project.breaker },
     limits: { ...DEFAULT_LIMITS, ...project.limits },
+    ...capsOf(project),
   };
+}
+
+/** Bulkheads and rates of tools, models and agents; nothing where there is none, so that such a policy keeps its hash. */
+function capsOf({ tools = {}, models = {}, agents }: ProjectFile): Pick<Policy, "caps"> {
+  const rows: (readonly [string, CapRow])[] = [
+    ...Object.entries(tools).map(([name, row]) => [capKey.tool(name), row] as const),
+    ...Object.entries(models).map(([name, row]) => [capKey.model(name), row] as const),
+    ...Object.entries(agents).flatMap(([agent, row]) => [
+      [capKey.agent(agent), row] as const,
+      ...Object.entries(row.perTool ?? {}).map(([tool, on]) => [capKey.agentOnTool(agent, tool), on] as const),
+    ]),
+  ];
+  const caps = rows.flatMap(([key, { concurrency = null, rate = null }]) =>
+    concurrency === null && rate === null ? [] : [[key, { concurrency, rate }] as const],
+  );
+  return caps.length === 0 ? {} : { caps: Object.fromEntries(caps) };
 }
 
 function modelPoliciesOf(
@@ -114,8 +133,9 @@ function modelPoliciesOf(
   return Object.fromEntries(rows);
 }
 
-function toolPolicy(tool: ToolDefinition, override: ToolOverride): ToolPolicy {
+function toolPolicy(tool: ToolDefinition, row: ToolOverride): ToolPolicy {
   const { name: _name, description: _description, ...manifest } = toolManifest(tool);
+  const { concurrency: _concurrency, rate: _rate, ...override } = row;
   return { ...DEFAULT_TOOL, ...manifest, ...override } as ToolPolicy;
 }
 

@@ -198,6 +198,10 @@ export interface CommandDeferred {
   readonly commandType: string;
   /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
   readonly callId: string;
+  /** What it waits for and, where a person has to act, what to type; empty where the code says it all. (internal) */
+  readonly reason: string;
+  /** Caps in whose order the call has a place now. (internal) */
+  readonly waitsFor: readonly string[];
 }
 
 /** A command had no effect and never will. */

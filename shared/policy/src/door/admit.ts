@@ -17,7 +17,7 @@ import { breakerKeys } from "../breaker/keys.ts";
 import { canChain } from "../machines/chain.ts";
 import type { CallState, ChainState, LedgerEntry, PartitionState } from "../partition-state.ts";
 import { mayCall, type Policy, type ToolPolicy } from "../policy-document.ts";
-import { type Deferral, deferCall, doorAgainst } from "./deferral.ts";
+import { type Deferral, deferCall, doorAgainst, slotsAgainst } from "./deferral.ts";
 import { type About, chainOf, emit, type Turn } from "./turn.ts";
 
 /** Why a call is not admitted. `deferred` is no error for any rule; the sender asks again with the same bytes. */
@@ -41,7 +41,7 @@ export interface CallSubject {
 }
 
 /** The fence, freeze, breaker or door state that stands against an effect now; null when nothing does. */
-export function obstacle(state: PartitionState, subject: CallSubject, atMs: number): Verdict {
+function obstacle(state: PartitionState, subject: CallSubject, atMs: number): Verdict {
   const shut = doorAgainst(state, subject.effectClass === "read");
   return (
     haltAgainst(state, subject) ??
@@ -50,6 +50,15 @@ export function obstacle(state: PartitionState, subject: CallSubject, atMs: numb
     freezeAgainst(state, subject, atMs) ??
     breakerAgainst(state, subject, atMs) ?? { kind: "admit", probes: [] }
   );
+}
+
+/** What stands against an effect, and last whether it has a slot: what is refused need not wait for one (PROTOCOL 5.2). */
+function slotted(turn: Turn, subject: CallSubject, callId: string, isFurtherAttempt: boolean): Verdict {
+  const verdict = obstacle(turn.state, subject, turn.env.atMs);
+  if (verdict.kind !== "admit") return verdict;
+  const { chain, tool: name } = subject;
+  const full = slotsAgainst(turn, { agent: chain.agent, kind: "tool", name, callId, isFurtherAttempt });
+  return full === null ? verdict : { kind: "defer", ...full };
 }
 
 function haltAgainst(state: PartitionState, { chain, tool, effectClass }: CallSubject): Verdict | null {
@@ -182,7 +191,7 @@ function admitOrAnswer(turn: Turn, call: ToolCall, tool: ToolPolicy): void {
   const effect = nameEffect(chain, command.tool, tool, args, command.repeat);
   if (answerFromLedger(turn, call, effect)) return;
   const subject = { chain, tool: command.tool, effectClass: tool.effect };
-  const verdict = obstacle(turn.state, subject, turn.env.atMs);
+  const verdict = slotted(turn, subject, callIdOf(call), false);
   if (verdict.kind !== "admit") return recordVerdict(turn, call, verdict, effect.key);
   const { key: effectKey, entry } = effect;
   const text = canonicalJson(args);
@@ -290,7 +299,7 @@ export function readmit(turn: Turn, chainId: string, callId: string, origin: "ag
     return refuse("BUSBAR_TOOL_UNKNOWN", `no tool is named ${call?.name ?? callId} any more`);
   }
   const subject = { chain, tool: call.name, effectClass: tool.effect };
-  const verdict = obstacle(turn.state, subject, turn.env.atMs);
+  const verdict = slotted(turn, subject, callId, true);
   if (verdict.kind !== "admit") return verdict;
   const about = { callId, attempt: call.attempt + 1, origin, probes: verdict.probes };
   emitAdmission(turn, { chain }, tool, { ...admittedBefore(chain, call), ...about });

@@ -12,7 +12,7 @@ import { own } from "@busbar/kernel";
 import type { CallState, ChainState } from "../partition-state.ts";
 import { DEFAULT_LIMITS, DEFAULT_MODEL } from "../policy-document.ts";
 import { readmit } from "./admit.ts";
-import { emitModelAdmission, modelProblem } from "./calls.ts";
+import { emitModelAdmission, modelProblem, modelSlotAgainst } from "./calls.ts";
 import type { CallOutcome } from "./inputs.ts";
 import { answerWaiting } from "./settle.ts";
 import { chainOf, emit, type Turn } from "./turn.ts";
@@ -125,6 +125,8 @@ function retryModel(turn: Turn, chain: ChainState, callId: string, call: CallSta
   const { step, name: model, args: request, attempt, admitted } = call;
   const problem = modelProblem(turn, { chain, policy, model, step });
   if (problem === null) {
+    // Without a slot it stays due.
+    if (modelSlotAgainst(turn, chain, callId, model, true) !== null) return;
     emitModelAdmission(turn, { chain }, { chainId: chain.chainId, step, model, request, attempt: attempt + 1 });
     return;
   }

@@ -5,7 +5,7 @@ import { isUndeployed } from "../deployments.ts";
 import { canChain } from "../machines/chain.ts";
 import type { ChainState } from "../partition-state.ts";
 import { DEFAULT_MODEL, mayAsk, maySend, type Policy } from "../policy-document.ts";
-import { deferCall, doorAgainst } from "./deferral.ts";
+import { type Deferral, deferCall, doorAgainst, slotsAgainst } from "./deferral.ts";
 import { type About, emit, type Turn } from "./turn.ts";
 
 export interface Asked<T> {
@@ -86,11 +86,25 @@ function stopped(turn: Turn, chain: ChainState, event: string): Refusal | null {
   return canChain(chain.status, event) ? null : { code: "BUSBAR_TASK_CLOSED", reason: `the chain is ${chain.status}` };
 }
 
-/** True when the door lets neither models nor sub-tasks pass now, and the call was put off (PROTOCOL 6.4). */
+/** Whether the caps of a model and of its asker have a slot now. */
+export function modelSlotAgainst(
+  turn: Turn,
+  { agent }: ChainState,
+  callId: string,
+  name: string,
+  isFurtherAttempt: boolean,
+): Deferral | null {
+  return slotsAgainst(turn, { agent, kind: "model", name, callId, isFurtherAttempt });
+}
+
+/** True when the door lets neither models nor sub-tasks pass now, or no slot is free, and the call was put off. */
 function isPutOff(turn: Turn, asked: Asked<MessageOf<"CallModel"> | MessageOf<"SendTask">>): boolean {
-  const shut = doorAgainst(turn.state, false);
-  if (shut === null) return false;
-  deferCall(turn, about(asked), { callId: callIdOf(asked), commandType: asked.command.type }, shut);
+  const { command, chain } = asked;
+  const callId = callIdOf(asked);
+  const full = command.type === "CallModel" ? modelSlotAgainst(turn, chain, callId, command.model, false) : null;
+  const deferral = doorAgainst(turn.state, false) ?? full;
+  if (deferral === null) return false;
+  deferCall(turn, about(asked), { callId, commandType: command.type }, deferral);
   return true;
 }
 

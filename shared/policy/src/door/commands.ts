@@ -66,7 +66,8 @@ function defer(turn: Turn, input: CommandInput, code: ErrorCode, expected: numbe
   const { command } = input;
   const callId = callIdOf(command);
   const about = { ...aboutCommand(turn, input), incarnation: command.meta.incarnation };
-  emit(turn, "CommandDeferred", about, { code, expected, retryAfterMs, commandType: command.type, callId });
+  const body = { code, expected, retryAfterMs, commandType: command.type, callId, reason: "", waitsFor: [] };
+  emit(turn, "CommandDeferred", about, body);
 }
 
 /** Bytes of text that a command brings along; all of it ends in records. */

@@ -8,6 +8,7 @@ import type { InheritedCall, Input } from "./inputs.ts";
 import { decideOutcome } from "./outcomes.ts";
 import { RELEASED } from "../replay/replay.ts";
 import { decideTick } from "./timers.ts";
+import { capsOver } from "../slots/caps.ts";
 import { attempt, emit, type Turn } from "./turn.ts";
 
 function advance(turn: Turn, input: { readonly source: "commands" | "control"; readonly offset: bigint }): void {
@@ -124,7 +125,10 @@ function doubt(turn: Turn, { chainId, callId }: InheritedCall): void {
   const chain = turn.state.chains[chainId];
   const call = chain?.calls[callId];
   if (chain === undefined || call === undefined || call.status !== "open" || call.kind !== "tool") return;
-  const waitMs = call.effectClass === "read" ? 0 : doubtMs(turn.state.policy, call.name);
+  const { policy } = turn.state;
+  // A read may be asked again at once, but not beside the former owner's where a cap counts them.
+  const isCounted = capsOver(policy?.caps, { agent: chain.agent, kind: "tool", name: call.name }).length > 0;
+  const waitMs = call.effectClass === "read" && !isCounted ? 0 : doubtMs(policy, call.name);
   const { effectKey, name: tool, attempt: of, admitted } = call;
   const settleAtMs = turn.env.atMs + waitMs;
   const body = { callId, effectKey, tool, attempt: of, admitted, settleAtMs };

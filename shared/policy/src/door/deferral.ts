@@ -5,11 +5,16 @@
 import type { BusCommand } from "@busbar/events";
 import type { ErrorCode } from "@busbar/kernel";
 import type { PartitionState } from "../partition-state.ts";
+import { slotAgainst, type SlotRequest } from "../slots/slot-decision.ts";
 import { type About, emit, type Turn } from "./turn.ts";
 
 export interface Deferral {
   readonly code: ErrorCode;
   readonly retryAfterMs: number;
+  /** What it waits for, where the code alone does not say it. */
+  readonly reason?: string;
+  /** Caps in whose order it has a place now (slots/slots.ts). */
+  readonly waitsFor?: readonly string[];
 }
 
 /**
@@ -22,13 +27,20 @@ export function doorAgainst(state: PartitionState, isRead: boolean): Deferral | 
   return isRead ? null : { code: "BUSBAR_DOOR_DEGRADED", retryAfterMs: 1000 };
 }
 
+/** Whether the caps of the policy have a slot for the call now. */
+export function slotsAgainst(turn: Turn, request: SlotRequest): Deferral | null {
+  const { state, env } = turn;
+  return slotAgainst(state, request, Math.max(env.atMs, state.atMs), env.partitionCount);
+}
+
 /** Records that a call of an agent is put off. */
 export function deferCall(
   turn: Turn,
   about: About,
   call: { readonly callId: string; readonly commandType: BusCommand["type"] },
-  { code, retryAfterMs }: Deferral,
+  { code, retryAfterMs, reason = "", waitsFor = [] }: Deferral,
 ): void {
+  const body = { code, expected: 0, retryAfterMs, ...call, reason, waitsFor };
   // Sequence 0: the command was not consumed.
-  emit(turn, "CommandDeferred", { ...about, commandSeq: 0 }, { code, expected: 0, retryAfterMs, ...call });
+  emit(turn, "CommandDeferred", { ...about, commandSeq: 0 }, body);
 }

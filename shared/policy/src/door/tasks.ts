@@ -63,6 +63,8 @@ export function decideSubmit(turn: Turn, submission: Submission): void {
       retryAfterMs: 250,
       commandType: "SubmitTask",
       callId: "",
+      reason: "",
+      waitsFor: [],
     });
     return;
   }
@@ -147,6 +149,8 @@ export function decideSubtaskReport(turn: Turn, command: MessageOf<"ReportSubtas
       retryAfterMs: 0,
       commandType: command.type,
       callId: command.parentCallId,
+      reason: "",
+      waitsFor: [],
     };
     emit(turn, "CommandDeferred", about, body);
     return;

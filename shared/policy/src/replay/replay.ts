@@ -11,6 +11,7 @@ import { own } from "@busbar/kernel";
 import { isFinal, nextChainStatus } from "../machines/chain.ts";
 import type { ChainState, PartitionState } from "../partition-state.ts";
 import { INITIAL_RULES } from "../rules/index.ts";
+import { replaySlots, slotsUnder } from "../slots/slots.ts";
 import { openChain, replayChain } from "./chain-events.ts";
 import { applyDirective } from "./directives.ts";
 import { maxOffset, nextOffset } from "./offsets.ts";
@@ -57,6 +58,7 @@ function replayDirectives(state: PartitionState, event: BusEvent): void {
     if (applied.kind === "Halt" && fence?.fence === applied.offset)
       haltCovered(state, applied.scope, fence.fence, fence.reason);
     if (applied.kind === "Resume") resumeCovered(state, applied.scope, applied.id);
+    if (applied.kind === "SetPolicy") state.slots = slotsUnder(state);
   }
   state.through = maxOffset(state.through, event.through);
 }
@@ -177,6 +179,7 @@ export function replay(state: PartitionState, logged: LoggedEvent): void {
   state.digest = logged.digest;
   replayOwnership(state, event, offset, before);
   spendGrant(state, event);
+  replaySlots(state, event);
   replayChainEvent(state, event, offset);
   replayPositions(state, event);
   state.events += 1;

@@ -13,6 +13,7 @@ import {
   type Scene,
 } from "../door/testing.ts";
 import type { PartitionState } from "../partition-state.ts";
+import type { Caps } from "../slots/caps.ts";
 
 export interface Step {
   readonly kind: string;
@@ -104,9 +105,16 @@ const MODEL_OUTCOMES: readonly OutcomeBody[] = [
   },
 ];
 
+/** Tight enough to put some calls off. */
+const CAPS: Caps = {
+  "tool:db.write": { concurrency: 1, rate: null },
+  "model:m": { concurrency: null, rate: { calls: 1, perMs: 300 } },
+  "agent:support": { concurrency: 4, rate: { calls: 6, perMs: 1000 } },
+};
+
 /** Turns a drawn step into an input; null where it means nothing now. */
 export class Driver {
-  readonly scene: Scene = createScene();
+  readonly scene: Scene = createScene({ ...POLICY, caps: CAPS });
   /** Version that each command said, by the command's position. */
   readonly spoken = new Map<string, string>();
   readonly #keys = [0, 0, 0];

@@ -1,5 +1,5 @@
 /** What a gateway says of each of its doors: `/doors`, and the people who look at it. */
-import { initialPartitionState, type PartitionState } from "@busbar/policy";
+import { type CapView, initialPartitionState, type PartitionState, viewCaps } from "@busbar/policy";
 import type { Lifecycle } from "../loop.ts";
 import type { PartitionOwner } from "./owner.ts";
 import type { ProjectionStatus } from "./projector.ts";
@@ -17,12 +17,16 @@ export interface DoorStatus {
   readonly next: string;
   /** How the agents' inboxes keep up. */
   readonly projection: ProjectionStatus;
+  /** Bulkheads and rates: this partition's shares, and what is taken of them. */
+  readonly caps: readonly CapView[];
 }
 
 const LOADING = { ...initialPartitionState(0), door: "none", doorReason: "loading", end: "" } as const;
 
-export function statusOf(owner: PartitionOwner): DoorStatus {
-  const { door, doorReason: reason, end, openChains } = owner.state() ?? LOADING;
+/** `nowMs`: event time is no later than the owner's clock. */
+export function statusOf(owner: PartitionOwner, nowMs: number, partitionCount: number): DoorStatus {
+  const state = owner.state() ?? LOADING;
+  const { door, doorReason: reason, end, openChains } = state;
   const failure = owner.failure();
   return {
     partition: owner.partition,
@@ -35,5 +39,6 @@ export function statusOf(owner: PartitionOwner): DoorStatus {
     failure: failure?.message ?? "",
     next: failure?.next ?? "",
     projection: owner.projection(),
+    caps: viewCaps(state, nowMs, partitionCount),
   };
 }
