@@ -32,7 +32,6 @@ import {
 export { PREFIX };
 export const KEY = new TextEncoder().encode("a key of thirty-two bytes or more");
 const PARTITIONS = 2;
-/** A deferral that waits for no slot. */
 const NO_WAIT = { reason: "", waitsFor: [] };
 
 /** What the door does with a command instead of its answer. */
@@ -282,13 +281,7 @@ class Bus implements TestBus {
     const expected = chain.sequence + 1;
     const code = streamSeq < expected ? "BUSBAR_DUPLICATE" : "BUSBAR_SEQUENCE_GAP";
     if (streamSeq !== expected)
-      await this.emit(chain.chainId, "CommandDeferred", {
-        ...about,
-        code,
-        expected,
-        retryAfterMs: 0,
-        ...NO_WAIT,
-      });
+      await this.emit(chain.chainId, "CommandDeferred", { ...about, ...NO_WAIT, code, expected, retryAfterMs: 0 });
     else await this.#onInOrder(chain, command);
   }
 
@@ -329,14 +322,8 @@ class Bus implements TestBus {
     if (verdict.do === "lose") return;
     if (verdict.do === "defer") {
       const { code, retryAfterMs } = verdict;
-      await this.emit(chain.chainId, "CommandDeferred", {
-        code,
-        expected: 0,
-        retryAfterMs,
-        commandType: command.type,
-        callId,
-        ...NO_WAIT,
-      });
+      const body = { ...NO_WAIT, code, expected: 0, retryAfterMs, commandType: command.type, callId };
+      await this.emit(chain.chainId, "CommandDeferred", body);
       return;
     }
     chain.sequence = meta.streamSeq;

@@ -1,5 +1,5 @@
 /** Bulkheads and rates over all partitions: how full they are, and where calls wait. Pure. */
-import { narrowCaps, type PartitionState, viewCaps } from "@busbar/policy";
+import { type CapView, narrowCaps, type PartitionState, viewCaps } from "@busbar/policy";
 
 export interface CapStatus {
   /** `tool:<name>`, `model:<name>`, `agent:<name>`, `agent:<name> tool:<name>`. */
@@ -18,31 +18,37 @@ export interface CapStatus {
 
 type State = Pick<PartitionState, "policy" | "slots" | "partition">;
 
+const sumOf = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0);
+
+/** A cap over the partitions in which it is in force. */
+function rowOf(cap: string, views: readonly (readonly [partition: number, view: CapView])[]): CapStatus {
+  const all = views.map(([, view]) => view);
+  const bulkheads = all.flatMap(({ concurrency }) => (concurrency === null ? [] : [concurrency]));
+  const rates = all.flatMap(({ rate }) => (rate === null ? [] : [rate]));
+  const [bulkhead] = bulkheads;
+  const [rate] = rates;
+  const begun = sumOf(rates.map((one) => one.begun));
+  const reached = views.filter(([, view]) => view.concurrency?.share !== 0 && view.rate?.share !== 0);
+  return {
+    cap,
+    concurrency: bulkhead ? { total: bulkhead.total, out: sumOf(bulkheads.map(({ out }) => out)) } : null,
+    rate: rate ? { total: rate.total, perMs: rate.perMs, begun } : null,
+    waiting: sumOf(all.map(({ waiting }) => waiting)),
+    partitions: reached.map(([partition]) => partition),
+    problem: "",
+  };
+}
+
 /** One row for each cap that is in force anywhere; `nowMs` is event time. */
 export function foldCaps(states: readonly State[], nowMs: number): readonly CapStatus[] {
-  const problems = new Map(
-    states.flatMap(({ policy }) => narrowCaps(policy?.caps, states.length)).map(({ key, reason }) => [key, reason]),
+  const views = states.flatMap((state) =>
+    viewCaps(state, nowMs, states.length).map((view) => [state.partition, view] as const),
   );
-  const rows = new Map<string, CapStatus>();
-  for (const state of states) {
-    for (const { key, concurrency, rate, waiting } of viewCaps(state, nowMs, states.length)) {
-      const known = rows.get(key);
-      const hasShare = concurrency?.share !== 0 && rate?.share !== 0;
-      rows.set(key, {
-        cap: key,
-        concurrency:
-          concurrency === null
-            ? null
-            : { total: concurrency.total, out: concurrency.out + (known?.concurrency?.out ?? 0) },
-        rate:
-          rate === null
-            ? null
-            : { total: rate.total, perMs: rate.perMs, begun: rate.begun + (known?.rate?.begun ?? 0) },
-        waiting: waiting + (known?.waiting ?? 0),
-        partitions: [...(known?.partitions ?? []), ...(hasShare ? [state.partition] : [])],
-        problem: problems.get(key) ?? "",
-      });
-    }
-  }
-  return [...rows.values()].sort((left, right) => (left.cap < right.cap ? -1 : 1));
+  const caps = [...new Set(views.map(([, { key }]) => key))].sort();
+  const narrow = states.flatMap(({ policy }) => narrowCaps(policy?.caps, states.length));
+  const problemOf = (cap: string): string => narrow.find(({ key }) => key === cap)?.reason ?? "";
+  return caps.map((cap) => {
+    const own = views.filter(([, { key }]) => key === cap);
+    return { ...rowOf(cap, own), problem: problemOf(cap) };
+  });
 }

@@ -170,13 +170,12 @@ export function slotsUnder(state: PartitionState): Slots {
   if (policy?.caps === undefined) return {};
   const kept = Object.entries(state.slots).filter(([key]) => own(policy.caps ?? {}, key) !== undefined);
   const slots: Record<string, SlotsOfCap> = Object.fromEntries(kept);
-  for (const chain of Object.values(state.chains)) {
-    for (const [callId, call] of openCalls(chain)) {
-      for (const key of capsOver(policy.caps, call)) {
-        const known = slots[key] ?? NO_SLOTS;
-        if (own(known.out, callId) === undefined)
-          slots[key] = { ...known, out: { ...known.out, [callId]: admittedNow(policy, call, atMs) } };
-      }
+  const open = Object.values(state.chains).flatMap(openCalls);
+  for (const [callId, call] of open) {
+    for (const key of capsOver(policy.caps, call)) {
+      const known = slots[key] ?? NO_SLOTS;
+      if (own(known.out, callId) !== undefined) continue;
+      slots[key] = { ...known, out: { ...known.out, [callId]: admittedNow(policy, call, atMs) } };
     }
   }
   return slots;
