@@ -70,6 +70,13 @@ export const ERRORS = {
     1,
     409,
   ),
+  BUSBAR_CAP_ELSEWHERE: row(
+    "refused",
+    "{reason}",
+    'raise the cap in busbar.yaml to the number of partitions or more, then npx busbar policy push --reason "<why>"',
+    5,
+    429,
+  ),
   BUSBAR_CHAIN_HALTED: row("refused", "the chain is halted: {reason}", "npx busbar trace {chain}", 5, 409),
   BUSBAR_CHAIN_MISPLACED: row(
     "refused",
@@ -79,13 +86,6 @@ export const ERRORS = {
     400,
   ),
   BUSBAR_CHAIN_UNKNOWN: row("refused", "no task opened chain {chain}", "npx busbar submit --help", 3, 404),
-  BUSBAR_CAP_ELSEWHERE: row(
-    "refused",
-    "{reason}",
-    'raise the cap in busbar.yaml to the number of partitions or more, then npx busbar policy push --reason "<why>"',
-    5,
-    429,
-  ),
   BUSBAR_CHILD_LIMIT: row("refused", "the chain already has {count} open sub-tasks", "wait for one of them", 5, 429),
   BUSBAR_CONFIG_INVALID: row("fatal", "{file}: {reason}", "correct the file and start again", 2, 500),
   BUSBAR_DEADLINE_PASSED: row("refused", "the deadline {deadline} has passed", "submit a new task", 5, 409),
