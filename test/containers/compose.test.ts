@@ -3,7 +3,7 @@
  * the whole bus, as a person does. Without an engine neither is run, and both say so.
  */
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -113,6 +113,7 @@ describe("the whole bus in containers", () => {
       GATEWAY_PORT: String(gateway),
       SUPERVISOR_PORT: String(supervisor),
       AGENTS_PORT: String(agents),
+      BUSBAR_COMPOSE_PROJECT: project,
       BUSBAR_BROKERS: `127.0.0.1:${kafka}`,
       SCHEMA_REGISTRY_URL: `http://127.0.0.1:${registry}/apis/ccompat/v7`,
     };
@@ -179,6 +180,38 @@ describe("the whole bus in containers", () => {
       expect(await ofContainer("gateway", "{{.State.Pid}}")).not.toBe(before);
       expect(await submit(2)).toMatchObject({ state: "completed", output: { state: "refunded" } });
       expect(await journal()).toEqual(effects(2));
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  it(
+    "runs a version of an agent that was deployed as an image and a service: once promoted it does new tasks [deploy:compose]",
+    async ({ skip }) => {
+      skip(!engine.ok, notRun);
+      // The command line writes it in its container, as the user of that.
+      const out = mkdtempSync(path.join(folder, "deploy-"));
+      chmodSync(out, 0o777);
+      const inCli = (...args: string[]): Promise<string> =>
+        compose("run", "--rm", "-T", "-v", `${out}:/out`, "cli", ...args);
+      const target = ["--agent", "support", "--target", "compose", "--into", "/out"];
+      await inCli("deploy", "services/examples", ...target);
+      const agent = (...args: string[]): Promise<string> =>
+        docker("compose", "-f", path.join(out, "compose.yaml"), ...args);
+      try {
+        await agent("up", "-d", "--build", "--wait", "--wait-timeout", "120");
+        expect(await inCli("deploy", "support", "--promote")).toContain("takes new tasks now");
+        const done = await submit(3);
+        expect(done).toMatchObject({ state: "completed", output: { state: "refunded" } });
+        const lines = (await agent("logs", "--no-log-prefix")).split("\n");
+        const { chainId } = done as { readonly chainId: string };
+        expect(
+          lines.some((line) => line.includes(chainId)),
+          "the container of the version ran it",
+        ).toBe(true);
+        expect(await journal()).toEqual(effects(3));
+      } finally {
+        await agent("down", "-v", "--rmi", "local");
+      }
     },
     TEST_TIMEOUT_MS,
   );

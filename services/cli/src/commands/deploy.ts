@@ -116,7 +116,7 @@ async function deploy(bus: OpenBus, folder: string, options: DeployOptions, outp
   const files = isCompose ? writeComposeTarget(prepared, { into: options.into, instances, prefix: bus.prefix }) : null;
   await orderDeployment(bus, {
     prepared,
-    stateDir,
+    stateDir: isCompose ? null : stateDir,
     instances,
     reason,
     timeoutMs: timeout,

@@ -15,7 +15,8 @@ describe("a version for Docker Compose", () => {
     const text = dockerfile("support", code(["@busbar/agent@0.1.0", "left-pad@1.3.0"]));
     expect(text).toContain(`FROM ${BASE_IMAGE}\n`);
     expect(text).toContain("COPY --chown=node:node version/files ./files");
-    expect(text).toContain("RUN npm install --no-save --omit=dev --ignore-scripts left-pad@1.3.0\n");
+    expect(text).toContain('require("/app/node_modules/left-pad/package.json").version === "1.3.0"');
+    expect(text).toContain("|| npm install --no-save --omit=dev --ignore-scripts left-pad@1.3.0\n");
     expect(text).toContain('CMD ["node", "services/cli/src/main.ts", "agents", "run", "support", "--deployed"]');
     expect(text).toContain("d".repeat(64));
     expect(dockerfile("support", code(["@busbar/agent@0.1.0"]))).not.toContain("RUN");
@@ -37,7 +38,9 @@ describe("a version for Docker Compose", () => {
       volumes: ["agent-keys:/app/.busbar/keys:ro"],
     });
     expect(JSON.stringify(service?.["healthcheck"])).toContain("/readyz");
-    expect(file.networks).toEqual({ default: { name: "busbar_default", external: true } });
-    expect(file.volumes).toEqual({ "agent-keys": { name: "busbar_agent-keys", external: true } });
+    expect(file.networks).toEqual({ default: { name: "${BUSBAR_COMPOSE_PROJECT:-busbar}_default", external: true } });
+    expect(file.volumes).toEqual({
+      "agent-keys": { name: "${BUSBAR_COMPOSE_PROJECT:-busbar}_agent-keys", external: true },
+    });
   });
 });

@@ -22,18 +22,25 @@ export interface ComposeOptions {
   readonly prefix: string;
 }
 
-/** Packages that the base image does not hold: they are installed at the versions that were found here. */
+/** Packages other than Busbar's own, at the versions that were found here. */
 function foreignPackages({ packages }: AgentCode): readonly string[] {
   return packages.filter((name) => !name.startsWith("@busbar/"));
+}
+
+/** Installs what the base image does not hold at its version: a build without a network does where it holds all. */
+function installOf(packages: readonly string[]): string {
+  const checks = packages.map((name) => {
+    const at = name.lastIndexOf("@");
+    return `require("/app/node_modules/${name.slice(0, at)}/package.json").version === "${name.slice(at + 1)}"`;
+  });
+  const install = `npm install --no-save --omit=dev --ignore-scripts ${packages.join(" ")}`;
+  return `USER root\nRUN node -e 'process.exit(${checks.join(" && ")} ? 0 : 1)' 2>/dev/null || ${install}\nUSER node\n`;
 }
 
 /** The image: the base, the packages of the agent, its files. */
 export function dockerfile(agent: string, code: AgentCode): string {
   const packages = foreignPackages(code);
-  const install =
-    packages.length === 0
-      ? ""
-      : `USER root\nRUN npm install --no-save --omit=dev --ignore-scripts ${packages.join(" ")}\nUSER node\n`;
+  const install = packages.length === 0 ? "" : installOf(packages);
   return `# One version of ${agent}. Its code has digest ${code.digest}.
 FROM ${BASE_IMAGE}
 WORKDIR /app/agents/${agent}
@@ -46,6 +53,9 @@ CMD ["node", "services/cli/src/main.ts", "agents", "run", "${agent}", "--deploye
 }
 
 const READY_PROBE = `fetch("http://127.0.0.1:8080/readyz").then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))`;
+
+/** Compose's name of the project in which the bus runs, as docker-compose.yml names it. */
+const BUS_PROJECT = "${BUSBAR_COMPOSE_PROJECT:-busbar}";
 
 /** Letters, digits and dashes, as services and image tags allow them. */
 const slug = (text: string): string =>
@@ -93,8 +103,8 @@ export function composeFile(
   const file = {
     name: `busbar-${slug(agent)}-${slug(version)}`,
     services: { [`${slug(agent)}-${slug(version)}`]: service },
-    networks: { default: { name: "busbar_default", external: true } },
-    volumes: { "agent-keys": { name: "busbar_agent-keys", external: true } },
+    networks: { default: { name: `${BUS_PROJECT}_default`, external: true } },
+    volumes: { "agent-keys": { name: `${BUS_PROJECT}_agent-keys`, external: true } },
   };
   return `${JSON.stringify(file, null, 2)}\n`;
 }

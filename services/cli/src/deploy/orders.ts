@@ -27,7 +27,8 @@ async function assertInbox(bus: OpenBus, { agent, project }: Prepared): Promise<
 
 export interface DeploymentOrder {
   readonly prepared: Prepared;
-  readonly stateDir: string;
+  /** Where the version's code is kept for its processes; null where they run elsewhere. */
+  readonly stateDir: string | null;
   readonly instances: number;
   readonly reason: string;
   readonly timeoutMs: number;
@@ -39,9 +40,9 @@ export async function orderDeployment(bus: OpenBus, given: DeploymentOrder): Pro
   const { prepared, stateDir, instances, reason, timeoutMs, note } = given;
   const { agent, code, tools, policy, policyHash, exported } = prepared;
   await assertInbox(bus, prepared);
-  const folder = snapshotFolder(stateDir, agent.name, agent.version);
+  const folder = stateDir === null ? null : snapshotFolder(stateDir, agent.name, agent.version);
   // Processes may be starting from it.
-  if (digestOfSnapshot(folder) !== code.digest) writeSnapshot({ folder, code, agents: exported });
+  if (folder !== null && digestOfSnapshot(folder) !== code.digest) writeSnapshot({ folder, code, agents: exported });
   const newPolicy = await putPolicy(bus, policy, policyInForce(await viewStates(bus)));
   if (newPolicy !== null) {
     await awaitOrder(bus, newPolicy, agent.name, timeoutMs);

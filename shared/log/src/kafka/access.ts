@@ -18,6 +18,7 @@ import { SocketSet } from "./sockets.ts";
 
 // Not among the names that an ES module can import from kafkajs.
 const {
+  KafkaJSRequestTimeoutError,
   AclOperationTypes: Operation,
   AclPermissionTypes: Permission,
   AclResourceTypes: Resource,
@@ -50,6 +51,7 @@ export interface Access {
 export const CLUSTER = "kafka-cluster";
 const ITERATIONS = 4096;
 const SALT_BYTES = 24;
+const USER_ATTEMPTS = 3;
 const LIMIT_MS = 20_000;
 const POLL_MS = 20;
 
@@ -128,7 +130,18 @@ async function credentialOf({ name, password }: ScramUser): Promise<ScramCredent
   return { name, salt, iterations: ITERATIONS, saltedPassword: await saltedPassword(password, salt, ITERATIONS) };
 }
 
+/** A broker that has just started, or a busy machine, may leave a request without an answer; it may be repeated. */
 async function setUsers(options: KafkaLogOptions, users: readonly ScramUser[]): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await setUsersOnce(options, users);
+    } catch (cause) {
+      if (attempt === USER_ATTEMPTS || !(cause instanceof KafkaJSRequestTimeoutError)) throw cause;
+    }
+  }
+}
+
+async function setUsersOnce(options: KafkaLogOptions, users: readonly ScramUser[]): Promise<void> {
   const credentials = await Promise.all(users.map(credentialOf));
   const settings = kafkaSettings(options);
   const sockets = new SocketSet(settings.route);
