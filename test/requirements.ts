@@ -83,6 +83,12 @@ const PROMISES = {
     "effects:at-most-once": "a tool of class at-most-once is never fired again by the bus",
     "effects:read-back-settles":
       "a read-back that shows the effect settles it as committed; one that shows nothing is no proof",
+    "effects:read-back-due":
+      "after a change that its tool reported as done, the declared read-back is made before the next change of the chain, its next sub-task and its end",
+    "effects:read-back-mismatch":
+      "a change that its read-back does not show is disputed with what was expected and seen, is one error, and its chain reads only until a person settles it",
+    "effects:read-back-failed": "where nobody can look, the change is disputed too, and no error is counted",
+    "effects:read-back-within": "a change has the declared time to show",
     "effects:person-settles": "an effect in doubt that nothing settles is settled by a person, by a signed order",
     "effects:timeout-in-doubt": "a time-out of a mutating call leaves it in doubt, never failed",
     "effects:invalid-result-not-retried":

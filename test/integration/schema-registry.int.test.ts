@@ -56,6 +56,7 @@ const message: MessageOf<"EffectSettled"> = {
   evidenceOffset: "",
   result: '{"__proto__":{"admin":true}}',
   reason: "",
+  readBack: "",
 };
 
 /** Registers a schema as a stranger or a later release would. */

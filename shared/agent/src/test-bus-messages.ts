@@ -80,7 +80,16 @@ export function admission(command: CallCommand, callId: string): [BusEvent["type
 
 export function outcomeBody(chainId: string, step: number, result: Json): object {
   const callId = formatCallId(chainId, step);
-  return { callId, effectKey: "k", tool: "", attempt: 1, admitted: "0", result: canonicalJson(result), durationMs: 1 };
+  return {
+    callId,
+    effectKey: "k",
+    tool: "",
+    attempt: 1,
+    admitted: "0",
+    result: canonicalJson(result),
+    durationMs: 1,
+    readBack: "",
+  };
 }
 
 export function outcome(command: CallCommand, callId: string, result: Json): [BusEvent["type"], object] {
@@ -89,7 +98,16 @@ export function outcome(command: CallCommand, callId: string, result: Json): [Bu
     case "CallTool":
       return [
         "EffectCommitted",
-        { callId, effectKey: "k", tool: command.tool, attempt: 1, admitted: "0", result: text, durationMs: 1 },
+        {
+          callId,
+          effectKey: "k",
+          tool: command.tool,
+          attempt: 1,
+          admitted: "0",
+          result: text,
+          durationMs: 1,
+          readBack: "",
+        },
       ];
     case "CallModel":
       return [

@@ -18,7 +18,11 @@ export type ToolClass = (typeof TOOL_CLASSES)[number];
 /** Where a read-back or an expectation takes a value from: an argument, a field of the result, or a literal. */
 export type Template = Json;
 
-/** A read that shows whether a mutating effect is there (PROTOCOL 5.6, DESIGN primitive 5). */
+/**
+ * A read that shows whether a change is there. The gateway makes it right after the tool has reported the change as done,
+ * before the next change of the chain (PROTOCOL 5.2), and where the change is in doubt (5.6; there a template that names
+ * the result says nothing).
+ */
 export interface ReadBack {
   /** Name of a tool with effect `read`. */
   readonly tool: string;
@@ -26,6 +30,8 @@ export interface ReadBack {
   readonly args: Readonly<Record<string, Template>>;
   /** What its result must hold, by dotted path; same templates. */
   readonly expect: Readonly<Record<string, Template>>;
+  /** How long the change may take to show (a replica that catches up), in ms; default 0, at most 60000. */
+  readonly withinMs?: number;
 }
 
 /** What a tool learns about the attempt it serves. */
@@ -95,6 +101,8 @@ export interface ToolDefinition<A = JsonObject, R = Json> extends ToolSpec<A, R>
 
 const NAME = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/;
 const FIRE_BOUND_MS_DEFAULT = 5000;
+/** A chain waits no longer for a change to show. */
+const WITHIN_MS_MOST = 60_000;
 
 const invalid = (name: string, reason: string) =>
   busbarError("BUSBAR_CONFIG_INVALID", { file: `tool ${name}`, reason });
@@ -134,6 +142,12 @@ function checkReadBack(spec: ToolSpec): void {
   }
 }
 
+function checkWithin({ name, readBack }: ToolSpec): void {
+  const withinMs = readBack?.withinMs ?? 0;
+  if (!Number.isSafeInteger(withinMs) || withinMs < 0 || withinMs > WITHIN_MS_MOST)
+    throw invalid(name, `readBack.withinMs must be a whole number up to ${WITHIN_MS_MOST}`);
+}
+
 function checkKeyLifetime({ name, effect, toolClass, keyLifetimeMs, timeoutMs }: ToolSpec, fireBoundMs: number): void {
   if (keyLifetimeMs === undefined) return;
   if (effect === "read" || toolClass !== "exact") throw invalid(name, "keyLifetimeMs is for changes of class exact");
@@ -158,6 +172,7 @@ function check(spec: ToolSpec, fireBoundMs: number): void {
   checkFields(spec, "identity", spec.identity);
   checkFields(spec, "subject", spec.subject);
   checkReadBack(spec);
+  checkWithin(spec);
   checkKeyLifetime(spec, fireBoundMs);
 }
 

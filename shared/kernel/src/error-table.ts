@@ -253,6 +253,27 @@ export const ERRORS = {
     413,
   ),
   BUSBAR_PORT_IN_USE: row("fatal", "port {port} is in use", "stop what uses it or choose another with --port", 6, 503),
+  BUSBAR_READ_BACK_DUE: row(
+    "transient",
+    "the look at the chain's last change is not done yet",
+    "nothing: the command is sent again after the delay",
+    1,
+    409,
+  ),
+  BUSBAR_READ_BACK_FAILED: row(
+    "in-doubt",
+    "{tool} could not be read back: {reason}",
+    "look yourself, then npx busbar settle <chain> <call> committed|not-done --reason <why>",
+    1,
+    502,
+  ),
+  BUSBAR_READ_BACK_MISMATCH: row(
+    "in-doubt",
+    "{tool} reported a change that does not show: {reason}",
+    "look yourself, then npx busbar settle <chain> <call> committed|not-done --reason <why>",
+    1,
+    502,
+  ),
   BUSBAR_RECORD_TOO_LARGE: row(
     "invalid",
     "the record has {bytes} bytes; {limit} are allowed",

@@ -13,6 +13,8 @@ export * from "./deployed-policy.ts";
 export * from "./deployments.ts";
 export * from "./partition-state.ts";
 export * from "./policy-document.ts";
+export * from "./read-back.ts";
+export * from "./template.ts";
 export { directiveBody } from "./replay/directives.ts";
 export * from "./replay/replay.ts";
 export * from "./rules/index.ts";

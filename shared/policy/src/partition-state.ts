@@ -9,8 +9,11 @@ import type { EffectClass, Policy } from "./policy-document.ts";
 import type { ChainRulesState, Trip } from "./rules/index.ts";
 import type { Slots } from "./slots/slot-state.ts";
 
-/** `waiting` for another call's effect; `delayed`: nothing of it is under way, its next attempt is due at `dueAtMs`. */
-export type CallStatus = "open" | "waiting" | "delayed" | "in-doubt" | "answered";
+/**
+ * `waiting` for another call's effect; `delayed`: nothing of it is under way, its next attempt is due at `dueAtMs`;
+ * `unverified`: its tool reported it as done, the read-back is due; `disputed`: that does not show it.
+ */
+export type CallStatus = "open" | "waiting" | "delayed" | "in-doubt" | "unverified" | "disputed" | "answered";
 
 /** One step of a chain as the door knows it. */
 export interface CallState {
@@ -38,6 +41,8 @@ export interface CallState {
   readonly erred: boolean;
   /** An earlier attempt was in doubt when this one was admitted: it may still arrive, whatever comes of this one. */
   readonly unresolved: boolean;
+  /** Of an unverified or disputed call: the look that is due, canonical JSON (read-back.ts); else empty. */
+  readonly look: string;
 }
 
 /** One effect of a chain's ledger, by effect key. */

@@ -9,11 +9,13 @@ import type { Caps } from "./slots/caps.ts";
 export type EffectClass = "read" | "write" | "destructive";
 export type ToolClass = "exact" | "at-most-once";
 
-/** A read-back: a read tool, its arguments (literals or `$args.x` / `$result.y`) and what its result must show. */
+/** A read-back: a read tool, its arguments (literals, `$args.x`, `$result.y`) and what its result must show; see read-back.ts. */
 export interface ReadBack {
   readonly tool: string;
   readonly args: JsonObject;
   readonly expect: JsonObject | null;
+  /** How long the effect may take to show, ms; default 0. */
+  readonly withinMs?: number;
 }
 
 export interface ToolPolicy {

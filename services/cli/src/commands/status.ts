@@ -93,6 +93,7 @@ const HALTED: readonly Column<BusStatus["haltedChains"][number]>[] = [
 const DOUBTS: readonly Column<BusStatus["inDoubt"][number]>[] = [
   column("call", ({ callId }) => callId),
   column("tool", ({ tool }) => tool),
+  column("state", ({ state }) => state),
   column("ends by", ({ endsBy }) => endsBy),
 ];
 
@@ -157,7 +158,7 @@ function render(output: Output, status: BusStatus): string {
     ],
     ["Breakers", status.breakers.length > 0, () => output.table(status.breakers, standingColumns("key", "id", count))],
     ["Caps", status.caps.length > 0, () => output.table(status.caps, CAPS)],
-    ["Effects in doubt", status.inDoubt.length > 0, () => output.table(status.inDoubt, DOUBTS)],
+    ["Effects in doubt or disputed", status.inDoubt.length > 0, () => output.table(status.inDoubt, DOUBTS)],
   ];
   return sections
     .filter(([, isShown]) => isShown)

@@ -91,7 +91,9 @@ describe("the status of agents", () => {
       { agent: "a", state: "degraded", instances: 2, chains: { open: 2, degraded: 1, halted: 1 }, inDoubt: 1 },
       { agent: "spare", state: "absent", instances: 0, chains: { open: 0, degraded: 0, halted: 0 }, inDoubt: 0 },
     ]);
-    expect(status.inDoubt).toEqual([{ chainId: "c3", callId: "c3:1", tool: "mail", partition: 0, endsBy: "a person" }]);
+    expect(status.inDoubt).toEqual([
+      { chainId: "c3", callId: "c3:1", tool: "mail", partition: 0, state: "in-doubt", endsBy: "a person" },
+    ]);
     expect(status.haltedChains).toEqual([{ chainId: "c2", agent: "a", partition: 1, ...halted }]);
   });
 });

@@ -59,6 +59,8 @@ export interface Doubt {
   readonly partition: number;
   /** Offset of the admission in doubt. */
   readonly admitted: string;
+  /** `in-doubt`, or `disputed`: its tool reported it as done and the read-back does not show it. */
+  readonly state: CallState["status"];
   /** What ends the doubt: another attempt under its key, a read-back, or a person. */
   readonly endsBy: string;
 }
@@ -131,8 +133,11 @@ function haltedChains(views: readonly View[]): readonly HaltedChain[] {
   });
 }
 
+/** In doubt, or reported as done and not to be seen. */
+const isDoubtful = ({ status }: CallState): boolean => status === "in-doubt" || status === "disputed";
+
 function endOf({ policy }: PartitionState, chain: ChainState, call: CallState, nowMs: number): string {
-  // Without a time it has been left to a person.
+  // Without a time it has been left to a person; so is what a look disputes.
   if (policy === null || call.dueAtMs === 0) return "a person";
   const against = againstFiringAgain(policy, chain, call, nowMs);
   if (against === null) return "another attempt under its key";
@@ -144,13 +149,14 @@ function doubts(views: readonly View[], nowMs: number): readonly Doubt[] {
   return views.flatMap(({ state }) =>
     Object.values(state.chains).flatMap((chain) =>
       Object.entries(chain.calls)
-        .filter(([, call]) => call.status === "in-doubt")
+        .filter(([, call]) => isDoubtful(call))
         .map(([callId, call]) => ({
           chainId: chain.chainId,
           callId,
           tool: call.name,
           partition: state.partition,
           admitted: call.admitted,
+          state: call.status,
           endsBy: endOf(state, chain, call, nowMs),
         })),
     ),
@@ -176,10 +182,7 @@ function agentStatus(agent: string, views: readonly View[], lives: readonly Agen
   const isFenced = views.some(({ state }) =>
     ["fleet", `agent:${agent}`].some((scope) => state.fences[scope] !== undefined),
   );
-  const inDoubt = chains.reduce(
-    (sum, [chain]) => sum + Object.values(chain.calls).filter((call) => call.status === "in-doubt").length,
-    0,
-  );
+  const inDoubt = chains.reduce((sum, [chain]) => sum + Object.values(chain.calls).filter(isDoubtful).length, 0);
   const open = chains.length - halted;
   const busy = degraded > 0 ? "degraded" : open > 0 ? "working" : "idle";
   const state = isFenced ? "halted" : lives.length === 0 ? "absent" : busy;

@@ -104,6 +104,11 @@ const CHANGES: Changes = {
   }),
   EffectAwaited: ({ tool }) => ({ name: tool, outcome: "waiting" }),
   EffectCommitted: ({ durationMs }) => ({ outcome: "committed", reason: "", durationMs }),
+  EffectVerified: ({ readBack }) => ({ outcome: "committed", reason: `verified by ${readBack}` }),
+  EffectDisputed: ({ expected, seen, reason }) => ({
+    outcome: "DISPUTED",
+    reason: `${reason}; expected ${expected}, seen ${seen === "" ? "nothing" : seen}`,
+  }),
   EffectCommittedInvalid: ({ reason, durationMs }) => ({ outcome: "committed, result invalid", reason, durationMs }),
   EffectFailed: (event) =>
     event.final ? { ...failed(event), durationMs: event.durationMs } : { ...failed(event), outcome: "open" },

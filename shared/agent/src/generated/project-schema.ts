@@ -179,6 +179,11 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
               },
               "expect": {
                 "type": "object"
+              },
+              "withinMs": {
+                "type": "integer",
+                "minimum": 0,
+                "maximum": 60000
               }
             }
           },

@@ -3,6 +3,7 @@
  * it goes, in url-template.ts; how it is sent and bounded, in transport.ts.
  */
 import { busbarError, isJsonObject, type Json, type JsonObject, parseJson, reasonOf } from "@busbar/kernel";
+import { fillTemplate } from "@busbar/policy";
 import { invalidResult } from "../attempt-errors.ts";
 import { systemTimers } from "../timers.ts";
 import { defineTool, type Template, type ToolDefinition, type ToolRunContext, type ToolSpec } from "../tool.ts";
@@ -109,25 +110,9 @@ export function defineHttpTool(spec: HttpToolSpec): ToolDefinition {
   return defineTool({ attempts: 3, ...tool, transport, run: (args, context) => run(plan, args, context) });
 }
 
-/** `$args.x.y`, `$args`, `$key` or a literal, anywhere in a JSON value. A path that leads nowhere is null. */
-export function fillTemplate(template: Template, args: JsonObject, key: string): Json {
-  if (Array.isArray(template)) return (template as readonly Json[]).map((entry) => fillTemplate(entry, args, key));
-  if (isJsonObject(template)) {
-    return Object.fromEntries(Object.entries(template).map(([name, value]) => [name, fillTemplate(value, args, key)]));
-  }
-  if (template === "$key") return key;
-  if (template === "$args") return args;
-  if (typeof template !== "string" || !template.startsWith("$args.")) return template;
-  let found: Json = args;
-  for (const part of template.slice("$args.".length).split(".")) {
-    found = isJsonObject(found) && Object.hasOwn(found, part) ? (found[part] ?? null) : null;
-  }
-  return found;
-}
-
 function bodyOf(plan: Plan, args: JsonObject, key: string): string | null {
   const { call, bodyFields } = plan;
-  if (call.body !== undefined) return JSON.stringify(fillTemplate(call.body, args, key));
+  if (call.body !== undefined) return JSON.stringify(fillTemplate(call.body, { args, key }));
   if (call.method !== "POST" && call.method !== "PUT" && call.method !== "PATCH") return null;
   const entries = bodyFields.flatMap((name) =>
     Object.hasOwn(args, name) ? [[name, args[name] ?? null] as const] : [],
@@ -148,7 +133,7 @@ function headersOf(plan: Plan, key: string, body: string | null): Readonly<Recor
 
 async function run(plan: Plan, args: JsonObject, { key, attempt, signal }: ToolRunContext): Promise<Json> {
   const { call, traits } = plan;
-  const query = fillTemplate(call.query ?? {}, args, key);
+  const query = fillTemplate(call.query ?? {}, { args, key });
   let url = fillUrl(plan.template, args, isJsonObject(query) ? query : {});
   const body = bodyOf(plan, args, key);
   const headers = headersOf(plan, key, body);

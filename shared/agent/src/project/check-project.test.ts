@@ -101,6 +101,14 @@ describe("the check of a project", () => {
     );
   });
 
+  it("tells of a read-back by what is no read [cli:policy-check]", async () => {
+    const common =
+      'description: d, args: { type: object }, timeoutMs: 1000, http: { method: POST, url: "https://x/y" }';
+    const readBack = "readBack: { tool: pay.look, args: {}, expect: { paid: true } }";
+    const text = `version: 1\nhttpTools:\n  pay: { effect: write, ${common}, ${readBack} }\nagents: { clerk: {} }\n`;
+    expect(await faults(text)).toEqual(["3:3 pay: its readBack names pay.look, which is no tool with effect read"]);
+  });
+
   it("guesses only what is close", () => {
     expect([closest("sql.raed", ["sql.read", "mail"]), closest("x", ["sql.read"]), closest("a", [])]).toEqual([
       "sql.read",

@@ -76,6 +76,7 @@ export function buildPolicy(
   for (const name of Object.keys(project.tools ?? {})) {
     if (!names.has(name)) throw invalid(file, `tools.${name}: neither a module nor httpTools has a tool of this name`);
   }
+  for (const { name, reason } of strayReadBacks(tools)) throw invalid(file, `tools.${name}: ${reason}`);
   const toolPolicies = tools.map((tool) => [tool.name, toolPolicy(tool, project.tools?.[tool.name] ?? {})] as const);
   const modelPolicies = modelPoliciesOf(file, project.models ?? {}, models);
   const agents = Object.entries(project.agents).map(
@@ -115,6 +116,17 @@ function capsOf({ tools = {}, models = {}, agents }: ProjectFile): Pick<Policy, 
     concurrency === null && rate === null ? [] : [[key, { concurrency, rate }] as const],
   );
   return caps.length === 0 ? {} : { caps: Object.fromEntries(caps) };
+}
+
+/** Tools that are to be looked at by what is no read of this project. */
+export function strayReadBacks(
+  tools: readonly ToolDefinition[],
+): readonly { readonly name: string; readonly reason: string }[] {
+  const reads = new Set(tools.filter(({ effect }) => effect === "read").map(({ name }) => name));
+  return tools.flatMap(({ name, readBack }) => {
+    if (readBack === undefined || reads.has(readBack.tool)) return [];
+    return [{ name, reason: `its readBack names ${readBack.tool}, which is no tool with effect read` }];
+  });
 }
 
 function modelPoliciesOf(

@@ -21,6 +21,7 @@ const refused: MessageOf<"EffectSettled"> = {
   evidenceOffset: "",
   result: '{"__proto__":{"admin":true}}',
   reason: "",
+  readBack: "",
 };
 
 const failed: MessageOf<"EffectFailed"> = {

@@ -390,6 +390,8 @@ export interface EffectCommitted {
   readonly result: string;
   /** Time from handing the call over to its end, in ms. (internal) */
   readonly durationMs: number;
+  /** Look at the world that is due before the next change of the chain: tool, args, expect and withinMs, canonical JSON; empty where none is. (personal) */
+  readonly readBack: string;
 }
 
 /** The call ended; its result is not what the tool's schema or read-back allows. */
@@ -430,6 +432,33 @@ export interface EffectContradicted {
   readonly evidenceOffset: string;
   /** Why, in one sentence for a person. (internal) */
   readonly reason: string;
+}
+
+/** A change that its tool reported as done does not show, or nobody could look: it stays disputed until a person settles it. */
+export interface EffectDisputed {
+  readonly type: "EffectDisputed";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+  /** Key of the effect; empty for a read. (internal) */
+  readonly effectKey: string;
+  /** Name of the tool. (public) */
+  readonly tool: string;
+  /** Offset of the admission in the same partition. (internal) */
+  readonly admitted: string;
+  /** Name of the tool that looked. (public) */
+  readonly readBack: string;
+  /** What it had to see, by dotted path, canonical JSON. (personal) */
+  readonly expected: string;
+  /** What it saw, canonical JSON; empty where it saw nothing. (personal) */
+  readonly seen: string;
+  /** BUSBAR_READ_BACK_MISMATCH or BUSBAR_READ_BACK_FAILED. (public) */
+  readonly code: string;
+  /** What differs, or why nobody could look, in one sentence for a person. (personal) */
+  readonly reason: string;
+  /** Time of the look, in ms. (internal) */
+  readonly durationMs: number;
 }
 
 /** The tool reported that the effect did not happen. */
@@ -534,6 +563,29 @@ export interface EffectSettled {
   readonly result: string;
   /** Why, in one sentence for a person. (internal) */
   readonly reason: string;
+  /** Look at the world that is due before the next change of the chain: tool, args, expect and withinMs, canonical JSON; empty where none is. (personal) */
+  readonly readBack: string;
+}
+
+/** The read-back of a change shows it. */
+export interface EffectVerified {
+  readonly type: "EffectVerified";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+  /** Key of the effect; empty for a read. (internal) */
+  readonly effectKey: string;
+  /** Name of the tool. (public) */
+  readonly tool: string;
+  /** Offset of the admission in the same partition. (internal) */
+  readonly admitted: string;
+  /** Name of the tool that looked. (public) */
+  readonly readBack: string;
+  /** What it saw, canonical JSON. (personal) */
+  readonly seen: string;
+  /** Time of the look, in ms. (internal) */
+  readonly durationMs: number;
 }
 
 /** A halt takes effect in this partition at this position; names what is abandoned and what was already running. */
@@ -1348,10 +1400,12 @@ export type BusEvent =
   | EffectCommitted
   | EffectCommittedInvalid
   | EffectContradicted
+  | EffectDisputed
   | EffectFailed
   | EffectInDoubt
   | EffectRefused
   | EffectSettled
+  | EffectVerified
   | HaltAcknowledged
   | LogGap
   | ModelCallAdmitted
@@ -1425,10 +1479,12 @@ export interface MessageMap {
   readonly EffectCommitted: EffectCommitted;
   readonly EffectCommittedInvalid: EffectCommittedInvalid;
   readonly EffectContradicted: EffectContradicted;
+  readonly EffectDisputed: EffectDisputed;
   readonly EffectFailed: EffectFailed;
   readonly EffectInDoubt: EffectInDoubt;
   readonly EffectRefused: EffectRefused;
   readonly EffectSettled: EffectSettled;
+  readonly EffectVerified: EffectVerified;
   readonly HaltAcknowledged: HaltAcknowledged;
   readonly LogGap: LogGap;
   readonly ModelCallAdmitted: ModelCallAdmitted;
@@ -1506,10 +1562,12 @@ export const FAMILY_OF = {
   EffectCommitted: "event",
   EffectCommittedInvalid: "event",
   EffectContradicted: "event",
+  EffectDisputed: "event",
   EffectFailed: "event",
   EffectInDoubt: "event",
   EffectRefused: "event",
   EffectSettled: "event",
+  EffectVerified: "event",
   HaltAcknowledged: "event",
   LogGap: "event",
   ModelCallAdmitted: "event",
@@ -1560,4 +1618,4 @@ export const FAMILY_OF = {
 } as const;
 
 /** Fields that hold personal or secret content in any record: kept out of logs. */
-export const SENSITIVE_FIELDS = ["args","bytes","fact","headers","input","output","request","response","result","statement","subject","taskKey"] as const;
+export const SENSITIVE_FIELDS = ["args","bytes","expected","fact","headers","input","output","readBack","reason","request","response","result","seen","statement","subject","taskKey"] as const;

@@ -10,7 +10,7 @@
  * S3 A call refused for what stands (halt, freeze, breaker, another tool than the policy's) or for what a chain has used
  *    up is nobody's. Refused by breakers, it asks each of them for a probe.
  */
-import type { BusEvent, EventBody } from "@busbar/events";
+import type { BusEvent, EventBody, MessageOf } from "@busbar/events";
 import { own } from "@busbar/kernel";
 import type { PartitionState } from "../partition-state.ts";
 import { isLostAnswer } from "../replay/facts.ts";
@@ -64,7 +64,11 @@ function judge(event: BusEvent, { breakers }: Pick<PartitionState, "breakers">):
   };
   switch (event.type) {
     case "EffectCommitted":
-      return ended(event.tool, "");
+      // Where a look is due, that tells.
+      return event.readBack === "" ? ended(event.tool, "") : null;
+    case "EffectVerified":
+    case "EffectDisputed":
+      return ended(event.tool, lookedAt(event));
     case "EffectFailed":
       return event.final && event.code !== "BUSBAR_THROTTLED" ? ended(event.tool, event.code) : null;
     case "EffectCommittedInvalid":
@@ -78,6 +82,11 @@ function judge(event: BusEvent, { breakers }: Pick<PartitionState, "breakers">):
     default:
       return null;
   }
+}
+
+/** What a look says against the tool; that nobody could look says nothing. */
+function lookedAt(event: MessageOf<"EffectVerified"> | MessageOf<"EffectDisputed">): string {
+  return event.type === "EffectDisputed" && event.code === "BUSBAR_READ_BACK_MISMATCH" ? event.code : "";
 }
 
 function refused(agent: string, tool: string, code: string): Judged | null {

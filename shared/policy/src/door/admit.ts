@@ -17,7 +17,7 @@ import { breakerKeys } from "../breaker/keys.ts";
 import { canChain } from "../machines/chain.ts";
 import type { CallState, ChainState, LedgerEntry, PartitionState } from "../partition-state.ts";
 import { mayCall, type Policy, type ToolPolicy } from "../policy-document.ts";
-import { type Deferral, deferCall, doorAgainst, slotsAgainst } from "./deferral.ts";
+import { type Deferral, deferCall, doorAgainst, lookAgainst, slotsAgainst } from "./deferral.ts";
 import { type About, chainOf, emit, type Turn } from "./turn.ts";
 
 /** Why a call is not admitted. `deferred` is no error for any rule; the sender asks again with the same bytes. */
@@ -42,10 +42,11 @@ export interface CallSubject {
 
 /** The fence, freeze, breaker or door state that stands against an effect now; null when nothing does. */
 function obstacle(state: PartitionState, subject: CallSubject, atMs: number): Verdict {
-  const shut = doorAgainst(state, subject.effectClass === "read");
+  const isRead = subject.effectClass === "read";
+  const later = doorAgainst(state, isRead) ?? (isRead ? null : lookAgainst(subject.chain));
   return (
     haltAgainst(state, subject) ??
-    (shut === null ? null : { kind: "defer", ...shut }) ??
+    (later === null ? null : { kind: "defer", ...later }) ??
     changeAgainst(state, subject) ??
     freezeAgainst(state, subject, atMs) ??
     breakerAgainst(state, subject, atMs) ?? { kind: "admit", probes: [] }

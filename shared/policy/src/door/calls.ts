@@ -5,7 +5,7 @@ import { isUndeployed } from "../deployments.ts";
 import { canChain } from "../machines/chain.ts";
 import type { ChainState } from "../partition-state.ts";
 import { DEFAULT_MODEL, mayAsk, maySend, type Policy } from "../policy-document.ts";
-import { type Deferral, deferCall, doorAgainst, slotsAgainst } from "./deferral.ts";
+import { type Deferral, deferCall, doorAgainst, lookAgainst, slotsAgainst } from "./deferral.ts";
 import { type About, emit, type Turn } from "./turn.ts";
 
 export interface Asked<T> {
@@ -102,7 +102,9 @@ function isPutOff(turn: Turn, asked: Asked<MessageOf<"CallModel"> | MessageOf<"S
   const { command, chain } = asked;
   const callId = callIdOf(asked);
   const full = command.type === "CallModel" ? modelSlotAgainst(turn, chain, callId, command.model, false) : null;
-  const deferral = doorAgainst(turn.state, false) ?? full;
+  // A sub-task passes the door like a change.
+  const look = command.type === "SendTask" ? lookAgainst(chain) : null;
+  const deferral = doorAgainst(turn.state, false) ?? look ?? full;
   if (deferral === null) return false;
   deferCall(turn, about(asked), { callId, commandType: command.type }, deferral);
   return true;

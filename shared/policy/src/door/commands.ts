@@ -10,6 +10,7 @@ import type { CallState, ChainState } from "../partition-state.ts";
 import { decideToolCall } from "./admit.ts";
 import { reassign } from "./assign.ts";
 import { decideModelCall, decideSend, decideStatement, refusedName } from "./calls.ts";
+import { lookAgainst } from "./deferral.ts";
 import type { Input } from "./inputs.ts";
 import { settleByPerson } from "./settle.ts";
 import { decideSubmit, decideSubtaskReport } from "./tasks.ts";
@@ -283,8 +284,11 @@ function finish(
   if (!canChain(chain.status, type)) {
     return reject(turn, input, "BUSBAR_CHAIN_HALTED", chain.halted?.reason ?? `the chain is ${chain.status}`);
   }
-  const open = Object.values(chain.calls).some((call) => call.status !== "answered");
-  if (open) return defer(turn, input, "BUSBAR_CALLS_OPEN", 0, RETRY_OPEN_MS);
+  const open = Object.values(chain.calls).filter((call) => call.status !== "answered");
+  // A chain does not end before what it did was looked at.
+  const look = open.every(({ status }) => status === "unverified") ? lookAgainst(chain) : null;
+  if (look !== null) return defer(turn, input, look.code, 0, look.retryAfterMs);
+  if (open.length > 0) return defer(turn, input, "BUSBAR_CALLS_OPEN", 0, RETRY_OPEN_MS);
   const about = { ...aboutCommand(turn, input), commandSeq: command.meta.streamSeq };
   if (command.type === "CompleteTask") emit(turn, "TaskCompleted", about, { output: command.output });
   else emit(turn, "TaskFailed", about, { code: command.code, reason: command.reason });

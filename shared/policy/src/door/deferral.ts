@@ -4,7 +4,7 @@
  */
 import type { BusCommand } from "@busbar/events";
 import type { ErrorCode } from "@busbar/kernel";
-import type { PartitionState } from "../partition-state.ts";
+import type { ChainState, PartitionState } from "../partition-state.ts";
 import { slotAgainst, type SlotRequest } from "../slots/slot-decision.ts";
 import { type About, emit, type Turn } from "./turn.ts";
 
@@ -31,6 +31,15 @@ export function doorAgainst(state: PartitionState, isRead: boolean): Deferral | 
 export function slotsAgainst(turn: Turn, request: SlotRequest): Deferral | null {
   const { state, env } = turn;
   return slotAgainst(state, request, Math.max(env.atMs, state.atMs), env.partitionCount);
+}
+
+/** A look is a read and an append: who waits for it is asked to come back soon. */
+const LOOK_RETRY_MS = 25;
+
+/** The next change of a chain waits for the look at the one before (PROTOCOL 5.2). */
+export function lookAgainst({ calls }: ChainState): Deferral | null {
+  const isDue = Object.values(calls).some(({ status }) => status === "unverified");
+  return isDue ? { code: "BUSBAR_READ_BACK_DUE", retryAfterMs: LOOK_RETRY_MS } : null;
 }
 
 /** Records that a call of an agent is put off. */

@@ -167,6 +167,7 @@ describe("a doubt whose time is over", () => {
     const shown = {
       kind: "read-back",
       shown: true,
+      failed: false,
       result: '{"there":true}',
       reason: "db.read shows the effect",
     } as const;
@@ -180,7 +181,13 @@ describe("a doubt whose time is over", () => {
   it("a read-back that shows nothing is no proof: a person decides [effects:read-back-settles]", () => {
     const { scene, chain, callId } = inDoubt("db.looked");
     scene.door.atMs += 500;
-    const nothing = { kind: "read-back", shown: false, result: "{}", reason: "there is missing" } as const;
+    const nothing = {
+      kind: "read-back",
+      shown: false,
+      failed: false,
+      result: "{}",
+      reason: "there is missing",
+    } as const;
     expect(types(scene.door.turn(scene.outcome(chain, 1, nothing)))).toEqual(["EffectSettled", "ChainDegraded"]);
     expect(scene.chain(chain).calls[callId]?.status).toBe("in-doubt");
     expect(scene.chain(chain).status).toBe("degraded");

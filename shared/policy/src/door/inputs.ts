@@ -19,47 +19,61 @@ export type CallOutcome = {
   readonly durationMs: number;
   /** Where the result or response is, when it is too large for the record; its text is empty then. */
   readonly claimCheck?: ClaimCheckRef | null;
-} & (
-  | { readonly kind: "committed"; readonly result: string }
-  /** The tool answered, but not what its result schema allows: it happened. */
-  | { readonly kind: "invalid"; readonly result: string; readonly reason: string }
-  | { readonly kind: "failed"; readonly code: ErrorCode; readonly reason: string; readonly beforeEffect: boolean }
-  | { readonly kind: "timeout"; readonly reason: string }
-  /** The answer was lost after the request had gone out: it may have happened. */
-  | { readonly kind: "unknown"; readonly reason: string }
-  /** Nothing happened; the tool asks to be called later. */
-  | { readonly kind: "throttled"; readonly reason: string; readonly retryAfterMs: number }
-  | { readonly kind: "abandoned"; readonly reason: string }
-  | {
-      readonly kind: "model-completed";
-      readonly response: string;
-      readonly inputTokens: number;
-      readonly outputTokens: number;
-      readonly estimated: boolean;
-      readonly finishReason: string;
-      readonly problems: readonly ToolCallProblem[];
-    }
-  | {
-      readonly kind: "model-failed";
-      readonly code: ErrorCode;
-      readonly reason: string;
-      /** Another attempt may bring an answer. */
-      readonly retryable: boolean;
-      readonly inputTokens: number;
-      readonly outputTokens: number;
-    }
-  | { readonly kind: "model-throttled"; readonly reason: string; readonly retryAfterMs: number }
-  | {
-      readonly kind: "checked";
-      readonly fact: string;
-      readonly source: string;
-      readonly agrees: boolean;
-      readonly evidence: readonly string[];
-    }
-  /** A void record of a former owner that tells what came of its call (PROTOCOL 2.5): evidence, never state. */
-  | { readonly kind: "evidence"; readonly happened: boolean; readonly result: string; readonly evidenceOffset: string }
-  | { readonly kind: "read-back"; readonly shown: boolean; readonly result: string; readonly reason: string }
-);
+} &
+  /** `readBack`: the look that is due now (read-back.ts), canonical JSON; absent or empty: none. */
+  (
+    | { readonly kind: "committed"; readonly result: string; readonly readBack?: string }
+    /** The tool answered, but not what its result schema allows: it happened. */
+    | { readonly kind: "invalid"; readonly result: string; readonly reason: string }
+    | { readonly kind: "failed"; readonly code: ErrorCode; readonly reason: string; readonly beforeEffect: boolean }
+    | { readonly kind: "timeout"; readonly reason: string }
+    /** The answer was lost after the request had gone out: it may have happened. */
+    | { readonly kind: "unknown"; readonly reason: string }
+    /** Nothing happened; the tool asks to be called later. */
+    | { readonly kind: "throttled"; readonly reason: string; readonly retryAfterMs: number }
+    | { readonly kind: "abandoned"; readonly reason: string }
+    | {
+        readonly kind: "model-completed";
+        readonly response: string;
+        readonly inputTokens: number;
+        readonly outputTokens: number;
+        readonly estimated: boolean;
+        readonly finishReason: string;
+        readonly problems: readonly ToolCallProblem[];
+      }
+    | {
+        readonly kind: "model-failed";
+        readonly code: ErrorCode;
+        readonly reason: string;
+        /** Another attempt may bring an answer. */
+        readonly retryable: boolean;
+        readonly inputTokens: number;
+        readonly outputTokens: number;
+      }
+    | { readonly kind: "model-throttled"; readonly reason: string; readonly retryAfterMs: number }
+    | {
+        readonly kind: "checked";
+        readonly fact: string;
+        readonly source: string;
+        readonly agrees: boolean;
+        readonly evidence: readonly string[];
+      }
+    /** A void record of a former owner that tells what came of its call (PROTOCOL 2.5): evidence, never state. */
+    | {
+        readonly kind: "evidence";
+        readonly happened: boolean;
+        readonly result: string;
+        readonly evidenceOffset: string;
+      }
+    /** What a look at the world came to; `failed`: nobody could look. `result`: what was seen, "" for nothing. */
+    | {
+        readonly kind: "read-back";
+        readonly shown: boolean;
+        readonly failed: boolean;
+        readonly result: string;
+        readonly reason: string;
+      }
+  );
 
 export interface DoorOpening {
   readonly supervisor: string;

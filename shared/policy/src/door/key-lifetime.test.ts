@@ -132,7 +132,13 @@ describe("the lifetime of a key", () => {
     const readBack = { tool: "db.read", args: {}, expect: { there: true } };
     const { scene, chain, callId, events } = lostFor(HOUR_MS, { readBack });
     expect(events).toEqual([]);
-    const shown = { kind: "read-back", shown: true, result: '{"there":true}', reason: "db.read shows it" } as const;
+    const shown = {
+      kind: "read-back",
+      shown: true,
+      failed: false,
+      result: '{"there":true}',
+      reason: "db.read shows it",
+    } as const;
     expect(only(scene.door.turn(scene.outcome(chain, 1, shown)), "EffectSettled").outcome).toBe("committed");
     expect(scene.chain(chain).calls[callId]?.status).toBe("answered");
   });

@@ -4,6 +4,7 @@ import { own } from "@busbar/kernel";
 import { type Found, modelFailed, toolFailed, toolThrottled } from "./attempts.ts";
 import type { CallOutcome } from "./inputs.ts";
 import { DEFAULT_LIMITS } from "../policy-document.ts";
+import { lookedAt } from "./looks.ts";
 import { answerWaiting, leaveToPerson, settle } from "./settle.ts";
 import { emit, type Turn } from "./turn.ts";
 
@@ -33,8 +34,9 @@ function bounded(outcome: CallOutcome): CallOutcome {
 export function decideOutcome(turn: Turn, given: CallOutcome): void {
   const outcome = bounded(given);
   const found = find(turn, outcome);
-  if (found !== null && outcome.kind === "evidence") return evidence(turn, found, outcome);
   if (found === null) return;
+  if (isTold(found)) return outcome.kind === "read-back" ? lookedAt(turn, found, outcome) : undefined;
+  if (outcome.kind === "evidence") return evidence(turn, found, outcome);
   if (found.call.status === "answered") return afterAnswer(turn, found, outcome);
   if (found.call.unresolved && isDenial(outcome)) return stillInDoubt(turn, found, outcome);
   // The attempt was decided already; only a whole answer of a model that comes after its time-out is still welcome.
@@ -48,12 +50,13 @@ export function decideOutcome(turn: Turn, given: CallOutcome): void {
       return checkedOutcome(turn, found, outcome);
     case "read-back":
       return readBackOutcome(turn, found, outcome);
-    case "evidence":
-      return;
     default:
       return found.call.status === "in-doubt" ? lateOutcome(turn, found, outcome) : effectOutcome(turn, found, outcome);
   }
 }
+
+/** Its tool has reported it as done, and what is still to come is the look at it. */
+const isTold = ({ call }: Found): boolean => call.status === "unverified" || call.status === "disputed";
 
 type Denial = Extract<CallOutcome, { kind: "failed" | "throttled" | "abandoned" | "evidence" }>;
 
@@ -99,7 +102,7 @@ function effectOutcome(turn: Turn, found: Found, outcome: EffectOutcome): void {
         turn,
         "EffectCommitted",
         { chain, claimCheck: aside(outcome, "result") },
-        { ...common, result: outcome.result, durationMs },
+        { ...common, result: outcome.result, durationMs, readBack: outcome.readBack ?? "" },
       );
       break;
     case "invalid": {
@@ -151,7 +154,8 @@ function lateOutcome(turn: Turn, { chain }: Found, outcome: EffectOutcome): void
   const { callId } = outcome;
   const common = { by: "late-outcome", evidenceOffset: outcome.admitted };
   if (outcome.kind === "committed" || outcome.kind === "invalid") {
-    const settlement = { ...common, result: outcome.result, reason: "the tool answered late" };
+    const readBack = outcome.kind === "committed" ? (outcome.readBack ?? "") : "";
+    const settlement = { ...common, result: outcome.result, readBack, reason: "the tool answered late" };
     settle(turn, chain, callId, { ...settlement, outcome: "committed" }, aside(outcome, "result"));
   } else if (provesNothingDone(outcome)) {
     settle(turn, chain, callId, { ...common, outcome: "not-done", result: "", reason: outcome.reason });

@@ -4,6 +4,7 @@ import { own } from "@busbar/kernel";
 import type { CallState, ChainState } from "../partition-state.ts";
 import { breakerKeys } from "../breaker/keys.ts";
 import { DEFAULT_BREAKER, type Policy, type ToolPolicy } from "../policy-document.ts";
+import { lookForDoubt } from "../read-back.ts";
 import { alreadyDone, readmit } from "./admit.ts";
 import { emit, type Turn } from "./turn.ts";
 
@@ -13,6 +14,8 @@ interface Settlement {
   readonly evidenceOffset: string;
   readonly result: string;
   readonly reason: string;
+  /** The look that is due now; see read-back.ts. */
+  readonly readBack?: string;
 }
 
 /** Records how a doubt ended and answers whoever waits for the effect. */
@@ -26,13 +29,15 @@ export function settle(
   const call = chain.calls[callId];
   if (call === undefined) return;
   const { effectKey, name, admitted } = call;
-  emit(turn, "EffectSettled", { chain, claimCheck }, { callId, effectKey, tool: name, admitted, ...settlement });
+  const body = { callId, effectKey, tool: name, admitted, readBack: "", ...settlement };
+  emit(turn, "EffectSettled", { chain, claimCheck }, body);
   answerWaiting(turn, chain.chainId, effectKey);
   restoreWorking(turn, chain.chainId);
 }
 
-/** In doubt with no time at which the bus settles it: a person does. */
-const isLeftToPerson = ({ status, dueAtMs }: CallState): boolean => status === "in-doubt" && dueAtMs === 0;
+/** In doubt with no time at which the bus settles it, or disputed: a person does. */
+const isLeftToPerson = ({ status, dueAtMs }: CallState): boolean =>
+  status === "disputed" || (status === "in-doubt" && dueAtMs === 0);
 
 /**
  * A doubt that the bus settles by itself does not keep the chain degraded: it needs a working chain for that (an exact
@@ -79,7 +84,7 @@ function settleProblem(command: MessageOf<"SettleEffect">, call: CallState | und
   if (command.outcome !== "committed" && command.outcome !== "not-done") {
     return `an outcome is committed or not-done, not ${command.outcome}`;
   }
-  if (call?.status !== "in-doubt") return "no such effect is in doubt";
+  if (call?.status !== "in-doubt" && call?.status !== "disputed") return "no such effect is in doubt or disputed";
   // The signature covers which attempt is meant: a copy of an old order says nothing about a new doubt.
   return call.admitted === command.admitted ? null : `the attempt in doubt was admitted at offset ${call.admitted}`;
 }
@@ -154,7 +159,9 @@ export function settleDue(turn: Turn, chain: ChainState, callId: string, call: C
 
 /** It is never fired again: the shell looks where a read-back is declared; else a person decides. */
 function lookOrAsk(turn: Turn, chain: ChainState, callId: string, tool: ToolPolicy, against: string): void {
-  if (tool.readBack === null) leaveToPerson(turn, chain, callId, `${against}, and it has no read-back`);
+  if (lookForDoubt(tool.readBack, null) !== null) return;
+  const what = tool.readBack === null ? "it has no read-back" : "its read-back expects what only its result tells";
+  leaveToPerson(turn, chain, callId, `${against}, and ${what}`);
 }
 
 /** The doubt waits for its tool's breaker. The record says so, and so asks for the probe that can end both. */
@@ -177,9 +184,17 @@ export function leaveToPerson(turn: Turn, chain: ChainState, callId: string, rea
   if (call === undefined) return;
   const { effectKey, name, admitted } = call;
   const settlement: Settlement = { outcome: "unknown", by: "gateway", evidenceOffset: "", result: "", reason };
-  emit(turn, "EffectSettled", { chain }, { callId, effectKey, tool: name, admitted, ...settlement });
-  const now = turn.state.chains[chain.chainId];
-  if (now === undefined || now.halted !== null) return;
-  const body = { rule: "in-doubt", ruleVersion: 1, reason: `${name}: ${reason}`, evidence: [`${admitted}`] };
-  emit(turn, "ChainDegraded", { chain: now }, body);
+  const body = { callId, effectKey, tool: name, admitted, readBack: "", ...settlement };
+  emit(turn, "EffectSettled", { chain }, body);
+  degrade(turn, chain.chainId, { rule: "in-doubt", reason: `${name}: ${reason}`, evidence: [admitted] });
+}
+
+/** From now on the chain reads only, until a person has decided; a halt goes further already. */
+export function degrade(
+  turn: Turn,
+  chainId: string,
+  why: { readonly rule: string; readonly reason: string; readonly evidence: readonly string[] },
+): void {
+  const chain = turn.state.chains[chainId];
+  if (chain !== undefined && chain.halted === null) emit(turn, "ChainDegraded", { chain }, { ruleVersion: 1, ...why });
 }

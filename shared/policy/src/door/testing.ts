@@ -29,7 +29,11 @@ export const POLICY: Policy = {
     "db.other": tool({ effect: "write", subject: ["id"] }),
     "db.retry": tool({ effect: "write", attempts: 3 }),
     "db.exact": tool({ effect: "write", toolClass: "exact", keyLifetimeMs: 86_400_000 }),
-    "db.looked": tool({ effect: "write", readBack: { tool: "db.read", args: {}, expect: { there: true } } }),
+    "db.looked": tool({
+      effect: "write",
+      result: { type: "object" },
+      readBack: { tool: "db.read", args: {}, expect: { there: true } },
+    }),
     "db.checked": tool({ effect: "write", result: { type: "object" } }),
     "db.drop": tool({ effect: "destructive", identity: ["table"], subject: ["table"] }),
   },

@@ -79,6 +79,7 @@ const newCall = (call: Partial<CallState> & Pick<CallState, "step" | "kind" | "n
   throttledSinceMs: 0,
   erred: false,
   unresolved: false,
+  look: "",
   ...call,
 });
 
@@ -87,8 +88,26 @@ const addCall = (chain: ChainState, callId: string, call: CallState): ChainState
   calls: { ...chain.calls, [callId]: call },
 });
 
-const answer = (chain: ChainState, callId: string, offset: string): ChainState =>
-  withCall(chain, callId, { status: "answered", answered: offset, args: "", dueAtMs: 0 });
+/** The first answer of a call is its answer. */
+const answer = (chain: ChainState, callId: string, offset: string): ChainState => {
+  const answered = chain.calls[callId]?.answered || offset;
+  return withCall(chain, callId, { status: "answered", answered, args: "", dueAtMs: 0, look: "" });
+};
+
+/** Where the record is that says that it was done. */
+const committedAt = (chain: ChainState, callId: string, offset: string): string =>
+  chain.calls[callId]?.answered || offset;
+
+/** Done, as far as the tool says. Where a read-back is due the effect stays taken until it shows. */
+function committed(
+  chain: ChainState,
+  event: MessageOf<"EffectCommitted"> | MessageOf<"EffectSettled">,
+  offset: string,
+): ChainState {
+  const next = answer(chain, event.callId, offset);
+  if (event.readBack === "") return settled(next, event.effectKey, "committed", offset);
+  return withCall(next, event.callId, { status: "unverified", look: event.readBack });
+}
 
 /** Nothing of the call is under way, and its next attempt has a time. The effect stays taken: others wait for it. */
 function delayed(chain: ChainState, event: MessageOf<"EffectFailed" | "ModelCallFailed">): ChainState {
@@ -132,8 +151,14 @@ const HANDLERS: Handlers = {
     const { callId, attempt, subject, keySinceMs: sinceMs } = event;
     return withEntry(next, event.effectKey, { status: "open", callId, offset, sinceMs, attempt, subject, generation });
   },
-  EffectCommitted: (chain, event, offset) =>
-    settled(answer(chain, event.callId, offset), event.effectKey, "committed", offset),
+  EffectCommitted: (chain, event, offset) => committed(chain, event, offset),
+  EffectVerified: (chain, event, offset) => {
+    const next = withCall(chain, event.callId, { status: "answered", look: "" });
+    return settled(next, event.effectKey, "committed", committedAt(chain, event.callId, offset));
+  },
+  // Who asks for it again waits for a person's word.
+  EffectDisputed: (chain, event, offset) =>
+    settled(withCall(chain, event.callId, { status: "disputed" }), event.effectKey, "in-doubt", offset),
   EffectCommittedInvalid: (chain, event, offset) =>
     settled(answer(chain, event.callId, offset), event.effectKey, "committed", offset),
   EffectFailed: (chain, event, offset) => {
@@ -152,8 +177,8 @@ const HANDLERS: Handlers = {
     ),
   EffectSettled: (chain, event, offset) => {
     if (event.outcome === "unknown") return withCall(chain, event.callId, { dueAtMs: 0 });
-    const status = event.outcome === "committed" ? "committed" : "failed";
-    return answer(settled(chain, event.effectKey, status, offset), event.callId, offset);
+    if (event.outcome === "committed") return committed(chain, event, offset);
+    return answer(settled(chain, event.effectKey, "failed", offset), event.callId, offset);
   },
   // It happened after all: the same effect is not fired again.
   EffectContradicted: (chain, event, offset) => settled(chain, event.effectKey, "committed", offset),

@@ -12,14 +12,17 @@ export function isLostAnswer(code: string): boolean {
   return code === "BUSBAR_OUTCOME_LATE" || code === "BUSBAR_OUTCOME_UNKNOWN";
 }
 
+/** What was done before is seen now; the change itself was counted when its tool reported it. */
+const VERIFIED: Outcome = { kind: "verified", resultHash: "", verified: true };
+
 const ERROR: Outcome = { kind: "error", resultHash: "", verified: false };
 
 /**
  * A success counts as verified when something other than the agent looked at it: a read that a tool answered, or a
- * mutation whose result its declared schema accepted.
+ * mutation whose result its declared schema accepted. Where a read-back is declared only that verifies.
  */
-function success(call: CallState | undefined, tool: ToolPolicy | undefined, result: string): Outcome {
-  const verified = call?.effectClass === "read" || (tool !== undefined && tool.result !== null);
+function success(call: CallState | undefined, tool: ToolPolicy | undefined, result: string, isDue: boolean): Outcome {
+  const verified = !isDue && (call?.effectClass === "read" || (tool !== undefined && tool.result !== null));
   return { kind: "success", resultHash: shortHash(result), verified };
 }
 
@@ -38,7 +41,7 @@ export function factOf(chain: ChainState, event: BusEvent, policy: Policy | null
 
 /** The attempts of one call are one call, and a call that waits for another one's effect shares its error. */
 function uncounted(outcome: Outcome | null, call: CallState | undefined): Outcome | null {
-  if (outcome === null || outcome.kind === "success" || call === undefined) return outcome;
+  if (outcome === null || outcome.kind !== "error" || call === undefined) return outcome;
   return call.erred || call.status === "waiting" ? null : outcome;
 }
 
@@ -56,7 +59,12 @@ function classOf(call: CallState | undefined, tool: ToolPolicy | undefined): Cal
 function outcomeOf(event: BusEvent, call: CallState | undefined, tool: ToolPolicy | undefined): Outcome | null {
   switch (event.type) {
     case "EffectCommitted":
-      return success(call, tool, event.meta.claimCheck?.sha256 ?? event.result);
+      return success(call, tool, event.meta.claimCheck?.sha256 ?? event.result, event.readBack !== "");
+    case "EffectVerified":
+      return VERIFIED;
+    case "EffectDisputed":
+      // Where nobody could look, nothing is known against the change.
+      return event.code === "BUSBAR_READ_BACK_MISMATCH" ? ERROR : null;
     case "EffectFailed":
     case "ModelCallFailed":
       // Who asks to be called later has made no error, not even where that is too late for this call.

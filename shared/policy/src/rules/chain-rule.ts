@@ -7,7 +7,8 @@ import type { EffectClass, RulesPolicy } from "../policy-document.ts";
 
 /** What one outcome means to the rules: the final outcome of one call, whatever its attempts. */
 export interface CallFact {
-  readonly kind: "success" | "error";
+  /** `verified`: a read-back showed a change that was counted as a success before. */
+  readonly kind: "success" | "error" | "verified";
   readonly tool: string;
   readonly effectClass: EffectClass | "model" | "task";
   readonly argsHash: string;

@@ -3,7 +3,7 @@
  * Nothing here decides; all of it can be done again after a crash.
  */
 import type { MessageOf } from "@busbar/events";
-import { isJsonObject, type Json, type JsonObject, own, parseJson, sha256Hex } from "@busbar/kernel";
+import { own, parseJson, sha256Hex } from "@busbar/kernel";
 import {
   againstFiringAgain,
   type CallOutcome,
@@ -11,14 +11,19 @@ import {
   type ClaimCheckRef,
   type ChainState,
   DEFAULT_MODEL,
+  DEFAULT_TOOL,
   type EmittedEvent,
   type Input,
+  type Look,
+  lookForDoubt,
+  parseLook,
   type PartitionState,
+  type Policy,
 } from "@busbar/policy";
 import { locateClaim } from "@busbar/log";
 import { createPartitionReader } from "../partition-reader.ts";
 import { pause } from "../ports.ts";
-import { atPath, createExecutor, type Executor } from "./executor.ts";
+import { createExecutor, type Executor } from "./executor.ts";
 import type { InputQueue } from "./input-queue.ts";
 import type { OwnerOptions } from "./owner-options.ts";
 import { childTask } from "./gateway-messages.ts";
@@ -127,6 +132,7 @@ export class Actions {
 
   /** Model calls and checks change nothing, so they are simply asked again. */
   #restartCall(state: PartitionState, chain: ChainState, callId: string, call: CallState): void {
+    if (call.status === "unverified") return this.#lookAfter(chain.chainId, callId);
     if (call.status !== "open" || state.policy === null) return;
     const meta = { chainId: chain.chainId, agent: chain.agent } as MessageOf<"ModelCallAdmitted">["meta"];
     const { step, argsHash, admitted, name, args } = call;
@@ -187,7 +193,11 @@ export class Actions {
         return;
       case "EffectSettled":
         if (event.outcome === "unknown") return this.#executor.settleReadBack(event.admitted, event.callId);
-        return this.#executor.settle(event.admitted, event.callId);
+        this.#executor.settle(event.admitted, event.callId);
+        return this.#lookAfter(event.meta.chainId, event.callId);
+      case "EffectCommitted":
+        this.#executor.settle(event.admitted, event.callId);
+        return this.#lookAfter(event.meta.chainId, event.callId);
       default:
         if ("admitted" in event) this.#executor.settle(event.admitted, event.callId);
         else if ("callId" in event) this.#settleByCall(event.meta.chainId, event.callId);
@@ -280,22 +290,33 @@ export class Actions {
   #readBack(state: PartitionState, chain: ChainState, callId: string, call: CallState, nowMs: number): void {
     const { policy } = state;
     const tool = own(policy?.tools ?? {}, call.name);
-    if (policy === null || tool === undefined || tool.readBack === null) return;
+    if (policy === null || tool === undefined || tool.effect === "read") return;
     // What may be fired again needs no look: its key settles it.
     if (againstFiringAgain(policy, chain, call, nowMs) === null) return;
-    const { readBack } = tool;
-    if (this.#executor.isReadingBack(call.admitted, callId)) return;
-    const args = parseJson(call.args) ?? null;
-    this.#executor.startReadBack({
-      chainId: chain.chainId,
-      callId,
-      admitted: call.admitted,
-      agent: chain.agent,
-      tool: readBack.tool,
-      args: filled(readBack.args, args),
-      expect: filled(readBack.expect ?? {}, args),
-      timeoutMs: own(policy.tools, readBack.tool)?.timeoutMs ?? tool.timeoutMs,
-    });
+    const look = lookForDoubt(tool.readBack, parseJson(call.args) ?? null);
+    if (look !== null) this.#look(chain, callId, call, look, policy);
+  }
+
+  #look(
+    { chainId, agent }: ChainState,
+    callId: string,
+    { admitted }: CallState,
+    look: Look | null,
+    policy: Policy,
+  ): void {
+    if (this.#executor.isReadingBack(admitted, callId)) return;
+    const { timeoutMs } = own(policy.tools, look?.tool ?? "") ?? DEFAULT_TOOL;
+    this.#executor.startReadBack({ chainId, callId, admitted, agent, look, timeoutMs });
+  }
+
+  /** The look at a change that its tool reported as done; a successor makes it as well (PROTOCOL 5.2). */
+  #lookAfter(chainId: string, callId: string): void {
+    const state = this.#options.state();
+    const chain = state?.chains[chainId];
+    const call = chain?.calls[callId];
+    const policy = state?.policy ?? null;
+    if (chain === undefined || call?.status !== "unverified" || policy === null) return;
+    this.#look(chain, callId, call, parseLook(call.look), policy);
   }
 
   async #journal(chainId: string, from: bigint, to: bigint): Promise<readonly AckedEvent[]> {
@@ -352,18 +373,6 @@ export class Actions {
 }
 
 const BLOB_CHUNK_BYTES = 512 * 1024;
-
-/** Templates of a read-back: `$args.x` is the argument, anything else a literal. */
-function filled(template: JsonObject, args: Json): JsonObject {
-  const entries = Object.entries(template).map(([name, value]) => {
-    const isReference = typeof value === "string" && value.startsWith("$args.");
-    return [
-      name,
-      isReference && isJsonObject(args) ? (atPath(args, value.slice("$args.".length)) ?? null) : value,
-    ] as const;
-  });
-  return Object.fromEntries(entries);
-}
 
 function parentOf(
   state: PartitionState | null,

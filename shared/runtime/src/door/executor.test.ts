@@ -296,8 +296,8 @@ describe("models, statements and read-backs", () => {
 
   it.each([
     [{ status: "paid" }, true, "look shows the effect"],
-    [{ status: "open" }, false, 'status is "open"'],
-    [{}, false, "status is missing"],
+    [{ status: "open" }, false, 'status is "open" and should be "paid"'],
+    [{}, false, 'status is missing and should be "paid"'],
   ])("a read-back of %j shows the effect: %s [effects:read-back-settles]", async (found, shown, reason) => {
     const { executor, tools, delivered } = bench();
     executor.startReadBack({
@@ -305,10 +305,8 @@ describe("models, statements and read-backs", () => {
       callId: "c:1",
       admitted: "7",
       agent: "support",
-      tool: "look",
-      args: {},
+      look: { tool: "look", args: {}, expect: { status: "paid" }, withinMs: 0 },
       timeoutMs: 100,
-      expect: { status: "paid" },
     });
     expect(executor.isReadingBack("7", "c:1")).toBe(true);
     expect(executor.isRunning("7", "c:1")).toBe(false);

@@ -7,9 +7,18 @@
  * X2 A time-out is told at once; the tool's own late answer is told as well, if the process lives to see it.
  */
 import type { MessageOf } from "@busbar/events";
-import { canonicalJson, type Json, parseJson, reasonOf, sha256Hex } from "@busbar/kernel";
-import { type CallOutcome, type ClaimCheckRef, estimateTokens, type Policy } from "@busbar/policy";
-import { type Clock, pause, type Timers, type Toolbox } from "../ports.ts";
+import { canonicalJson, type Json, parseJson, reasonOf } from "@busbar/kernel";
+import {
+  atPath,
+  type CallOutcome,
+  type ClaimCheckRef,
+  estimateTokens,
+  lookAfter,
+  type Policy,
+  type ToolPolicy,
+} from "@busbar/policy";
+import { type Clock, pause, type Timers, type ToolAnswer, type Toolbox } from "../ports.ts";
+import { look, notLooked, type ReadBackCall, shortened } from "./look.ts";
 
 /** Distributes over the union, unlike the built-in Omit. */
 type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
@@ -65,30 +74,8 @@ export interface Executor {
   drain(boundMs: number): Promise<void>;
 }
 
-export interface ReadBackCall {
-  readonly chainId: string;
-  readonly callId: string;
-  readonly admitted: string;
-  readonly agent: string;
-  readonly tool: string;
-  readonly args: Json;
-  readonly timeoutMs: number;
-  /** What the result must show, by dotted path. */
-  readonly expect: Readonly<Record<string, Json>>;
-}
-
 /** Results longer than this are put aside (bytes of JSON text). */
 export const RESULT_LIMIT = 262_144;
-
-/** The value at a dotted path of a JSON value; undefined where there is none. */
-export function atPath(value: Json, path: string): Json | undefined {
-  let found: Json | undefined = value;
-  for (const part of path.split(".")) {
-    if (typeof found !== "object" || found === null) return undefined;
-    found = Array.isArray(found) ? found[Number(part)] : (found as Readonly<Record<string, Json>>)[part];
-  }
-  return found;
-}
 
 export interface Ids {
   readonly chainId: string;
@@ -160,10 +147,10 @@ class CallTable implements Executor {
   }
 
   startReadBack(call: ReadBackCall): void {
-    const { toolbox, clock } = this.#options;
-    const perform = (signal: AbortSignal): Promise<Result> => readBack(toolbox, call, clock.nowMs(), signal);
-    const onTimeout: Result = { kind: "read-back", shown: false, result: "", reason: "the read-back did not answer" };
-    this.#start({ ids: call, timeoutMs: call.timeoutMs, perform, onTimeout, key: readBackKey(call) });
+    const perform = (signal: AbortSignal): Promise<Result> => look(this.#options, call, signal);
+    const onTimeout = notLooked("the read-back did not answer");
+    const timeoutMs = call.timeoutMs + (call.look?.withinMs ?? 0);
+    this.#start({ ids: call, timeoutMs, perform, onTimeout, key: readBackKey(call) });
   }
 
   isRunning(admitted: string, callId: string): boolean {
@@ -269,14 +256,24 @@ async function runTool(
     return { kind: "failed", code, reason: answer.reason, beforeEffect: answer.beforeEffect };
   }
   if (answer.kind === "unknown" || answer.kind === "throttled") return answer;
-  const schema = policy.tools[tool]?.result ?? null;
-  const problem =
-    answer.kind === "invalid" ? answer.reason : schema === null ? null : options.check(schema, answer.result);
-  const text = canonicalJson(answer.result);
-  const kept = await bounded(options, text);
-  return problem === null
-    ? { kind: "committed", result: kept.text, claimCheck: kept.claimCheck }
-    : { kind: "invalid", result: kept.text, reason: problem, claimCheck: kept.claimCheck };
+  return doneOf(options, answer, policy.tools[tool], args);
+}
+
+/** It happened: whether its result is what the tool promises, and what there is to look at. */
+async function doneOf(
+  options: ExecutorOptions,
+  answer: Extract<ToolAnswer, { kind: "result" | "invalid" }>,
+  tool: ToolPolicy | undefined,
+  args: Json,
+): Promise<Result> {
+  const schema = tool?.result ?? null;
+  const wrong = schema === null ? null : options.check(schema, answer.result);
+  const problem = answer.kind === "invalid" ? answer.reason : wrong;
+  const { text: result, claimCheck } = await bounded(options, canonicalJson(answer.result));
+  if (problem !== null) return { kind: "invalid", result, reason: problem, claimCheck };
+  const declared = tool?.readBack ?? null;
+  const readBack = declared === null ? "" : lookAfter(declared, args, answer.result);
+  return { kind: "committed", result, claimCheck, readBack };
 }
 
 /** A text as a record may hold it: itself, or nothing and where it is. An oversize result is never a lost outcome. */
@@ -307,14 +304,6 @@ async function askModel(
   return { kind: "model-completed", response, ...told, claimCheck };
 }
 
-/** A look at the world that is kept as evidence: whole up to this size, else its size and digest. */
-const EVIDENCE_LIMIT_BYTES = 32_768;
-
-function shortened(text: string): string {
-  const bytes = Buffer.byteLength(text);
-  return bytes <= EVIDENCE_LIMIT_BYTES ? text : canonicalJson({ tooLarge: true, bytes, sha256: sha256Hex(text) });
-}
-
 /** Asks the authority of a subject and compares its fact with the statement: the agent's word is never evidence. */
 async function check(
   toolbox: Toolbox,
@@ -336,23 +325,4 @@ async function check(
   const isRefuted = found !== undefined && canonicalJson(found) === canonicalJson(authority.refutedWhen.equals);
   const fact = shortened(canonicalJson(answer.result));
   return { kind: "checked", fact, source: authority.tool, agrees: !isRefuted, evidence: [] };
-}
-
-async function readBack(toolbox: Toolbox, call: ReadBackCall, atMs: number, signal: AbortSignal): Promise<Result> {
-  const { callId, chainId, agent, tool, args } = call;
-  const answer = await toolbox.runTool({ tool, args, key: "", attempt: 1, atMs, callId, chainId, agent, signal });
-  if (answer.kind !== "result") return { kind: "read-back", shown: false, result: "", reason: answer.reason };
-  const result = shortened(canonicalJson(answer.result));
-  for (const [path, expected] of Object.entries(call.expect)) {
-    const found = atPath(answer.result, path);
-    if (found === undefined || canonicalJson(found) !== canonicalJson(expected)) {
-      return {
-        kind: "read-back",
-        shown: false,
-        result,
-        reason: `${path} is ${found === undefined ? "missing" : canonicalJson(found)}`,
-      };
-    }
-  }
-  return { kind: "read-back", shown: true, result, reason: `${tool} shows the effect` };
 }

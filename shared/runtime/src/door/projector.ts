@@ -31,6 +31,7 @@ export const PROJECTED: ReadonlySet<string> = new Set([
   "EffectAlreadyDone",
   "EffectRefused",
   "EffectContradicted",
+  "EffectDisputed",
   "ModelCallCompleted",
   "ModelCallFailed",
   "SubtaskFinished",

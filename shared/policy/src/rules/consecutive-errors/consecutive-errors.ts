@@ -14,7 +14,7 @@ export const consecutiveErrors: ChainRule<ConsecutiveErrorsState> = {
   initial: NONE,
   step(state, fact: CallFact, config): readonly [ConsecutiveErrorsState, Trip | null] {
     if (config.consecutiveErrors === 0) return [state, null];
-    if (fact.kind === "success") return [fact.verified && state.evidence.length > 0 ? NONE : state, null];
+    if (fact.kind !== "error") return [fact.verified && state.evidence.length > 0 ? NONE : state, null];
     if (state.evidence.includes(fact.evidence)) return [state, null];
     const evidence = [...state.evidence, fact.evidence];
     if (evidence.length < config.consecutiveErrors) return [{ evidence }, null];

@@ -29,7 +29,7 @@ export const contradiction: ChainRule<ContradictionState> = {
   version: 1,
   initial: { reads: [], contradictions: 0 },
   step(state, fact, config): readonly [ContradictionState, Trip | null] {
-    if (config.contradictions === 0) return [state, null];
+    if (config.contradictions === 0 || fact.kind === "verified") return [state, null];
     // A failed attempt to change something may have changed it: earlier reads prove nothing any more.
     if (changesWorld(fact)) return [state.reads.length === 0 ? state : { ...state, reads: [] }, null];
     if (fact.effectClass !== "read" || fact.kind !== "success" || fact.volatile) return [state, null];

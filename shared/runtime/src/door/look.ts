@@ -1,0 +1,77 @@
+/** Looks at the world: whether a change is there, as its tool declared how to see it (read-back.ts of the policy). */
+import { canonicalJson, sha256Hex } from "@busbar/kernel";
+import { type CallOutcome, type Look, missingFrom } from "@busbar/policy";
+import { type Clock, pause, type Timers, type Toolbox } from "../ports.ts";
+
+export interface ReadBackCall {
+  readonly chainId: string;
+  readonly callId: string;
+  readonly admitted: string;
+  readonly agent: string;
+  /** Null: what to look at was too much to be kept. */
+  readonly look: Look | null;
+  /** Of one look, ms. */
+  readonly timeoutMs: number;
+}
+
+/** A look at the world that is kept as evidence: whole up to this size, else its size and digest. */
+const EVIDENCE_LIMIT_BYTES = 32_768;
+
+export function shortened(text: string): string {
+  const bytes = Buffer.byteLength(text);
+  return bytes <= EVIDENCE_LIMIT_BYTES ? text : canonicalJson({ tooLarge: true, bytes, sha256: sha256Hex(text) });
+}
+
+type Looked = Omit<Extract<CallOutcome, { kind: "read-back" }>, "chainId" | "callId" | "admitted" | "durationMs">;
+
+export interface LookPorts {
+  readonly toolbox: Toolbox;
+  readonly clock: Clock;
+  readonly timers: Pick<Timers, "after">;
+}
+
+/** Looks that nobody answers are made again so often. */
+const LOOKS_WITHOUT_ANSWER = 3;
+const LOOK_AGAIN_FIRST_MS = 20;
+const LOOK_AGAIN_LONGEST_MS = 1000;
+
+export const notLooked = (reason: string): Looked => ({
+  kind: "read-back",
+  shown: false,
+  failed: true,
+  result: "",
+  reason,
+});
+
+/** Looks until the effect shows or its time for that is over: what is behind (a replica) may catch up. */
+export async function look(options: LookPorts, call: ReadBackCall, signal: AbortSignal): Promise<Looked> {
+  const { look: what } = call;
+  if (what === null) return notLooked("its arguments and expectation are larger than a record may hold");
+  const endMs = options.clock.monotonicMs() + what.withinMs;
+  let againMs = LOOK_AGAIN_FIRST_MS;
+  let failures = 0;
+  for (;;) {
+    const looked = await lookOnce(options, call, what, signal);
+    failures += looked.failed ? 1 : 0;
+    const isOver = options.clock.monotonicMs() + againMs > endMs;
+    const isLast = looked.failed ? failures >= LOOKS_WITHOUT_ANSWER : isOver;
+    if (looked.shown || isLast || signal.aborted) return looked;
+    await pause(options.timers, againMs);
+    againMs = Math.min(againMs * 2, LOOK_AGAIN_LONGEST_MS);
+  }
+}
+
+async function lookOnce(
+  { toolbox, clock }: LookPorts,
+  { callId, chainId, agent }: ReadBackCall,
+  { tool, args, expect }: Look,
+  signal: AbortSignal,
+): Promise<Looked> {
+  const run = { tool, args, key: "", attempt: 1, atMs: clock.nowMs(), callId, chainId, agent, signal };
+  const answer = await toolbox.runTool(run);
+  if (answer.kind !== "result") return notLooked(`${tool}: ${answer.reason}`);
+  const result = shortened(canonicalJson(answer.result));
+  const missing = missingFrom(expect, answer.result);
+  const reason = missing ?? `${tool} shows the effect`;
+  return { kind: "read-back", shown: missing === null, failed: false, result, reason };
+}
