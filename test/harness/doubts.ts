@@ -14,13 +14,20 @@ export interface Doubt {
   readonly admitted: string;
 }
 
-/** What was settled as unknown and not settled since. */
+/** What was settled as unknown or disputed, and not settled since. */
 export function doubtsOf(watch: Pick<Watch, "ofType">): readonly Doubt[] {
   const doubts = new Map<string, Doubt>();
   for (const { event } of watch.ofType("EffectSettled")) {
     const { callId, effectKey, admitted, meta } = event;
     if (event.outcome === "unknown") doubts.set(callId, { chainId: meta.chainId, callId, effectKey, admitted });
     else doubts.delete(callId);
+  }
+  for (const { event } of watch.ofType("EffectDisputed")) {
+    const { callId, effectKey, admitted, meta } = event;
+    const isOver = watch
+      .ofType("EffectSettled")
+      .some(({ event: later }) => later.callId === callId && later.meta.streamSeq > meta.streamSeq);
+    if (!isOver) doubts.set(callId, { chainId: meta.chainId, callId, effectKey, admitted });
   }
   return [...doubts.values()];
 }

@@ -168,6 +168,11 @@ export const MUTANTS: readonly Mutant[] = [
     ),
   ),
   mutant(
+    "looks-not-awaited",
+    "the next change of a chain waits for the look at the one before",
+    edit(`${POLICY}/door/admit.ts`, "(isRead ? null : lookAgainst(subject.chain))", "null"),
+  ),
+  mutant(
     "inherited-calls-forgotten",
     "an open call of a former owner is in doubt",
     edit(`${DOOR}/owner.ts`, "if (calls.length > 0) this.#queue.push", "if (calls.length < 0) this.#queue.push"),

@@ -182,12 +182,14 @@ async function order(bus: Bus, index: number, windowMs: number): Promise<void> {
   scheduler.schedule(afterMs, null, "a resume", () => void operator.resume(scope, fence));
 }
 
-/** A person looks at one effect that was once in doubt; where it no longer is, the door says so. */
+const DOUBTFUL: ReadonlySet<string> = new Set(["EffectInDoubt", "EffectDisputed"]);
+
+/** A person looks at one effect that was once in doubt or disputed; where it no longer is, the door says so. */
 function settleOne({ scheduler, records, operator }: Bus): void {
-  const doubts = records.filter(({ topic, headers }) => topic === TOPICS.events && headers["type"] === "EffectInDoubt");
+  const doubts = records.filter(({ topic, headers }) => topic === TOPICS.events && DOUBTFUL.has(headers["type"] ?? ""));
   if (doubts.length === 0) return;
   const decoded = CODEC.decode(scheduler.pick(doubts).value, "event");
-  if (decoded.ok && decoded.message.type === "EffectInDoubt")
+  if (decoded.ok && (decoded.message.type === "EffectInDoubt" || decoded.message.type === "EffectDisputed"))
     void operator.settle(decoded.message.callId, decoded.message.admitted);
 }
 

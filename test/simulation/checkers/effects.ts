@@ -7,7 +7,12 @@ import type { Finding, LogView } from "./log-view.ts";
 const wishOf = ({ chainId, tool, id }: Landing): string => `${chainId} ${tool} ${id}`;
 
 export function checkEffects(run: Run, view: LogView): readonly Finding[] {
-  return [...landedTwice(run.journal), ...firedAgainInDoubt(view), ...handedLateOrTwice(run, view)];
+  return [
+    ...landedTwice(run.journal),
+    ...firedAgainInDoubt(view),
+    ...changedBeforeLook(view),
+    ...handedLateOrTwice(run, view),
+  ];
 }
 
 function landedTwice(journal: readonly Landing[]): readonly Finding[] {
@@ -52,6 +57,25 @@ function firedAgainInDoubt(view: LogView): readonly Finding[] {
         break;
       }
       default:
+    }
+  }
+  return findings;
+}
+
+/** Between a change that is to be read back and the end of that look its chain changes nothing (PROTOCOL 5.2). */
+function changedBeforeLook(view: LogView): readonly Finding[] {
+  const due = new Map<string, Set<string>>();
+  const findings: Finding[] = [];
+  for (const { event, offset, partition } of view.facts) {
+    const calls = due.get(event.meta.chainId) ?? new Set<string>();
+    due.set(event.meta.chainId, calls);
+    if (event.type === "EffectCommitted" || event.type === "EffectSettled") {
+      if (event.readBack !== "") calls.add(event.callId);
+    } else if (event.type === "EffectVerified" || event.type === "EffectDisputed") {
+      calls.delete(event.callId);
+    } else if (event.type === "EffectAdmitted" && event.effectClass !== "read" && calls.size > 0) {
+      const what = `${event.callId} is admitted at ${partition}/${offset}, before the look at ${[...calls].join(", ")}`;
+      findings.push({ check: "look", what });
     }
   }
   return findings;

@@ -136,6 +136,9 @@ function step(life: Life, event: Fact["event"]): void {
     case "SubtaskFinished":
       life.children.delete(event.callId);
       return;
+    case "EffectDisputed":
+      life.left.add(event.callId);
+      return;
     case "EffectSettled":
       if (event.outcome === "unknown") life.left.add(event.callId);
       else life.left.delete(event.callId);
