@@ -77,9 +77,21 @@ describe("the judgement on fires", () => {
 });
 
 test("a doubt is what was settled as unknown and by nobody since", () => {
-  const watch = (...events: readonly BusEvent[]) => ({ ofType: () => log(...events) as never });
+  const watch = (...events: readonly BusEvent[]) => ({
+    ofType: (type: string) => log(...events.filter((one) => one.type === type)) as never,
+  });
   expect(doubtsOf(watch(settled("unknown")))).toEqual([{ chainId: "c", callId: "c:1", effectKey: "k", admitted: "1" }]);
   expect(doubtsOf(watch(settled("unknown"), settled("committed")))).toEqual([]);
+});
+
+test("a doubt is what a look disputes and nobody has settled since", () => {
+  const disputed = event("EffectDisputed", { callId: "c:1", effectKey: "k", admitted: "1" });
+  const at = (streamSeq: number, one: BusEvent): BusEvent => ({ ...one, meta: { ...one.meta, streamSeq } });
+  const doubts = (...events: readonly BusEvent[]) =>
+    doubtsOf({ ofType: (type: string) => log(...events.filter((one) => one.type === type)) as never }).length;
+  expect(doubts(at(2, disputed))).toBe(1);
+  expect(doubts(at(1, settled("committed")), at(2, disputed))).toBe(1);
+  expect(doubts(at(2, disputed), at(3, settled("committed")))).toBe(0);
 });
 
 test("a door is closed by a claim and a release, opened and degraded by its own records", () => {

@@ -53,12 +53,12 @@ export function lookForDoubt(readBack: ReadBack | null, args: Json): Look | null
   return lookOf(readBack, { args });
 }
 
-/** What of the expectation is not seen, in words; null where all of it is. */
+/** What of the expectation is not seen, in words without values; null where all of it is. */
 export function missingFrom(expect: JsonObject, seen: Json): string | null {
   for (const [path, expected] of Object.entries(expect)) {
     const found = atPath(seen, path);
     if (found !== undefined && canonicalJson(found) === canonicalJson(expected)) continue;
-    return `${path} is ${found === undefined ? "missing" : canonicalJson(found)} and should be ${canonicalJson(expected)}`;
+    return found === undefined ? `${path} is missing` : `${path} is not as expected`;
   }
   return null;
 }

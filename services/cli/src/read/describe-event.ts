@@ -49,9 +49,9 @@ const DESCRIBE: Describe = {
   EffectFailed: (event) => `${event.tool} ${event.code}${because(event.reason)}${again(event)}`,
   EffectInDoubt: ({ tool, code, reason }) => `${tool} ${code}${because(reason)}`,
   EffectSettled: ({ tool, outcome, by, reason }) => `${tool} ${outcome} by ${by}${because(reason)}`,
-  EffectVerified: ({ tool, readBack, seen }) => `${tool} shows in ${readBack} ${seen}`,
-  EffectDisputed: ({ tool, readBack, expected, seen, reason }) =>
-    `${tool} does not show in ${readBack}${because(reason)}; expected ${expected}, seen ${seen === "" ? "nothing" : seen}`,
+  EffectVerified: ({ tool, by, seen }) => `${tool} shows in ${by} ${seen}`,
+  EffectDisputed: ({ tool, by, expected, seen, reason }) =>
+    `${tool} does not show in ${by}${because(reason)}; expected ${expected}, seen ${seen === "" ? "nothing" : seen}`,
   EffectContradicted: ({ reason }) => reason,
   EffectAbandoned: ({ tool, reason }) => `${tool}${because(reason)}`,
   EffectAlreadyDone: ({ step, tool, originalOffset }) => `step ${step} ${tool} at o${originalOffset}`,

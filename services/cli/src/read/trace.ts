@@ -104,7 +104,7 @@ const CHANGES: Changes = {
   }),
   EffectAwaited: ({ tool }) => ({ name: tool, outcome: "waiting" }),
   EffectCommitted: ({ durationMs }) => ({ outcome: "committed", reason: "", durationMs }),
-  EffectVerified: ({ readBack }) => ({ outcome: "committed", reason: `verified by ${readBack}` }),
+  EffectVerified: ({ by }) => ({ outcome: "committed", reason: `verified by ${by}` }),
   EffectDisputed: ({ expected, seen, reason }) => ({
     outcome: "DISPUTED",
     reason: `${reason}; expected ${expected}, seen ${seen === "" ? "nothing" : seen}`,

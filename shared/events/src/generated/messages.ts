@@ -448,14 +448,14 @@ export interface EffectDisputed {
   /** Offset of the admission in the same partition. (internal) */
   readonly admitted: string;
   /** Name of the tool that looked. (public) */
-  readonly readBack: string;
+  readonly by: string;
   /** What it had to see, by dotted path, canonical JSON. (personal) */
   readonly expected: string;
   /** What it saw, canonical JSON; empty where it saw nothing. (personal) */
   readonly seen: string;
   /** BUSBAR_READ_BACK_MISMATCH or BUSBAR_READ_BACK_FAILED. (public) */
   readonly code: string;
-  /** What differs, or why nobody could look, in one sentence for a person. (personal) */
+  /** What differs, or why nobody could look, in one sentence for a person. (internal) */
   readonly reason: string;
   /** Time of the look, in ms. (internal) */
   readonly durationMs: number;
@@ -581,7 +581,7 @@ export interface EffectVerified {
   /** Offset of the admission in the same partition. (internal) */
   readonly admitted: string;
   /** Name of the tool that looked. (public) */
-  readonly readBack: string;
+  readonly by: string;
   /** What it saw, canonical JSON. (personal) */
   readonly seen: string;
   /** Time of the look, in ms. (internal) */
@@ -1618,4 +1618,4 @@ export const FAMILY_OF = {
 } as const;
 
 /** Fields that hold personal or secret content in any record: kept out of logs. */
-export const SENSITIVE_FIELDS = ["args","bytes","expected","fact","headers","input","output","readBack","reason","request","response","result","seen","statement","subject","taskKey"] as const;
+export const SENSITIVE_FIELDS = ["args","bytes","expected","fact","headers","input","output","readBack","request","response","result","seen","statement","subject","taskKey"] as const;

@@ -102,7 +102,7 @@ describe("a look that shows the change", () => {
     scene.door.turn(scene.outcome(chain, 2, done));
     expect(scene.chain(chain).rules.consecutiveErrors.evidence.length).toBe(1);
     const verified = only(scene.door.turn(scene.outcome(chain, 2, shows)), "EffectVerified");
-    expect(verified).toMatchObject({ tool: "db.looked", readBack: "db.read", seen: '{"there":true}' });
+    expect(verified).toMatchObject({ tool: "db.looked", by: "db.read", seen: '{"there":true}' });
     expect(scene.chain(chain).rules.consecutiveErrors.evidence).toEqual([]);
     expect(types(scene.door.turn(scene.call(chain, 3, "db.write", { id: 2 })))).toEqual(["EffectAdmitted"]);
   });

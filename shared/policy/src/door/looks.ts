@@ -15,7 +15,7 @@ export function lookedAt(turn: Turn, found: Found, outcome: Extract<CallOutcome,
   const { callId, admitted, result: seen, reason, durationMs } = outcome;
   const { effectKey, name: tool } = call;
   const look = parseLook(call.look);
-  const body = { callId, effectKey, tool, admitted, readBack: look?.tool ?? "", seen, durationMs };
+  const body = { callId, effectKey, tool, admitted, by: look?.tool ?? "", seen, durationMs };
   if (outcome.shown) {
     emit(turn, "EffectVerified", { chain }, body);
     return answerWaiting(turn, chain.chainId, effectKey);
