@@ -164,6 +164,21 @@ const PROMISES = {
       "a restart between checkpoint and output issues the same orders, which take effect once",
     "supervisor:signals-are-input": "signals are input of a replay and are never made again",
   },
+  flow: {
+    "flow:hysteresis": "flow control takes hold at the upper mark and lets go at the lower one",
+    "flow:totals": "an agent's load is counted over all partitions, a partition's by itself",
+    "flow:lag": "a chain that waits too long to be begun, by the time of the records, throttles new ones",
+    "flow:bounded-rate": "orders about one agent or partition come no faster than the policy says",
+    "flow:throttled": "a throttled agent is given one new task per interval and partition",
+    "flow:hard-share": "open chains of an agent in a partition end at its share of the pause mark, before any order",
+    "flow:paused": "a paused agent is given no new tasks; submitters are told when to come again, spread in time",
+    "flow:admitted-goes-on": "calls, outcomes and sub-tasks of chains that are admitted pass flow control",
+    "flow:halts-first": "a halt is applied whatever flow control holds",
+    "flow:by-hand": "what a person throttled or lifted stays so against orders of machines",
+    "flow:slow-agent-bounded":
+      "a slow agent under several times its load: open chains stay bounded, others go on, every task is done; without flow control they pile up",
+    "flow:load-is-the-log": "reported load is what the records say, to within the distance of the marks",
+  },
   agents: {
     "agents:inbox-after-acknowledgement":
       "a record enters an inbox after its event is acknowledged, with the event's id",

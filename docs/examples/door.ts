@@ -2,6 +2,7 @@
 import {
   createPureDoor,
   DEFAULT_BREAKER,
+  DEFAULT_FLOW,
   DEFAULT_LIMITS,
   DEFAULT_RULES,
   DEFAULT_TOOL,
@@ -17,6 +18,7 @@ door.open({
   statements: {},
   rules: DEFAULT_RULES,
   breaker: DEFAULT_BREAKER,
+  flow: DEFAULT_FLOW,
   limits: DEFAULT_LIMITS,
 });
 

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isJsonObject, type Json, type JsonObject, parseJson } from "@busbar/kernel";
-import { DEFAULT_BREAKER, DEFAULT_LIMITS, DEFAULT_RULES } from "@busbar/policy";
+import { DEFAULT_BREAKER, DEFAULT_FLOW, DEFAULT_LIMITS, DEFAULT_RULES } from "@busbar/policy";
 import { code, pageOf, table } from "./markdown.ts";
 
 const MANIFEST = "that of the tool's manifest";
@@ -109,6 +109,25 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
   ],
   "breaker.cooldownMs": ["", "from open to the first probe"],
   "breaker.probes": ["", "probes granted at a time while half-open"],
+  "flow.agent.lower": [
+    "",
+    "open chains of an agent, over all partitions, at which new tasks are taken as they come again",
+  ],
+  "flow.agent.upper": ["", "open chains of an agent from which new tasks of it are throttled; 0: never for that"],
+  "flow.agent.pause": ["", "open chains of an agent from which no new tasks of it are taken; 0: never"],
+  "flow.agent.lagLowerMs": [
+    "",
+    "age of its oldest chain that it has not begun, at which they are taken as they come again",
+  ],
+  "flow.agent.lagUpperMs": ["", "such an age from which new tasks of it are throttled; 0: never for that"],
+  "flow.partition.lower": ["", "the same for the open chains of each partition"],
+  "flow.partition.upper": ["", "see `flow.agent.upper`"],
+  "flow.partition.pause": ["", "see `flow.agent.pause`; `limits.maxOpenChains` is the bound behind it"],
+  "flow.partition.lagLowerMs": ["", "see `flow.agent.lagLowerMs`"],
+  "flow.partition.lagUpperMs": ["", "see `flow.agent.lagUpperMs`"],
+  "flow.intervalMs": ["", "shortest time between two new tasks in one partition while throttled"],
+  "flow.retryAfterMs": ["", "what a submitter is told to wait at least; up to twice as long, by its task"],
+  "flow.orderEveryMs": ["", "shortest time between two orders of flow control about one agent or partition"],
   "limits.maxSteps": ["", "highest step of a tool call; a task may ask for fewer"],
   "limits.maxOpenCalls": ["", "calls of one chain without an answer; more are deferred"],
   "limits.maxChildren": ["", "open sub-tasks of one chain; more are refused"],
@@ -128,6 +147,7 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
 const DEFAULTS: Readonly<Record<string, object>> = {
   rules: DEFAULT_RULES,
   breaker: DEFAULT_BREAKER,
+  flow: DEFAULT_FLOW,
   limits: DEFAULT_LIMITS,
 };
 
@@ -136,15 +156,19 @@ interface Row {
   readonly type: string;
 }
 
+/** What a node refers to, or itself. */
+function resolved(node: JsonObject, root: JsonObject): JsonObject {
+  const reference = node["$ref"];
+  return typeof reference === "string" ? field(root["definitions"], reference.slice("#/definitions/".length)) : node;
+}
+
 const field = (value: Json | undefined, name: string): JsonObject => {
   const found = isJsonObject(value) ? value[name] : undefined;
   return isJsonObject(found) ? found : {};
 };
 
 function typeOf(node: JsonObject, root: JsonObject): string {
-  const reference = node["$ref"];
-  if (typeof reference === "string")
-    return typeOf(field(root["definitions"], reference.slice("#/definitions/".length)), root);
+  if (node["$ref"] !== undefined) return typeOf(resolved(node, root), root);
   if (node["const"] !== undefined) return `\`${JSON.stringify(node["const"])}\``;
   if (Array.isArray(node["enum"])) return (node["enum"] as readonly string[]).map((value) => code(value)).join(", ");
   if (node["type"] === "array") return "list of text";
@@ -158,7 +182,8 @@ function typeOf(node: JsonObject, root: JsonObject): string {
 }
 
 /** The leaves of the schema, in its order. */
-function rowsOf(node: JsonObject, root: JsonObject, path: string): readonly Row[] {
+function rowsOf(given: JsonObject, root: JsonObject, path: string): readonly Row[] {
+  const node = resolved(given, root);
   const properties = Object.entries(field(node, "properties"));
   const at = (name: string): string => (path === "" ? name : `${path}.${name}`);
   const inner = properties.flatMap(([name]) => rowsOf(field(node["properties"], name), root, at(name)));
@@ -168,8 +193,9 @@ function rowsOf(node: JsonObject, root: JsonObject, path: string): readonly Row[
 }
 
 function defaultOf(key: string): string {
-  const [group = "", name = ""] = key.split(".");
-  const value: unknown = (DEFAULTS[group] as Readonly<Record<string, unknown>> | undefined)?.[name];
+  const value = key.split(".").reduce<unknown>((found, name) => {
+    return typeof found === "object" && found !== null ? (found as Readonly<Record<string, unknown>>)[name] : undefined;
+  }, DEFAULTS);
   return value === undefined ? "" : code(JSON.stringify(value));
 }
 

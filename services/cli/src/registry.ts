@@ -77,7 +77,7 @@ export const COMMANDS: readonly CommandRow[] = [
   {
     name: "status",
     group: "Look",
-    summary: "agents, doors, halts, freezes, breakers, supervisors",
+    summary: "agents, doors, halts, freezes, breakers, flow control, supervisors",
     load: async () => (await import("./commands/status.ts")).statusCommand(),
   },
   {
@@ -127,8 +127,14 @@ export const COMMANDS: readonly CommandRow[] = [
     name: "breakers",
     alias: "breaker",
     group: "Stop",
-    summary: "list the breakers of tools, hold one open, or close it",
+    summary: "list the breakers of tools and agents, hold one open, or close it",
     load: async () => (await import("./commands/breakers.ts")).breakersCommand(),
+  },
+  {
+    name: "throttle",
+    group: "Stop",
+    summary: "list what flow control holds back, hold new tasks back, or let them in",
+    load: async () => (await import("./commands/throttle.ts")).throttleCommand(),
   },
   {
     name: "settle",

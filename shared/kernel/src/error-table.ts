@@ -140,6 +140,13 @@ export const ERRORS = {
     1,
     500,
   ),
+  BUSBAR_FLOW_HELD: row(
+    "refused",
+    "new tasks of {key} are put off: {reason}",
+    "the client sends again after {retryAfterMs} ms; npx busbar throttle",
+    5,
+    429,
+  ),
   BUSBAR_FREEZE_ACTIVE: row(
     "refused",
     "freeze {freeze} forbids {effectClass} effects of {scope}: {reason}",
@@ -314,6 +321,7 @@ export const ERRORS = {
     409,
   ),
   BUSBAR_SERVICE_FAILED: row("fatal", "{service} ended: {reason}", "look into {file}, then npx busbar doctor", 1, 500),
+  BUSBAR_SHED: row("refused", "the task is not taken: {reason}", "npx busbar throttle", 5, 429),
   BUSBAR_SIGNATURE_INVALID: row(
     "refused",
     "the order of {principal} is not signed by a known key: {reason}",

@@ -153,6 +153,22 @@ export interface BreakerView {
   readonly granted: number;
 }
 
+/** What flow control holds against new tasks of a key. */
+export interface FlowView {
+  /** `lifted`: a person let go, and no machine takes hold again before the load has gone down. */
+  readonly level: "throttled" | "paused" | "shed" | "lifted";
+  readonly rule: string;
+  readonly reason: string;
+  /** Event id of the record whose load caused it; empty where a person did. */
+  readonly cause: string;
+  readonly by: string;
+  readonly isByHand: boolean;
+  readonly intervalMs: number;
+  readonly retryAfterMs: number;
+  /** While throttled: when this partition takes the next task, ms. */
+  readonly nextAtMs: number;
+}
+
 export interface GrantState {
   readonly key: string;
   readonly left: number;
@@ -186,6 +202,8 @@ export interface PartitionState {
   grants: Record<string, GrantState>;
   /** Of the caps of the policy; replaced, never edited. */
   slots: Slots;
+  /** By key of flow control; replaced, never edited. */
+  flows: Readonly<Record<string, FlowView>>;
   deployments: Deployments;
   /** What each resumed scope covered, per events partition: a trip whose cause lies before has no effect. */
   covered: Record<string, Record<string, string>>;
@@ -196,6 +214,8 @@ export interface PartitionState {
   /** Tasks submitted at or before this time may be forgotten although they are young, ms; 0: none is. */
   forgottenMs: number;
   openChains: number;
+  /** Of each agent that has any; replaced, never edited. */
+  agentChains: Readonly<Record<string, number>>;
   /** Valid events folded so far. */
   events: number;
 }
@@ -220,6 +240,7 @@ export function initialPartitionState(partition: number): PartitionState {
     breakers: {},
     grants: {},
     slots: {},
+    flows: {},
     deployments: {},
     covered: {},
     chains: {},
@@ -227,6 +248,7 @@ export function initialPartitionState(partition: number): PartitionState {
     closedOrder: [],
     forgottenMs: 0,
     openChains: 0,
+    agentChains: {},
     events: 0,
   };
 }

@@ -88,6 +88,33 @@ export interface BreakerPolicy {
   readonly probes: number;
 }
 
+/** Marks of one kind of key of flow control. */
+export interface FlowMarks {
+  /** Open chains at which new tasks are taken as they come again. */
+  readonly lower: number;
+  /** Open chains from which new tasks are throttled; 0: open chains throttle nothing. */
+  readonly upper: number;
+  /** Open chains from which no new tasks are taken; 0: never. */
+  readonly pause: number;
+  /** Age of the oldest chain that was not begun, at which new tasks are taken as they come again. */
+  readonly lagLowerMs: number;
+  /** Such an age from which new tasks are throttled; 0: age throttles nothing. */
+  readonly lagUpperMs: number;
+}
+
+export interface FlowPolicy {
+  /** Of each agent, over all partitions. */
+  readonly agent: FlowMarks;
+  /** Of each partition. */
+  readonly partition: FlowMarks;
+  /** Shortest time between two new tasks of a throttled key in one partition. */
+  readonly intervalMs: number;
+  /** What a submitter is told at least to wait. */
+  readonly retryAfterMs: number;
+  /** Shortest time between two orders about one key. */
+  readonly orderEveryMs: number;
+}
+
 export interface LimitsPolicy {
   readonly maxSteps: number;
   readonly maxOpenCalls: number;
@@ -110,6 +137,7 @@ export interface Policy {
   readonly statements: Readonly<Record<string, Authority>>;
   readonly rules: RulesPolicy;
   readonly breaker: BreakerPolicy;
+  readonly flow: FlowPolicy;
   readonly limits: LimitsPolicy;
   /** Bulkheads and rates over the whole bus; absent: none. */
   readonly caps?: Caps;
@@ -131,6 +159,13 @@ export const NO_BREAKER: BreakerPolicy = {
   consecutiveFailures: 0,
   agentFailures: 0,
   pairFailures: 0,
+};
+export const DEFAULT_FLOW: FlowPolicy = {
+  agent: { lower: 8000, upper: 10_000, pause: 20_000, lagLowerMs: 0, lagUpperMs: 0 },
+  partition: { lower: 30_000, upper: 40_000, pause: 45_000, lagLowerMs: 0, lagUpperMs: 0 },
+  intervalMs: 100,
+  retryAfterMs: 1000,
+  orderEveryMs: 1000,
 };
 export const DEFAULT_LIMITS: LimitsPolicy = {
   maxSteps: 200,

@@ -19,6 +19,10 @@ export const METRICS = {
   halts: "busbar_halts_acknowledged_total",
   breaker: "busbar_breaker_state",
   trips: "busbar_breaker_trips_total",
+  flow: "busbar_flow_level",
+  flowOpen: "busbar_flow_open_chains",
+  flowWaiting: "busbar_flow_waiting_chains",
+  flowLag: "busbar_flow_lag_seconds",
   defects: "busbar_rule_disagreements_total",
   lag: "busbar_consumer_lag_records",
 } as const;
@@ -42,6 +46,10 @@ export interface Metrics {
   readonly halts: Counter<string>;
   readonly breaker: Gauge<"key" | "state">;
   readonly trips: Counter<"key" | "rule">;
+  readonly flow: Gauge<"key" | "level">;
+  readonly flowOpen: Gauge<"key">;
+  readonly flowWaiting: Gauge<"key">;
+  readonly flowLag: Gauge<"key">;
   readonly defects: Counter<string>;
 }
 
@@ -70,6 +78,10 @@ export function createMetrics(): Metrics {
     halts: counter(METRICS.halts, "Halts acknowledged"),
     breaker: gauge(METRICS.breaker, "1 for the state a breaker is in", ["key", "state"]),
     trips: counter(METRICS.trips, "Breaker openings", ["key", "rule"]),
+    flow: gauge(METRICS.flow, "1 for the level that flow control has ordered for new tasks of a key", ["key", "level"]),
+    flowOpen: gauge(METRICS.flowOpen, "Open chains of an agent or a partition, as reported", ["key"]),
+    flowWaiting: gauge(METRICS.flowWaiting, "Open chains that their agent has not begun, as reported", ["key"]),
+    flowLag: gauge(METRICS.flowLag, "Age of the oldest chain that was not begun, as reported", ["key"]),
     defects: counter(METRICS.defects, "Trips on which door and supervisor disagree"),
   };
 }

@@ -82,6 +82,14 @@ function standingColumns(what: string, id: string, count: number): readonly Colu
   ];
 }
 
+const FLOWS: readonly Column<BusStatus["flows"][number]>[] = [
+  column("tasks of", ({ key }) => key),
+  column("level", ({ level }) => level),
+  column("open chains", ({ open }) => open),
+  column("by", ({ by }) => by),
+  column("why", ({ reason }) => reason),
+];
+
 const HALTED: readonly Column<BusStatus["haltedChains"][number]>[] = [
   column("halted chain", ({ chainId }) => chainId),
   column("agent", ({ agent }) => agent),
@@ -122,6 +130,8 @@ export function hintsOf(status: BusStatus): readonly string[] {
   if (freeze !== undefined) hints.push(`npx busbar freeze --lift ${freeze.id} --reason "<why>"`);
   const [breaker] = status.breakers;
   if (breaker !== undefined) hints.push(`npx busbar breakers close ${shortBreakerKey(breaker.scope)} --reason "<why>"`);
+  const flow = status.flows.find(({ level }) => level !== "lifted");
+  if (flow !== undefined) hints.push(`npx busbar throttle lift ${flow.key} --reason "<why>"`);
   const [doubt] = status.inDoubt;
   if (doubt !== undefined) {
     const settle = `npx busbar settle ${doubt.chainId} ${doubt.callId}`;
@@ -156,6 +166,7 @@ function render(output: Output, status: BusStatus): string {
       status.freezes.length > 0,
       () => output.table(status.freezes, standingColumns("scope", "freeze", count)),
     ],
+    ["Flow control", status.flows.length > 0, () => output.table(status.flows, FLOWS)],
     ["Breakers", status.breakers.length > 0, () => output.table(status.breakers, standingColumns("key", "id", count))],
     ["Caps", status.caps.length > 0, () => output.table(status.caps, CAPS)],
     ["Effects in doubt or disputed", status.inDoubt.length > 0, () => output.table(status.inDoubt, DOUBTS)],

@@ -1,6 +1,14 @@
 import { defineAgent } from "@busbar/agent";
 import type { Project } from "@busbar/agent/project";
-import { DEFAULT_BREAKER, DEFAULT_LIMITS, DEFAULT_RULES, DEFAULT_TOOL, type Policy, policyHash } from "@busbar/policy";
+import {
+  DEFAULT_BREAKER,
+  DEFAULT_FLOW,
+  DEFAULT_LIMITS,
+  DEFAULT_RULES,
+  DEFAULT_TOOL,
+  type Policy,
+  policyHash,
+} from "@busbar/policy";
 import { describe, expect, it } from "vitest";
 import { checkAgent, chooseAgent } from "./check-agent.ts";
 
@@ -16,6 +24,7 @@ const policy = (more: Partial<Policy> = {}): Policy => ({
   models: {},
   rules: DEFAULT_RULES,
   breaker: DEFAULT_BREAKER,
+  flow: DEFAULT_FLOW,
   limits: DEFAULT_LIMITS,
   ...more,
 });

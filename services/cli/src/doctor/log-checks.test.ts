@@ -1,6 +1,7 @@
 import type { BusHeartbeat } from "@busbar/events";
 import {
   DEFAULT_BREAKER,
+  DEFAULT_FLOW,
   DEFAULT_LIMITS,
   DEFAULT_RULES,
   DEFAULT_TOOL,
@@ -175,6 +176,7 @@ describe("the policies in force", () => {
     statements: {},
     rules: DEFAULT_RULES,
     breaker: DEFAULT_BREAKER,
+    flow: DEFAULT_FLOW,
     limits: DEFAULT_LIMITS,
   });
   const governed = (partition: number, one: Policy | null) => {

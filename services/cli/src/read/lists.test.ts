@@ -3,6 +3,7 @@ import { canonicalJson, type Json, sha256Hex } from "@busbar/kernel";
 import {
   type BreakerView,
   DEFAULT_BREAKER,
+  DEFAULT_FLOW,
   DEFAULT_LIMITS,
   DEFAULT_RULES,
   DEFAULT_TOOL,
@@ -32,6 +33,7 @@ const policyOf = (tools: Policy["tools"], agents: Policy["agents"] = {}): Policy
   statements: {},
   rules: DEFAULT_RULES,
   breaker: DEFAULT_BREAKER,
+  flow: DEFAULT_FLOW,
   limits: DEFAULT_LIMITS,
 });
 const stateWith = (partition: number, more: Partial<PartitionState>): PartitionState => ({

@@ -1,5 +1,6 @@
 import {
   DEFAULT_BREAKER,
+  DEFAULT_FLOW,
   DEFAULT_LIMITS,
   DEFAULT_RULES,
   initialPartitionState,
@@ -17,6 +18,7 @@ const policy = (more: Partial<Policy> = {}): Policy => ({
   statements: {},
   rules: DEFAULT_RULES,
   breaker: DEFAULT_BREAKER,
+  flow: DEFAULT_FLOW,
   limits: DEFAULT_LIMITS,
   ...more,
 });

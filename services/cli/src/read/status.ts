@@ -7,6 +7,7 @@ import { againstFiringAgain, type CallState, type ChainState, type PartitionStat
 import type { SupervisorState } from "../deploy/state-file.ts";
 import { type CapStatus, foldCaps } from "./caps.ts";
 import { type DeploymentRow, foldDeployments } from "./deployments.ts";
+import { type FlowRow, foldFlows } from "./flows.ts";
 import type { AgentLife, Life } from "./heartbeats.ts";
 import type { PartitionView } from "./partition.ts";
 
@@ -71,6 +72,8 @@ export interface BusStatus {
   readonly fences: readonly Standing[];
   readonly freezes: readonly Standing[];
   readonly breakers: readonly Standing[];
+  /** What flow control holds back. */
+  readonly flows: readonly FlowRow[];
   readonly haltedChains: readonly HaltedChain[];
   readonly inDoubt: readonly Doubt[];
   readonly supervisors: Life["supervisors"];
@@ -210,6 +213,7 @@ export function foldStatus(
     fences: standing(views, fencesOf),
     freezes: standing(views, freezesAt(nowMs)),
     breakers: standing(views, breakersOf),
+    flows: foldFlows(views.map(({ state }) => state)),
     haltedChains: haltedChains(views),
     inDoubt: doubts(views, nowMs),
     supervisors: life.supervisors,

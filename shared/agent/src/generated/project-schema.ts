@@ -37,6 +37,27 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
     "positive": {
       "type": "integer",
       "minimum": 1
+    },
+    "flowMarks": {
+      "type": "object",
+      "additionalProperties": false,
+      "properties": {
+        "lower": {
+          "$ref": "#/definitions/count"
+        },
+        "upper": {
+          "$ref": "#/definitions/count"
+        },
+        "pause": {
+          "$ref": "#/definitions/count"
+        },
+        "lagLowerMs": {
+          "$ref": "#/definitions/count"
+        },
+        "lagUpperMs": {
+          "$ref": "#/definitions/count"
+        }
+      }
     }
   },
   "properties": {
@@ -441,6 +462,27 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
         "probes": {
           "type": "integer",
           "minimum": 1
+        }
+      }
+    },
+    "flow": {
+      "type": "object",
+      "additionalProperties": false,
+      "properties": {
+        "agent": {
+          "$ref": "#/definitions/flowMarks"
+        },
+        "partition": {
+          "$ref": "#/definitions/flowMarks"
+        },
+        "intervalMs": {
+          "$ref": "#/definitions/ms"
+        },
+        "retryAfterMs": {
+          "$ref": "#/definitions/ms"
+        },
+        "orderEveryMs": {
+          "$ref": "#/definitions/ms"
         }
       }
     },

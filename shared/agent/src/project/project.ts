@@ -8,6 +8,7 @@ import { pathToFileURL } from "node:url";
 import { busbarError, isBusbarError, reasonOf } from "@busbar/kernel";
 import {
   DEFAULT_BREAKER,
+  DEFAULT_FLOW,
   DEFAULT_LIMITS,
   DEFAULT_RULES,
   DEFAULT_TOOL,
@@ -15,6 +16,8 @@ import {
   type AgentPolicy,
   type Authority,
   type BreakerPolicy,
+  type FlowMarks,
+  type FlowPolicy,
   type LimitsPolicy,
   type ModelPolicy,
   type Policy,
@@ -30,6 +33,8 @@ import { readProjectText } from "./project-text.ts";
 
 type ToolOverride = Partial<Pick<ToolPolicy, "attempts" | "timeoutMs" | "fireBoundMs" | "volatile">> & CapRow;
 type AgentRow = Partial<AgentPolicy> & CapRow & { readonly perTool?: Readonly<Record<string, CapRow>> };
+type FlowRow = Partial<Omit<FlowPolicy, "agent" | "partition">> &
+  Partial<Readonly<Record<"agent" | "partition", Partial<FlowMarks>>>>;
 type Modules = Partial<Record<"tools" | "models" | "agents", readonly string[]>>;
 
 /** `busbar.yaml` after its schema accepted it. */
@@ -43,6 +48,7 @@ export interface ProjectFile {
   readonly rules?: Partial<RulesPolicy>;
   readonly statements?: Readonly<Record<string, Partial<Authority> & Pick<Authority, "tool" | "refutedWhen">>>;
   readonly breaker?: Partial<BreakerPolicy>;
+  readonly flow?: FlowRow;
   readonly limits?: Partial<LimitsPolicy>;
 }
 
@@ -97,6 +103,7 @@ export function buildPolicy(
     statements: Object.fromEntries(statements),
     rules: { ...DEFAULT_RULES, ...project.rules },
     breaker: { ...DEFAULT_BREAKER, ...project.breaker },
+    flow: flowPolicyOf(file, project.flow ?? {}),
     limits: { ...DEFAULT_LIMITS, ...project.limits },
     ...capsOf(project),
   };
@@ -127,6 +134,23 @@ export function strayReadBacks(
     if (readBack === undefined || reads.has(readBack.tool)) return [];
     return [{ name, reason: `its readBack names ${readBack.tool}, which is no tool with effect read` }];
   });
+}
+
+/** Defaults filled in. Marks that could not be told apart would order back and forth. */
+function flowPolicyOf(file: string, row: FlowRow): FlowPolicy {
+  const agent = { ...DEFAULT_FLOW.agent, ...row.agent };
+  const partition = { ...DEFAULT_FLOW.partition, ...row.partition };
+  for (const [name, marks] of [["agent", agent] as const, ["partition", partition] as const]) {
+    const { lower, upper, pause, lagLowerMs, lagUpperMs } = marks;
+    if (upper > 0 && lower >= upper)
+      throw invalid(file, `flow.${name}: lower (${lower}) is not below upper (${upper})`);
+    if (upper > 0 && pause > 0 && upper > pause)
+      throw invalid(file, `flow.${name}: upper (${upper}) is above pause (${pause})`);
+    if (lagUpperMs > 0 && lagLowerMs >= lagUpperMs) {
+      throw invalid(file, `flow.${name}: lagLowerMs (${lagLowerMs}) is not below lagUpperMs (${lagUpperMs})`);
+    }
+  }
+  return { ...DEFAULT_FLOW, ...row, agent, partition };
 }
 
 function modelPoliciesOf(

@@ -1261,6 +1261,31 @@ export interface SetPolicy {
   readonly by: string;
 }
 
+/** Puts new tasks of a key off, or refuses them, until it is lifted; what is admitted goes on. */
+export interface Throttle {
+  readonly type: "Throttle";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Whose new tasks: fleet, agent:<name> or partition:<number>. (internal) */
+  readonly key: string;
+  /** throttled: one task per interval and partition; paused: none; shed: they are refused. (internal) */
+  readonly level: "throttled" | "paused" | "shed" | "UNKNOWN";
+  /** Shortest time between two new tasks in one partition while throttled, in ms. (internal) */
+  readonly intervalMs: number;
+  /** After which submitters are told to come again at the earliest, in ms. (internal) */
+  readonly retryAfterMs: number;
+  /** Id of the rule that decided; empty where a person did. (public) */
+  readonly rule: string;
+  /** Id of the record whose load caused it; empty where a person did. (internal) */
+  readonly cause: string;
+  /** Time of that record, in ms since the epoch. (internal) */
+  readonly sinceMs: number;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Principal who ordered it. (internal) */
+  readonly by: string;
+}
+
 /** Ends a freeze. */
 export interface Unfreeze {
   readonly type: "Unfreeze";
@@ -1272,6 +1297,48 @@ export interface Unfreeze {
   readonly reason: string;
   /** Principal who ordered it. (internal) */
   readonly by: string;
+}
+
+/** Takes new tasks of a key again as they come. */
+export interface Unthrottle {
+  readonly type: "Unthrottle";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Whose new tasks: fleet, agent:<name> or partition:<number>. (internal) */
+  readonly key: string;
+  /** Id of the record whose load caused it; empty where a person did. (internal) */
+  readonly cause: string;
+  /** Time of that record, in ms since the epoch. (internal) */
+  readonly sinceMs: number;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Principal who ordered it. (internal) */
+  readonly by: string;
+}
+
+/** Load of an agent in one events partition, or of the partition as a whole, for flow control. */
+export interface LoadReport {
+  readonly type: "LoadReport";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Key of flow control: agent:<name> or partition:<number>. (internal) */
+  readonly key: string;
+  /** Open chains. (internal) */
+  readonly open: number;
+  /** Of these, chains of which their agent has not begun anything. (internal) */
+  readonly waiting: number;
+  /** When the first of them was submitted, in ms since the epoch; 0 means none waits. (internal) */
+  readonly oldestAtMs: number;
+  /** Events partition that the signal comes from. (internal) */
+  readonly sourcePartition: number;
+  /** Offset of the event that the signal comes from. (internal) */
+  readonly sourceOffset: string;
+  /** Id of the rule that decided; empty where a person did. (public) */
+  readonly rule: string;
+  /** Number of the signal among those of the same event and rule. (internal) */
+  readonly index: number;
+  /** Time of the source event, in ms since the epoch. (internal) */
+  readonly atMs: number;
 }
 
 /** How a call of a tool ended, or that it waits for a breaker, told to one breaker. */
@@ -1451,9 +1518,12 @@ export type BusDirective =
   | OpenBreaker
   | Resume
   | SetPolicy
-  | Unfreeze;
+  | Throttle
+  | Unfreeze
+  | Unthrottle;
 
 export type BusSignal =
+  | LoadReport
   | ToolOutcome;
 
 export type BusHeartbeat =
@@ -1526,7 +1596,10 @@ export interface MessageMap {
   readonly OpenBreaker: OpenBreaker;
   readonly Resume: Resume;
   readonly SetPolicy: SetPolicy;
+  readonly Throttle: Throttle;
   readonly Unfreeze: Unfreeze;
+  readonly Unthrottle: Unthrottle;
+  readonly LoadReport: LoadReport;
   readonly ToolOutcome: ToolOutcome;
   readonly AgentHeartbeat: AgentHeartbeat;
   readonly GatewayHeartbeat: GatewayHeartbeat;
@@ -1609,7 +1682,10 @@ export const FAMILY_OF = {
   OpenBreaker: "directive",
   Resume: "directive",
   SetPolicy: "directive",
+  Throttle: "directive",
   Unfreeze: "directive",
+  Unthrottle: "directive",
+  LoadReport: "signal",
   ToolOutcome: "signal",
   AgentHeartbeat: "heartbeat",
   GatewayHeartbeat: "heartbeat",

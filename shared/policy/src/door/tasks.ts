@@ -1,10 +1,11 @@
 /** Tasks: how chains are opened, given to agents and ended (PROTOCOL 4.3, 4.6). */
 import { covers, type MessageOf } from "@busbar/events";
 import { canonicalJson, type ErrorCode, own, parseJson, shortHash } from "@busbar/kernel";
+import { flowAgainst } from "../flow/at-door.ts";
 import { isUndeployed } from "../deployments.ts";
 import type { ChainState } from "../partition-state.ts";
 import { reassign } from "./assign.ts";
-import { emit, type Turn } from "./turn.ts";
+import { type About, emit, type Turn } from "./turn.ts";
 
 /** Chain of a client's task: the same key names the same task for ever. */
 export function taskChainId(taskKey: string): string {
@@ -57,16 +58,7 @@ export function decideSubmit(turn: Turn, submission: Submission): void {
   const common = { chainId, agent: command.agent, causationId, traceparent };
   if (turn.state.policy === null || turn.state.openChains >= turn.state.policy.limits.maxOpenChains) {
     const code = turn.state.policy === null ? "BUSBAR_DOOR_CLOSED" : "BUSBAR_OVERLOADED";
-    emit(turn, "CommandDeferred", common, {
-      code,
-      expected: 0,
-      retryAfterMs: 250,
-      commandType: "SubmitTask",
-      callId: "",
-      reason: "",
-      waitsFor: [],
-    });
-    return;
+    return deferSubmit(turn, common, code, 250);
   }
   const problem = submitProblem(turn, submission);
   if (problem !== null) return rejectSubmit(turn, submission, "BUSBAR_INPUT_INVALID", problem);
@@ -74,7 +66,26 @@ export function decideSubmit(turn: Turn, submission: Submission): void {
   if (command.parentChainId === "" && isUndeployed(turn.state.deployments, command.agent)) {
     return rejectSubmit(turn, submission, "BUSBAR_AGENT_UNDEPLOYED", undeployed(command.agent));
   }
+  if (isPutOff(turn, submission)) return;
   openTask(turn, submission);
+}
+
+function deferSubmit(turn: Turn, about: About, code: ErrorCode, retryAfterMs: number, reason = ""): void {
+  const body = { code, expected: 0, retryAfterMs, commandType: "SubmitTask", callId: "", reason, waitsFor: [] };
+  emit(turn, "CommandDeferred", about, body);
+}
+
+/** Flow control is asked for root tasks alone: what an admitted chain hands on belongs to its admission. */
+function isPutOff(turn: Turn, submission: Submission): boolean {
+  const { command, causationId } = submission;
+  const { chainId, traceparent } = command.meta;
+  if (command.parentChainId !== "") return false;
+  const verdict = flowAgainst(turn.state, { agent: command.agent, chainId }, turn.env.partitionCount, turn.env.atMs);
+  if (verdict === null) return false;
+  const about = { chainId, agent: command.agent, causationId, traceparent };
+  if (verdict.kind === "shed") rejectSubmit(turn, submission, "BUSBAR_SHED", verdict.reason);
+  else deferSubmit(turn, about, "BUSBAR_FLOW_HELD", verdict.retryAfterMs, verdict.reason);
+  return true;
 }
 
 function rejectSubmit(turn: Turn, { command, causationId }: Submission, code: ErrorCode, reason: string): void {

@@ -4,6 +4,7 @@ import { canonicalJson, type Json, type JsonObject, own } from "@busbar/kernel";
 import type { ChainState } from "../partition-state.ts";
 import {
   DEFAULT_BREAKER,
+  DEFAULT_FLOW,
   DEFAULT_LIMITS,
   DEFAULT_RULES,
   DEFAULT_TOOL,
@@ -45,6 +46,7 @@ export const POLICY: Policy = {
   statements: { backup: { tool: "db.read", args: {}, refutedWhen: { path: "there", equals: true } } },
   rules: DEFAULT_RULES,
   breaker: DEFAULT_BREAKER,
+  flow: DEFAULT_FLOW,
   limits: DEFAULT_LIMITS,
 };
 

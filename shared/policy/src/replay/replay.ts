@@ -8,6 +8,7 @@
 import type { BusEvent } from "@busbar/events";
 import { covers, parseScope } from "@busbar/events";
 import { own } from "@busbar/kernel";
+import { noteTaskOpened } from "../flow/at-door.ts";
 import { isFinal, nextChainStatus } from "../machines/chain.ts";
 import type { ChainState, PartitionState } from "../partition-state.ts";
 import { INITIAL_RULES } from "../rules/index.ts";
@@ -106,9 +107,15 @@ function replayOwnership(state: PartitionState, event: BusEvent, offset: bigint,
   }
 }
 
+function countChain(state: PartitionState, agent: string, by: 1 | -1): void {
+  state.openChains += by;
+  const { [agent]: now = 0, ...others } = state.agentChains;
+  state.agentChains = now + by > 0 ? { ...others, [agent]: now + by } : others;
+}
+
 function close(state: PartitionState, chain: ChainState, outcome: string, atMs: number): void {
   delete state.chains[chain.chainId];
-  state.openChains -= 1;
+  countChain(state, chain.agent, -1);
   const { status, parentChainId, parentCallId, tokensUsed } = chain;
   state.closed[chain.chainId] = { state: status, outcome, atMs, parentChainId, parentCallId, tokensUsed };
   state.closedOrder.push(chain.chainId);
@@ -118,8 +125,9 @@ function replayChainEvent(state: PartitionState, event: BusEvent, offset: bigint
   const { chainId } = event.meta;
   if (chainId === "") return;
   if (event.type === "TaskSubmitted") {
-    if (own(state.chains, chainId) === undefined) state.openChains += 1;
+    if (own(state.chains, chainId) === undefined) countChain(state, event.agent, 1);
     state.chains[chainId] = openChain(event);
+    if (event.parentChainId === "") noteTaskOpened(state, event.agent, event.meta.atMs);
     return;
   }
   const chain = own(state.chains, chainId);

@@ -49,6 +49,7 @@ const KINDS = [
   "resume",
   "freeze",
   "breaker",
+  "throttle",
   "settle",
   "tick",
   "tick",
@@ -254,6 +255,8 @@ export class Driver {
           one.id === 0 ? "Freeze" : "Unfreeze",
           { freezeId: "f", scope, effects: ["write"], fromMs: 0, untilMs: 0, reason: "", by: "x" },
         ]);
+      case "throttle":
+        return this.scene.orders(throttleOf(one));
       case "breaker":
         return this.scene.orders(
           [
@@ -266,6 +269,14 @@ export class Driver {
         return null;
     }
   }
+}
+
+function throttleOf(one: Step): readonly [string, Orders] {
+  const key = ["agent:support", "partition:0", "fleet"][one.id] ?? "fleet";
+  const by = one.variant % 3 === 0 ? "operator:ann" : "supervisor:s1";
+  const level = one.variant % 2 === 0 ? "paused" : "throttled";
+  const held = { key, level, intervalMs: 500, retryAfterMs: 100, reason: "", by };
+  return [one.step % 2 === 0 ? "Throttle" : "Unthrottle", held];
 }
 
 function deployOrderOf(one: Step): readonly [string, Orders] {

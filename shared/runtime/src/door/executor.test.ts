@@ -3,6 +3,7 @@ import type { Json } from "@busbar/kernel";
 import {
   type CallOutcome,
   DEFAULT_BREAKER,
+  DEFAULT_FLOW,
   DEFAULT_LIMITS,
   DEFAULT_RULES,
   DEFAULT_TOOL,
@@ -28,6 +29,7 @@ const POLICY: Policy = {
   statements: { backup: { tool: "look", args: {}, refutedWhen: { path: "a.there", equals: true } } },
   rules: DEFAULT_RULES,
   breaker: DEFAULT_BREAKER,
+  flow: DEFAULT_FLOW,
   limits: DEFAULT_LIMITS,
 };
 const meta = metaWith({ eventId: "e", atMs: 5, chainId: "c", agent: "support" });

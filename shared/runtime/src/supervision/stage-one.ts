@@ -2,33 +2,53 @@
  * Stage 1 of a supervisor, per events partition: reads the valid events, checks the door against the rules, tells
  * stage 2 what tools did, and beats (PROTOCOL 6.4, 6.7, 7.1). It decides nothing by itself and waits for no door.
  */
-import { type BusEvent, HEADER, partitionOf } from "@busbar/events";
+import { type BusEvent, type EventBody, HEADER, partitionOf } from "@busbar/events";
 import { toDeadLetter } from "@busbar/events/codec";
 import { type Json, own } from "@busbar/kernel";
 import type { Delivery, Follower, Publication } from "@busbar/log";
 import {
+  type ChainState,
+  DEFAULT_FLOW,
   disagreement,
+  FLOW_RULE,
   initialPartitionState,
+  type LoadBook,
+  marksOf,
+  noteLoad,
+  offsetOf,
   type PartitionState,
   replay,
   signalsOf,
-  type ToolOutcomeBody,
+  takeReport,
 } from "@busbar/policy";
 import { metaWith } from "../meta.ts";
 import { createPartitionReader, type PartitionReader, type ReadEvent, withKnownSchema } from "../partition-reader.ts";
 import { pause } from "../ports.ts";
 import { publishAll, type StageOptions } from "./stage-options.ts";
 
-const VERSION = "stage-one-4";
+const VERSION = "stage-one-5";
 const CHECKPOINT = "supervisor-events";
 const SCHEMA_RETRY_MS = 500;
 /** Ends of calls that say nothing to breakers. */
+/** Numbers of load reports among the signals of an event begin here: behind those of outcomes. */
+const LOAD_INDEX = 8;
 const QUIET_ENDS: ReadonlySet<string> = new Set(["EffectAbandoned", "EffectSettled"]);
+
+/** What every signal says of where it comes from, and most say of whom. */
+interface Said {
+  readonly key: string;
+  readonly sourcePartition: number;
+  readonly sourceOffset: string;
+  readonly atMs: number;
+  readonly chainId?: string;
+  readonly agent?: string;
+}
 
 interface StageOneState {
   readonly partition: PartitionState;
   /** Grants that calls which are still open have spent, by call id and key of the breaker. */
   readonly probes: Record<string, Readonly<Record<string, string>>>;
+  readonly load: LoadBook;
 }
 
 export class StageOne {
@@ -42,7 +62,7 @@ export class StageOne {
 
   constructor(options: StageOptions) {
     this.#options = options;
-    this.#state = { partition: initialPartitionState(options.partition), probes: {} };
+    this.#state = { partition: initialPartitionState(options.partition), probes: {}, load: {} };
     this.#reader = createPartitionReader(options.codec);
   }
 
@@ -123,11 +143,14 @@ export class StageOne {
       );
     }
     this.#noteProbes(event);
+    const { chains } = this.#state.partition;
+    const before = own(chains, event.meta.chainId);
     replay(this.#state.partition, { offset, event, digest });
+    this.#reportLoad(event, before, signals);
     const callId = "callId" in event ? event.callId : "";
     const told = signalsOf(event, this.#state.partition, this.#state.probes[callId] ?? {});
     if (told.length > 0 || QUIET_ENDS.has(event.type)) delete this.#state.probes[callId];
-    for (const signal of told) signals.push(this.#publication(signal));
+    for (const signal of told) signals.push(this.#publication("ToolOutcome", signal));
   }
 
   /** Before the admission is replayed: it spends its grants. */
@@ -152,13 +175,32 @@ export class StageOne {
     return { topic: topics.deadLetters, partition, record: { key, value, headers: { [HEADER.type]: "DeadLetter" } } };
   }
 
-  #publication(signal: ToolOutcomeBody): Publication {
+  /** After the outcomes of the same event, by its number. */
+  #reportLoad(event: BusEvent, before: ChainState | undefined, signals: Publication[]): void {
+    const { partition, partitionCount } = this.#options;
+    const { chainId, eventId, atMs } = event.meta;
+    const after = own(this.#state.partition.chains, chainId);
+    const agent = (after ?? before)?.agent;
+    if (agent === undefined) return;
+    const keys = [`agent:${agent}`, `partition:${partition}`];
+    noteLoad(this.#state.load, keys, before, after);
+    const policy = this.policy()?.flow ?? DEFAULT_FLOW;
+    for (const [index, key] of keys.entries()) {
+      const load = takeReport(this.#state.load, key, atMs, marksOf(policy, key), index === 0 ? partitionCount : 1);
+      if (load === null) continue;
+      const at = { sourcePartition: partition, sourceOffset: offsetOf(eventId), rule: FLOW_RULE, atMs };
+      signals.push(this.#publication("LoadReport", { key, ...load, ...at, index: LOAD_INDEX + index }));
+    }
+  }
+
+  #publication<T extends "ToolOutcome" | "LoadReport">(type: T, signal: Said & EventBody<T>): Publication {
     const { codec, topics, partitionCount, namespace } = this.#options;
     const { key } = signal;
     const eventId = `${topics.events}/${signal.sourcePartition}/${signal.sourceOffset}`;
-    const meta = metaWith({ eventId, atMs: signal.atMs, chainId: signal.chainId, agent: signal.agent, namespace });
-    const value = codec.encode("ToolOutcome", { meta, ...signal });
-    const record = { key, value, headers: { [HEADER.type]: "ToolOutcome", [HEADER.source]: eventId } };
+    const { atMs, chainId = "", agent = "" } = signal;
+    const meta = metaWith({ eventId, atMs, chainId, agent, namespace });
+    const value = codec.encode(type, { meta, ...signal } as never);
+    const record = { key, value, headers: { [HEADER.type]: type, [HEADER.source]: eventId } };
     return { topic: topics.signals, partition: partitionOf(key, partitionCount), record };
   }
 

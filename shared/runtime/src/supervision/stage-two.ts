@@ -2,32 +2,36 @@
  * Stage 2 of a supervisor, per signals partition: what is counted across chains (PROTOCOL 7.1, 7.3). It keeps the
  * highest (offset, index) of each source and drops what is not higher, so that a signal said twice counts once.
  */
-import { HEADER, type MessageOf } from "@busbar/events";
+import { type BusDirective, type BusSignal, HEADER, type MessageOf } from "@busbar/events";
 import { frameSchemaId, toDeadLetter } from "@busbar/events/codec";
 import type { Json } from "@busbar/kernel";
 import type { Delivery, Follower, Publication, StoredRecord } from "@busbar/log";
 import {
   type BreakerInput,
   type BreakerOrder,
-  type BreakerPolicy,
   type BreakerState,
   CLOSED_BREAKER,
   BREAKER_RULE,
   DEFAULT_BREAKER,
+  DEFAULT_FLOW,
+  type FlowState,
   peerOf,
+  type Policy,
   stepBreaker,
   tripPolicyOf,
 } from "@busbar/policy";
 import { directiveBody } from "@busbar/policy";
 import { metaWith } from "../meta.ts";
+import { FlowDesk } from "./flow-desk.ts";
 import { publishAll, type StageOptions } from "./stage-options.ts";
 import { signedPublication } from "../signed-publication.ts";
 
-const VERSION = "stage-two-2";
+const VERSION = "stage-two-3";
 const CHECKPOINT = "supervisor-signals";
 
 interface StageTwoState {
   readonly breakers: Record<string, BreakerState>;
+  readonly flows: Record<string, FlowState>;
   /** Highest `offset:index` taken, by source partition. */
   readonly taken: Record<string, string>;
   /** Directives seen, exclusive. */
@@ -36,8 +40,9 @@ interface StageTwoState {
 
 export class StageTwo {
   readonly #options: StageOptions;
-  readonly #policy: () => BreakerPolicy;
-  #state: StageTwoState = { breakers: {}, taken: {}, directives: "0" };
+  readonly #policy: () => Policy | null;
+  readonly #flow: FlowDesk;
+  #state: StageTwoState = { breakers: {}, flows: {}, taken: {}, directives: "0" };
   #follower: Follower | null = null;
   #cancelTick: () => void = () => undefined;
   #unsubscribe: () => void = () => undefined;
@@ -46,9 +51,16 @@ export class StageTwo {
   #isStopped = false;
   #publishing: Promise<void> = Promise.resolve();
 
-  constructor(options: StageOptions, policy: () => BreakerPolicy | undefined) {
+  /** `policy`: in force in the events partition of the same number; null while there is none. */
+  constructor(options: StageOptions, policy: () => Policy | null) {
     this.#options = options;
-    this.#policy = () => policy() ?? DEFAULT_BREAKER;
+    this.#policy = policy;
+    this.#flow = new FlowDesk({
+      ...options,
+      policy: () => policy()?.flow ?? DEFAULT_FLOW,
+      flows: () => this.#state.flows,
+      publish: ({ type, ...body }, sinceMs) => this.#publish([this.#signed(type, body, String(sinceMs))]),
+    });
   }
 
   async start(): Promise<void> {
@@ -100,10 +112,15 @@ export class StageTwo {
     await publishAll(this.#options, [{ topic: topics.deadLetters, partition, record: letter }], () => this.#isStopped);
   }
 
-  #take(signal: MessageOf<"ToolOutcome">): void {
+  #take(signal: BusSignal): void {
     const source = String(signal.sourcePartition);
     if (!isHigher(signal, this.#state.taken[source])) return;
     this.#state.taken[source] = `${signal.sourceOffset}:${signal.index}`;
+    if (signal.type === "LoadReport") this.#flow.take(signal);
+    else this.#takeOutcome(signal);
+  }
+
+  #takeOutcome(signal: MessageOf<"ToolOutcome">): void {
     const { atMs, ok, probe, meta, key } = signal;
     const isDemand = signal.code === "BUSBAR_BREAKER_OPEN";
     const input: BreakerInput = isDemand
@@ -114,12 +131,21 @@ export class StageTwo {
 
   #step(key: string, input: BreakerInput): void {
     const before = this.#state.breakers[key] ?? CLOSED_BREAKER;
-    const [after, orders] = stepBreaker(key, before, input, tripPolicyOf(this.#policy(), key));
+    const [after, orders] = stepBreaker(
+      key,
+      before,
+      input,
+      tripPolicyOf(this.#policy()?.breaker ?? DEFAULT_BREAKER, key),
+    );
     if (after === before && orders.length === 0) return;
     this.#state.breakers[key] = after;
     this.#observe(key, before, after);
     if (orders.length === 0) return;
-    const publications = orders.map((order) => this.#publication(order));
+    this.#publish(orders.map((order) => this.#publication(order)));
+  }
+
+  /** In order, and before the next checkpoint. */
+  #publish(publications: readonly Publication[]): void {
     this.#publishing = this.#publishing.then(() => publishAll(this.#options, publications, () => this.#isStopped));
   }
 
@@ -132,26 +158,26 @@ export class StageTwo {
     logger.info({ key, cause: after.cause }, `breaker ${before.state} -> ${after.state}`);
   }
 
-  #publication(order: BreakerOrder): Publication {
+  #publication({ type, ...fields }: BreakerOrder): Publication {
+    const body = type === "CloseBreaker" ? { ...fields, by: `supervisor:${this.#options.name}` } : fields;
+    return this.#signed(type, body, "grantId" in fields ? fields.grantId : fields.cause);
+  }
+
+  /** An order about a key; `id` tells it from others of its type and key. */
+  #signed(type: BusDirective["type"], body: { readonly key: string; readonly cause: string }, id: string): Publication {
     const { codec, topics, keyring, clock, name, namespace } = this.#options;
-    const principal = `supervisor:${name}`;
-    const id = order.type === "Grant" ? order.grantId : `${order.key}/${order.cause}`;
-    const meta = metaWith({
-      eventId: `${name}/${order.type}/${id}`,
-      atMs: clock.nowMs(),
-      causationId: "cause" in order ? order.cause : "",
-      namespace,
-    });
-    const { type, ...fields } = order;
-    const body = type === "CloseBreaker" ? { ...fields, by: principal } : fields;
+    const { key, cause } = body;
+    const eventId = `${name}/${type}/${key}/${id}`;
+    const meta = metaWith({ eventId, atMs: clock.nowMs(), causationId: cause, namespace });
     const value = codec.encode(type, { meta, ...body } as never);
-    return signedPublication(keyring, { topic: topics.directives, principal, type, key: order.key, value });
+    return signedPublication(keyring, { topic: topics.directives, principal: `supervisor:${name}`, type, key, value });
   }
 
   /** What people did to breakers by hand: held open, or closed. */
   #takeDirectives(): void {
     const { applied, through } = this.#options.directives.since(BigInt(this.#state.directives));
     for (const directive of applied) {
+      this.#flow.see(directive);
       const by = directiveBody(directive)["by"];
       if (directive.kind === "IsolateBreaker") this.#step(directive.id, { kind: "isolated" });
       if (directive.kind === "CloseBreaker" && typeof by === "string" && !by.startsWith("supervisor")) {
@@ -163,6 +189,7 @@ export class StageTwo {
 
   #tick(): void {
     const atMs = this.#options.clock.nowMs();
+    this.#flow.tick(atMs);
     for (const [key, breaker] of Object.entries(this.#state.breakers)) {
       if (breaker.state === "open" || breaker.state === "half-open") this.#step(key, { kind: "tick", atMs });
     }
@@ -175,8 +202,13 @@ export class StageTwo {
   async #checkpoint(): Promise<void> {
     this.#sinceCheckpoint = 0;
     const { checkpoints, partition } = this.#options;
-    const { breakers, taken, directives } = this.#state;
-    const state = { breakers: { ...breakers }, taken: { ...taken }, directives } as unknown as Json;
+    const { breakers, flows, taken, directives } = this.#state;
+    const state = {
+      breakers: { ...breakers },
+      flows: { ...flows },
+      taken: { ...taken },
+      directives,
+    } as unknown as Json;
     await checkpoints.save(CHECKPOINT, partition, { offset: this.#next, version: VERSION, state });
   }
 
@@ -189,7 +221,7 @@ export class StageTwo {
   }
 }
 
-function isHigher(signal: MessageOf<"ToolOutcome">, taken: string | undefined): boolean {
+function isHigher(signal: BusSignal, taken: string | undefined): boolean {
   if (taken === undefined) return true;
   const [offset = "0", index = "0"] = taken.split(":");
   const found = BigInt(signal.sourceOffset);

@@ -146,7 +146,7 @@ export class Supervisor {
       pace: this.#pace,
     };
     const one = new StageOne(options);
-    const two = new StageTwo(options, () => one.policy()?.breaker);
+    const two = new StageTwo(options, () => one.policy());
     const started = one.start().then(() => two.start());
     return { one, two, started };
   }
