@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { DISPOSITIONS, ERRORS, isErrorCode } from "./error-table.ts";
+import { DISPOSITIONS } from "./error-row.ts";
+import { ERRORS, isErrorCode } from "./error-table.ts";
 
 /**
  * The table as operators and scripts rely on it: code, disposition, exit code, status. A literal: an exit code that

@@ -4,25 +4,7 @@
  * Exit codes: 1 error, 2 usage, 3 not found, 4 check failed or unproven, 5 refused by policy or halt, 6 unreachable, 124 timeout.
  */
 
-/** What the shell does with an error of a code; see the README of this package. */
-export const DISPOSITIONS = ["transient", "in-doubt", "refused", "invalid", "conflict", "exhausted", "fatal"] as const;
-export type Disposition = (typeof DISPOSITIONS)[number];
-
-export interface ErrorRow {
-  readonly disposition: Disposition;
-  readonly message: string;
-  readonly next: string;
-  readonly exitCode: number;
-  readonly httpStatus: number;
-}
-
-const row = (
-  disposition: Disposition,
-  message: string,
-  next: string,
-  exitCode: number,
-  httpStatus: number,
-): ErrorRow => ({ disposition, message, next, exitCode, httpStatus });
+import { type ErrorRow, row } from "./error-row.ts";
 
 export const ERRORS = {
   BUSBAR_ACCESS_FAILED: row(

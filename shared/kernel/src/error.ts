@@ -1,5 +1,6 @@
 /** The one error class: a code of the table, its fields, and what to do next. Recognised by brand across copies. */
-import { type Disposition, ERRORS, type ErrorCode, type ErrorRow } from "./error-table.ts";
+import type { Disposition, ErrorRow } from "./error-row.ts";
+import { ERRORS, type ErrorCode } from "./error-table.ts";
 
 const BRAND = Symbol.for("dev.busbar.error");
 export type ErrorFields = Readonly<Record<string, string | number | boolean>>;

@@ -22,34 +22,39 @@ const LEVELS: ReadonlySet<string> = new Set(["throttled", "paused", "shed"]);
 
 const isService = (by: string): boolean => by.startsWith("supervisor");
 
-/** Applies a `Throttle` or `Unthrottle`; what a person set or lifted no machine changes (flow.ts, F3). */
-export function applyFlow(state: PartitionState, { kind }: AppliedDirective, body: JsonObject): void {
+/** What is about another partition, or about nothing that is asked here, changes nothing. */
+function concerns(state: PartitionState, key: string): boolean {
+  if (parseFlowKey(key) === null) return false;
+  return !key.startsWith("partition:") || key === `partition:${state.partition}`;
+}
+
+/** What a person set or lifted no machine takes hold of (flow.ts, F3). */
+const isHeldByHand = (view: FlowView | undefined): boolean => view?.isByHand === true;
+
+/** Applies a `Throttle`. */
+export function applyThrottle(state: PartitionState, _applied: AppliedDirective, body: JsonObject): void {
   const [key, by, level] = [text(body, "key"), text(body, "by"), text(body, "level")];
-  // What is about another partition, or about nothing that is asked here, is applied and changes nothing.
-  if (parseFlowKey(key) === null || (key.startsWith("partition:") && key !== `partition:${state.partition}`)) return;
   const known = own(state.flows, key);
   const isByHand = !isService(by);
-  const { [key]: _known, ...others } = state.flows;
-  if (kind === "Throttle") {
-    if (!LEVELS.has(level) || (!isByHand && (known?.isByHand === true || known?.level === "lifted"))) return;
-    const [rule, reason, cause] = [text(body, "rule"), text(body, "reason"), text(body, "cause")];
-    const [intervalMs, retryAfterMs] = [number(body, "intervalMs"), number(body, "retryAfterMs")];
-    const view = { level: level as FlowView["level"], rule, reason, cause, by, isByHand, intervalMs, retryAfterMs };
-    state.flows = { ...others, [key]: { ...view, nextAtMs: known?.nextAtMs ?? 0 } };
-    return;
+  if (!concerns(state, key) || !LEVELS.has(level) || (!isByHand && isHeldByHand(known))) return;
+  const [rule, reason, cause] = [text(body, "rule"), text(body, "reason"), text(body, "cause")];
+  const [intervalMs, retryAfterMs] = [number(body, "intervalMs"), number(body, "retryAfterMs")];
+  const view = { level: level as FlowView["level"], rule, reason, cause, by, isByHand, intervalMs, retryAfterMs };
+  state.flows = { ...state.flows, [key]: { ...view, nextAtMs: known?.nextAtMs ?? 0 } };
+}
+
+/** Applies an `Unthrottle`. A person's holds until the supervisor has seen the load go down, and says so. */
+export function applyUnthrottle(state: PartitionState, _applied: AppliedDirective, body: JsonObject): void {
+  const [key, by] = [text(body, "key"), text(body, "by")];
+  if (!concerns(state, key)) return;
+  const { [key]: known, ...others } = state.flows;
+  if (!isService(by)) {
+    const said = { rule: "", reason: text(body, "reason"), cause: "", by, isByHand: true };
+    const lifted = { ...said, level: "lifted" as const, intervalMs: 0, retryAfterMs: 0, nextAtMs: 0 };
+    state.flows = { ...others, [key]: lifted };
+  } else if (!isHeldByHand(known) || known?.level === "lifted") {
+    state.flows = others;
   }
-  if (!isByHand && known?.isByHand === true && known.level !== "lifted") return;
-  // A person's word holds until the supervisor has seen the load go down, and says so.
-  const lifted = {
-    rule: "",
-    reason: text(body, "reason"),
-    cause: "",
-    by,
-    isByHand: true,
-    intervalMs: 0,
-    retryAfterMs: 0,
-  };
-  state.flows = isByHand ? { ...others, [key]: { ...lifted, level: "lifted", nextAtMs: 0 } } : others;
 }
 
 /** A root task was opened: a throttled key waits for its interval. */

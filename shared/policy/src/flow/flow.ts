@@ -77,16 +77,19 @@ interface Judgement {
   readonly why: string;
 }
 
+/** One measure beside its marks; a mark of 0 is none. */
+const above = (value: number, mark: number): boolean => mark > 0 && value >= mark;
+const low = (value: number, lower: number, upper: number): boolean => upper === 0 || value <= lower;
+
 /** Which level the load asks for, coming from another. */
 function judge(key: string, from: FlowLevel, totals: FlowTotals, marks: FlowMarks): Judgement {
   const { open, waiting, lagMs } = totals;
-  const isFull = marks.pause > 0 && open >= marks.pause;
-  const isHigh = (marks.upper > 0 && open >= marks.upper) || (marks.lagUpperMs > 0 && lagMs >= marks.lagUpperMs);
-  const isLow = (marks.upper === 0 || open <= marks.lower) && (marks.lagUpperMs === 0 || lagMs <= marks.lagLowerMs);
+  const { lower, upper, pause, lagLowerMs, lagUpperMs } = marks;
   const why = `${key} has ${open} open chains, ${waiting} of them not begun, the oldest for ${lagMs} ms`;
-  if (isFull || (from === "paused" && isHigh)) return { level: "paused", why };
-  if (isHigh || (from !== "flowing" && !isLow)) return { level: "throttled", why };
-  return { level: "flowing", why };
+  const isHigh = above(open, upper) || above(lagMs, lagUpperMs);
+  if (above(open, pause) || (from === "paused" && isHigh)) return { level: "paused", why };
+  const isLow = low(open, lower, upper) && low(lagMs, lagLowerMs, lagUpperMs);
+  return { level: isHigh || (from !== "flowing" && !isLow) ? "throttled" : "flowing", why };
 }
 
 /** Total and deterministic. */

@@ -5,7 +5,7 @@
 import { type AppliedDirective, parseEventId } from "@busbar/events";
 import { isJsonObject, type Json, type JsonObject, own, parseJson } from "@busbar/kernel";
 import { applyDeployment } from "../deployments.ts";
-import { applyFlow } from "../flow/at-door.ts";
+import { applyThrottle, applyUnthrottle } from "../flow/at-door.ts";
 import type { Policy } from "../policy-document.ts";
 import { type BreakerView, FENCE_TRIPS_KEPT, type PartitionState } from "../partition-state.ts";
 import { number, text } from "./body.ts";
@@ -130,8 +130,8 @@ const APPLY: Readonly<Record<string, Apply>> = {
     state.policy = policy as unknown as Policy;
     state.policyHash = text(body, "hash");
   },
-  Throttle: applyFlow,
-  Unthrottle: applyFlow,
+  Throttle: applyThrottle,
+  Unthrottle: applyUnthrottle,
   Grant(state, _applied, body) {
     const [key, granted] = [text(body, "key"), number(body, "sequence")];
     const known = own(state.breakers, key);
