@@ -180,6 +180,8 @@ const PROMISES = {
     "flow:load-is-the-log": "reported load is what the records say, to within the distance of the marks",
   },
   agents: {
+    "agents:stale-refusals-asked-again":
+      "after a person's resume the refusals that nothing rests on yet are asked again as new steps, alike in every later run; the others stand",
     "agents:inbox-after-acknowledgement":
       "a record enters an inbox after its event is acknowledged, with the event's id",
     "agents:inbox-retried-visibly":

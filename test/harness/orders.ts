@@ -8,6 +8,9 @@ import { signedPublication, metaWith, topicNames } from "@busbar/runtime";
 export interface Orders {
   halt(scope: string): Promise<bigint>;
   resume(scope: string, fence: string): Promise<bigint>;
+  /** Forbids writes of a scope from now on, until `thaw` names the same id. */
+  freeze(freezeId: string, scope: string): Promise<bigint>;
+  thaw(freezeId: string): Promise<bigint>;
   /** A person puts a policy in force. */
   setPolicy(policy: { readonly hash: string; readonly policy: string }): Promise<bigint>;
   /** A person's word on an effect in doubt, to the chain's partition. */
@@ -54,6 +57,14 @@ export function createOrders({ log, codec, prefix, keys, partitions }: OrdersOpt
     resume: (scope, fence) => {
       const body = { scope, fence, reason: REASON, by: OPERATOR, coversThrough: [] };
       return publish(topics.directives, 0, scope, "Resume", codec.encode("Resume", { meta: meta(), ...body }));
+    },
+    freeze: (freezeId, scope) => {
+      const body = { freezeId, scope, effects: ["write"], fromMs: 0, untilMs: 0, reason: REASON, by: OPERATOR };
+      return publish(topics.directives, 0, scope, "Freeze", codec.encode("Freeze", { meta: meta(), ...body }));
+    },
+    thaw: (freezeId) => {
+      const body = { freezeId, reason: REASON, by: OPERATOR };
+      return publish(topics.directives, 0, freezeId, "Unfreeze", codec.encode("Unfreeze", { meta: meta(), ...body }));
     },
     setPolicy: (policy) => {
       const value = codec.encode("SetPolicy", { meta: meta(), ...policy, reason: REASON, by: OPERATOR });

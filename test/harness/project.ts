@@ -11,14 +11,17 @@ export interface ProjectOverrides {
   /** Of every mutating tool, ms. */
   readonly fireBoundMs?: number;
   readonly timeoutMs?: number;
+  /** Bulkheads and rates, by tool. */
+  readonly caps?: Readonly<Record<string, object>>;
 }
 
 const MUTATING = ["orders.refund", "orders.annotate", "inventory.sync", "mail.send", "parcel.book"];
 
 /** `folder` is where the file will lie: modules are named relative to it. */
 export function projectText(folder: string, overrides: ProjectOverrides): string {
-  const { fireBoundMs = 1000, timeoutMs = 1500 } = overrides;
-  const tools = Object.fromEntries(MUTATING.map((name) => [name, { fireBoundMs, timeoutMs, attempts: 3 }]));
+  const { fireBoundMs = 1000, timeoutMs = 1500, caps = {} } = overrides;
+  const bounds = { fireBoundMs, timeoutMs, attempts: 3 };
+  const tools = Object.fromEntries(MUTATING.map((name) => [name, { ...bounds, ...caps[name] }]));
   const agents = {
     looper: { tools: ["orders.annotate"], models: ["adversary-loop"] },
     support: { tools: ["orders.read", "customers.read", "orders.refund", "mail.send"], sends: ["warehouse"] },

@@ -41,3 +41,38 @@ test(
     });
   },
 );
+
+test(
+  "a chain that a freeze's refusals halted asks the last one again after thaw and resume, as a new step, and completes [agents:stale-refusals-asked-again]",
+  { timeout: 60_000 },
+  async () => {
+    await withBus({ brokers: inject("brokers"), name: "thaw" }, async (bus) => {
+      await Promise.all([bus.gateway("g1"), bus.supervisor("s1"), bus.agent("a1", { names: ["booker"] })]);
+      await bus.doorsOpen();
+      const { watch, orders, client } = bus;
+      const applied = (offset: bigint) =>
+        watch.until(
+          () =>
+            watch
+              .ofType("DirectivesApplied")
+              .some(({ event, partition }) => partition === 1 && BigInt(event.through) > offset),
+          "partition 1 has applied the order",
+        );
+      await applied(await orders.freeze("stocktaking", "tool:parcel.book"));
+      const key = keyIn(1, bus.partitions, "thaw");
+      const handle = await client.submit({ agent: "booker", input: { fails: [false, false] }, key });
+      expect(await client.awaitOutcome(handle, { timeoutMs: 30_000 })).toMatchObject({ state: "halted" });
+      const ofChain = (type: "ChainHalted" | "TaskCompleted" | "EffectRefused") =>
+        watch.ofType(type).filter(({ event }) => event.meta.chainId === handle.chainId);
+      await watch.until(() => ofChain("ChainHalted").length > 0, "the rule's halt is on the log");
+      await applied(await orders.thaw("stocktaking"));
+      await orders.resume(`chain:${handle.chainId}`, ofChain("ChainHalted")[0]?.event.meta.eventId ?? "");
+      await watch.until(() => ofChain("TaskCompleted").length > 0, "the resumed chain completes");
+      // The first refusal stands, since the agent went on from it; the second one was asked again.
+      expect(ofChain("TaskCompleted")).toMatchObject([{ event: { output: '{"booked":1}' } }]);
+      expect(ofChain("EffectRefused")).toMatchObject([{ event: { step: 2 } }, { event: { step: 3 } }]);
+      expect(bus.fires().map(({ callId }) => callId.split(":")[1])).toEqual(["1", "4", "5"]);
+      expect(judgeFires(bus.fires(), watch.events)).toEqual({ wrong: [], late: [] });
+    });
+  },
+);

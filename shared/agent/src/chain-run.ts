@@ -5,7 +5,9 @@
  *    record; every other one is one command.
  * R2 The first difference ends the run with ReportDivergence; nothing is sent after it.
  * R3 The task is closed only when every call made has its answer; after the handler's end no call is accepted.
- * R4 After the end of the run (`halted`, `stopped`, `diverged`) no command leaves it, whatever the handler does; with
+ * R4 A refusal before a person's resume, on which nothing rests yet, is no answer any more: the call is asked again as
+ *    a new step, without the handler noticing, and in every later run at the same place.
+ * R5 After the end of the run (`halted`, `stopped`, `diverged`) no command leaves it, whatever the handler does; with
  *    one exception: after a halt it may still state something, which is checked and kept as evidence.
  */
 import type { MessageOf } from "@busbar/events";
@@ -163,8 +165,21 @@ export class ChainRun {
     const { value } = answer;
     if (this.#options.obeysHalts && value.kind === "error" && value.error.kind === "halted")
       this.#deliverHalt(answer, call, value.error);
+    else if (this.#isStale(answer)) this.#issue(call, call.command, call);
     else call.resolve(answer);
     this.#considerClosing();
+  }
+
+  /**
+   * R4. A refusal is the door's decision of its moment, and who resumes the chain has changed that moment. What the
+   * handler did after it and before the resume is recorded and rests on it: then it stands.
+   */
+  #isStale({ value, offset }: Answer): boolean {
+    if (!this.#options.obeysHalts || value.kind !== "error" || value.error.kind !== "refused") return false;
+    const { resumes, calls } = this.#options.journal;
+    const resumed = resumes.find((at) => at > offset);
+    if (resumed === undefined) return false;
+    return ![...calls.values()].some((call) => call.step > this.#steps && call.offset < resumed);
   }
 
   /**

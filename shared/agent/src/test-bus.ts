@@ -230,7 +230,8 @@ class Bus implements TestBus {
     writer.prev = headers.digest;
     await writer.appender.append([{ key: chainId, value, headers }]);
     const source = `${PREFIX}.events/${chain.partition}/${at}`;
-    if (type === "TaskSubmitted" || "callId" in body) chain.journal.push({ type, source, value });
+    if (type === "TaskSubmitted" || type === "ChainResumed" || "callId" in body)
+      chain.journal.push({ type, source, value });
     if (type === "TaskCompleted" || type === "TaskFailed")
       Object.assign(chain, { state: type, outcomeOffset: String(at) });
     if (type === "TaskAssigned") await this.#projectAssignment(chain, source, value);

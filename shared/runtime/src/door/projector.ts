@@ -251,7 +251,9 @@ function inbox(
   return [{ topic: options.topics.inbox(event.meta.agent), partition: options.partition, record }];
 }
 
-const isJournalled = (event: BusEvent): boolean => event.type === "TaskSubmitted" || "callId" in event;
+/** A run needs to know its task, its calls and their answers, and which of these a person's resume came after. */
+const isJournalled = (event: BusEvent): boolean =>
+  event.type === "TaskSubmitted" || event.type === "ChainResumed" || "callId" in event;
 
 /** Right behind its submission an assignment has that one record for a journal: nothing needs to be read. */
 function firstAssignment(
