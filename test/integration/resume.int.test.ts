@@ -16,7 +16,7 @@ test(
       const ofChain = <T extends { readonly event: { readonly meta: { readonly chainId: string } } }>(
         seen: readonly T[],
       ) => seen.filter(({ event }) => event.meta.chainId === handle.chainId);
-      expect(await client.awaitOutcome(handle, { timeoutMs: 10_000 })).toMatchObject({ state: "halted" });
+      expect(await client.awaitOutcome(handle, { timeoutMs: 30_000 })).toMatchObject({ state: "halted" });
       await watch.until(() => ofChain(watch.ofType("ChainHalted")).length > 0, "the rule's halt is on the log");
       const [halt] = ofChain(watch.ofType("ChainHalted"));
       expect(halt?.event).toMatchObject({ rule: "consecutive-errors", directive: "" });
