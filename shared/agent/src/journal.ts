@@ -236,6 +236,9 @@ export interface Journal {
   readonly resumes: readonly bigint[];
 }
 
+/** By a person; one without an order ends a degradation, not a halt. */
+const isResume = ({ event }: SourcedEvent): boolean => event.type === "ChainResumed" && event.directive !== "";
+
 /** Folds events of one chain, in any order and with any repetitions (J3). */
 export function foldJournal(events: Iterable<SourcedEvent>): Journal {
   const bySource = new Map<string, SourcedEvent>();
@@ -243,18 +246,20 @@ export function foldJournal(events: Iterable<SourcedEvent>): Journal {
   const ordered = [...bySource.values()].toSorted((a, b) => (a.offset < b.offset ? -1 : 1));
   const calls = new Map<number, RecordedCall>();
   const answers = new Map<number, Answer>();
-  const resumes: bigint[] = [];
   let submitted: MessageOf<"TaskSubmitted"> | null = null;
   for (const sourced of ordered) {
     if (sourced.event.type === "TaskSubmitted") submitted ??= sourced.event;
-    // One without an order ends a degradation, not a halt.
-    if (sourced.event.type === "ChainResumed" && sourced.event.directive !== "") resumes.push(sourced.offset);
     const call = recordedCallOf(sourced);
     if (call !== null && call.step < ASIDE_BASE && !calls.has(call.step)) calls.set(call.step, call);
     const answer = answerOf(sourced);
     if (answer !== null && answer.step < ASIDE_BASE && !answers.has(answer.step)) answers.set(answer.step, answer);
   }
-  return { submitted, calls, answers: [...answers.values()], resumes };
+  return {
+    submitted,
+    calls,
+    answers: [...answers.values()],
+    resumes: ordered.filter(isResume).map(({ offset }) => offset),
+  };
 }
 
 /** How a call is named in a divergence. */
