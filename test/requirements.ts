@@ -203,6 +203,16 @@ const PROMISES = {
     "agents:resend-same-bytes": "a command that was deferred or not answered is sent again with the same bytes",
     "agents:test-in-milliseconds": "a user's agent test runs on the in-memory bus without a broker",
   },
+  timers: {
+    "timers:on-the-log": "a handler's timer is a record with its time; whoever owns the partition then fires it, once",
+    "timers:halt-and-deadline": "a halted chain's timers do not fire, and none outlives its chain or its deadline",
+    "timers:lost-race": "a timer that lost a race is not waited for and takes no place among open calls",
+    "timers:bounded-rate": "overdue timers fire at a bounded rate, and all of them in the end",
+    "timers:survives-kill": "a sleep goes on while agent and gateway are away, and ends in another process",
+    "timers:race-by-the-log":
+      "the log decides a race, live and in every re-run alike; an arm that is not on it is told",
+    "timers:machine-delays": "delays of a machine agent are timers on the log",
+  },
   deploy: DEPLOY,
   time: {
     "time:never-backwards": "atMs is the larger of the last one in the partition and the clock",

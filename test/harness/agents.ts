@@ -44,6 +44,8 @@ const courier = defineAgent<CourierInput, CourierOutput>({
 export interface BookerInput {
   /** One booking each, in this order; true: the tool is told to fail. */
   readonly fails: readonly boolean[];
+  /** How long it sleeps before the first booking, ms. */
+  readonly sleepMs?: number;
 }
 
 /** Books, takes each failure as it comes, and leaves one note behind before and one after. */
@@ -54,6 +56,7 @@ const bookerNamed = (name: string) =>
     async handler({ input }, ctx) {
       let booked = 0;
       await ctx.tool("orders.annotate", { orderId: 1, n: 0, text: "before" });
+      if (input.sleepMs !== undefined) await ctx.sleep(input.sleepMs);
       for (const [n, fail] of input.fails.entries()) {
         try {
           await ctx.tool("parcel.book", { n, fail });

@@ -54,6 +54,17 @@ export interface AgentContext {
   send<R = Json>(agent: string, input: Json): Promise<R>;
   /** States something as a fact; the bus records it and compares. */
   state(subject: string, statement: string): Promise<StatementVerdict>;
+  /**
+   * Waits for at least so long, up to 366 days. The time runs on the log: it goes on while agent or gateway are away, ends
+   * with the chain, and a re-run waits for what is left. Not finer than a tick of the owner (100 ms).
+   */
+  sleep(delayMs: number): Promise<void>;
+  /**
+   * Settles as the first of its arms does, which the log decides, live and in every re-run alike. Arms are calls of this
+   * context and what follows from them; one that settles by anything else rejects with BUSBAR_RACE_UNRECORDED. The others
+   * go on: a task ends when the calls of those are answered; timers are not waited for.
+   */
+  race<T extends readonly unknown[]>(arms: T): Promise<Awaited<T[number]>>;
   /** Declares the task's output before the handler returns; later calls are refused. */
   complete(output: Json): void;
   /** Event time of the last answer (at first: of the submission), ms since the epoch. */

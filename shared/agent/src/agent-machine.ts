@@ -3,7 +3,8 @@
  *
  * A1 A machine is stepped with `transition()` only; nothing of it is ever executed.
  * A2 An action is one of the four intents below, declared by `agentSetup`; its answer comes back as an event with its id.
- * A3 `after`, `invoke`, `spawn`, delayed raises and actions of other kinds are refused: their effect is not on the log.
+ * A3 A delay (`after`, a delayed raise) is a timer of the log, as `ctx.sleep` is. `invoke`, `spawn` and actions of other
+ *    kinds are refused: their effect is not on the log.
  */
 import { assert, busbarError, type Json, type JsonObject } from "@busbar/kernel";
 import { type AnyStateMachine, type AnyStateNode, type MachineContext, setup, type UnknownAction } from "xstate";
@@ -95,24 +96,26 @@ export function agentSetup<C extends MachineContext, I = Task, O = Json>(
   });
 }
 
-const PURE_ACTIONS: ReadonlySet<string> = new Set(["xstate.assign", "xstate.raise", "xstate.enqueueActions"]);
+const PURE_ACTIONS: ReadonlySet<string> = new Set([
+  "xstate.assign",
+  "xstate.raise",
+  "xstate.cancel",
+  "xstate.enqueueActions",
+]);
 
 /** The kind of an action as it stands in a machine: xstate's own are functions that carry a `type`. */
-function actionKind(action: UnknownAction): { readonly name: string; readonly delayed: boolean } {
-  if (typeof action === "string") return { name: action, delayed: false };
-  if (typeof action === "function") {
-    const builtIn = action as { readonly type?: string; readonly delay?: unknown; readonly name: string };
-    return { name: builtIn.type ?? `function ${builtIn.name}`, delayed: builtIn.delay !== undefined };
-  }
-  return { name: action.type, delayed: false };
+function actionKind(action: UnknownAction): string {
+  if (typeof action === "string") return action;
+  if (typeof action !== "function") return action.type;
+  const builtIn = action as { readonly type?: string; readonly name: string };
+  return builtIn.type ?? `function ${builtIn.name}`;
 }
 
 function problemOfAction(machine: AnyStateMachine, action: UnknownAction): string | null {
-  const { name, delayed } = actionKind(action);
-  if (delayed) return "a delayed raise is a timer, and timers are not restored";
+  const name = actionKind(action);
   if (PURE_ACTIONS.has(name) || (INTENT_TYPES as readonly string[]).includes(name)) return null;
   const named: unknown = machine.implementations.actions[name];
-  if (typeof named === "function" && PURE_ACTIONS.has(actionKind(named as UnknownAction).name)) return null;
+  if (typeof named === "function" && PURE_ACTIONS.has(actionKind(named as UnknownAction))) return null;
   return `action ${name} is neither an intent (${INTENT_TYPES.join(", ")}) nor an assign`;
 }
 
@@ -129,7 +132,6 @@ function actionsOf(node: AnyStateNode): readonly UnknownAction[] {
 
 function problemOfNode(machine: AnyStateMachine, node: AnyStateNode): string | null {
   if (node.invoke.length > 0) return "invoke runs again after a restart: use an intent";
-  if (node.after.length > 0) return "after is a timer, and timers are not restored: deadlines are events";
   for (const action of actionsOf(node)) {
     const problem = problemOfAction(machine, action);
     if (problem !== null) return problem;

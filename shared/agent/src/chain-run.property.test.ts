@@ -7,17 +7,17 @@ import { playAgain, playLive } from "./test-door.ts";
 
 /** A handler as data: calls, pauses of promise reactions, sequences and parallel branches. */
 type Program =
-  | { readonly do: "call"; readonly kind: "tool" | "model" | "send" | "state"; readonly name: string }
+  | { readonly do: "call"; readonly kind: "tool" | "model" | "send" | "state" | "sleep"; readonly name: string }
   | { readonly do: "hop"; readonly count: number }
   | { readonly do: "draw" }
-  | { readonly do: "seq" | "par"; readonly parts: readonly Program[] };
+  | { readonly do: "seq" | "par" | "race"; readonly parts: readonly Program[] };
 
 const leaf: fc.Arbitrary<Program> = fc.oneof(
   {
     weight: 5,
     arbitrary: fc.record({
       do: fc.constant("call" as const),
-      kind: fc.constantFrom("tool", "model", "send", "state"),
+      kind: fc.constantFrom("tool", "model", "send", "state", "sleep"),
       name: fc.constantFrom("x", "y"),
     }),
   },
@@ -30,7 +30,7 @@ const program: fc.Arbitrary<Program> = fc.letrec<{ node: Program }>((tie) => ({
     { maxDepth: 3, withCrossShrink: true },
     leaf,
     fc.record({
-      do: fc.constantFrom("seq" as const, "par" as const),
+      do: fc.constantFrom("seq" as const, "par" as const, "race" as const),
       parts: fc.array(tie("node"), { minLength: 1, maxLength: 4 }),
     }),
   ),
@@ -53,6 +53,10 @@ async function call(step: Extract<Program, { do: "call" }>, ctx: AgentContext, m
     case "send":
       memory.seen.push(await ctx.send(step.name, { seen, random: ctx.random() }));
       return;
+    case "sleep":
+      await ctx.sleep(seen);
+      memory.seen.push(ctx.now());
+      return;
     case "state":
       memory.seen.push(await ctx.state(step.name, `seen ${seen} ${ctx.uuid()}`));
   }
@@ -73,6 +77,14 @@ async function perform(step: Program, ctx: AgentContext, memory: Memory): Promis
       return;
     case "par":
       await Promise.all(step.parts.map((part) => perform(part, ctx, memory)));
+      return;
+    case "race": {
+      const arms = step.parts.map(async (part, arm) => {
+        await perform(part, ctx, memory);
+        return arm;
+      });
+      memory.seen.push(await ctx.race(arms));
+    }
   }
 }
 

@@ -4,17 +4,18 @@
  * R1 A call takes the next step. A step that the journal holds is not sent again: it is compared, and answered from the
  *    record; every other one is one command.
  * R2 The first difference ends the run with ReportDivergence; nothing is sent after it.
- * R3 The task is closed only when every call made has its answer; after the handler's end no call is accepted.
+ * R3 The task is closed only when every call made has its answer, timers excepted: they end with it. After the handler's
+ *    end no call is accepted.
  * R4 A refusal before a person's resume, on which nothing rests yet, is no answer any more: the call is asked again as
  *    a new step, without the handler noticing, and in every later run at the same place.
  * R5 After the end of the run (`halted`, `stopped`, `diverged`) no command leaves it, whatever the handler does; with
  *    one exception: after a halt it may still state something, which is checked and kept as evidence.
  */
 import type { MessageOf } from "@busbar/events";
-import { chainId, isBusbarError, type Json, parseJson, reasonOf } from "@busbar/kernel";
+import { chainId, type Json, parseJson, reasonOf } from "@busbar/kernel";
 import type { AgentContext, Task } from "./agent-context.ts";
 import type { AgentHandler } from "./define-agent.ts";
-import { type CallError, HaltedError, isCallError, RefusedError, StoppedError } from "./errors.ts";
+import { type CallError, HaltedError, RefusedError, StoppedError } from "./errors.ts";
 import {
   ASIDE_BASE,
   type Answer,
@@ -27,16 +28,9 @@ import {
   type SourcedEvent,
 } from "./journal.ts";
 import { createContext, requireJson, type RunCommand } from "./run-context.ts";
+import { errorOfEnd, failureOf, type RunEnd } from "./run-end.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { Timers } from "./timers.ts";
-
-/** How a run ended. Only `completed` and `failed` close the task. */
-export type RunEnd =
-  | { readonly kind: "completed"; readonly output: string }
-  | { readonly kind: "failed"; readonly code: string; readonly reason: string }
-  | { readonly kind: "diverged"; readonly step: number; readonly expected: string; readonly actual: string }
-  | { readonly kind: "halted"; readonly reason: string }
-  | { readonly kind: "stopped"; readonly reason: string };
 
 export interface RunOptions {
   readonly agent: string;
@@ -73,6 +67,8 @@ export class ChainRun {
   #steps = 0;
   #asides = 0;
   #nowMs: number;
+  /** PROTOCOL 8.3, for races. True from the start, or from an answer, until the promise reactions to it have run. */
+  #isReaction = false;
   #end: RunEnd | null = null;
   /** Set when the handler is done: what to close the task with. */
   #closing: (() => void) | null = null;
@@ -107,6 +103,7 @@ export class ChainRun {
     for (const answer of this.#options.journal.answers) this.#accept(answer);
     const task = taskOf(this.#options);
     const ctx = this.#context();
+    this.#react();
     void (async () => {
       try {
         const output: unknown = await this.#options.handler(task, ctx);
@@ -162,12 +159,21 @@ export class ChainRun {
     if (call === undefined) return;
     this.#pending.delete(answer.step);
     this.#nowMs = Math.max(this.#nowMs, answer.atMs);
+    this.#react();
     const { value } = answer;
     if (this.#options.obeysHalts && value.kind === "error" && value.error.kind === "halted")
       this.#deliverHalt(answer, call, value.error);
     else if (this.#isStale(answer)) this.#issue(call, call.command, call);
     else call.resolve(answer);
     this.#considerClosing();
+  }
+
+  /** What runs in this turn of the event loop follows from the log. */
+  #react(): void {
+    this.#isReaction = true;
+    this.#options.timers.turn(() => {
+      this.#isReaction = false;
+    });
   }
 
   /**
@@ -311,10 +317,14 @@ export class ChainRun {
   }
 
   #considerClosing(): void {
-    if (this.#closing === null || this.#end !== null || this.#pending.size > 0) return;
+    if (this.#closing === null || this.#end !== null || this.#isAwaiting()) return;
     const missing = this.#firstUnmade();
     if (missing === null) this.#closing();
     else this.#diverge(missing.step, describeCall(missing), "the end of the handler");
+  }
+
+  #isAwaiting(): boolean {
+    return [...this.#pending.values()].some(({ kind }) => kind !== "timer");
   }
 
   #firstUnmade(): RecordedCall | null {
@@ -363,6 +373,7 @@ export class ChainRun {
         this.#close(output);
       },
       now: () => this.#nowMs,
+      isReaction: () => this.#isReaction || this.#end !== null,
     });
   }
 }
@@ -381,14 +392,4 @@ function taskOf({ journal }: RunOptions): Task {
     budgetTokens,
     submittedAtMs: atMs,
   };
-}
-
-function errorOfEnd(end: RunEnd): Error {
-  if (end.kind === "halted") return new HaltedError({ code: "BUSBAR_HALT_ACTIVE", reason: end.reason });
-  return new StoppedError(end.kind === "stopped" ? end.reason : `the run has ended: ${end.kind}`);
-}
-
-function failureOf(thrown: unknown): { readonly code: string; readonly reason: string } {
-  const code = isCallError(thrown) || isBusbarError(thrown) ? thrown.code : "BUSBAR_HANDLER_FAILED";
-  return { code, reason: isCallError(thrown) ? thrown.reason : reasonOf(thrown) };
 }

@@ -5,7 +5,7 @@
  * J2 Answers are in log order, since that is the order in which a handler saw them (PROTOCOL 8.3).
  * J3 The fold depends on the set of events alone: duplicates and their order of arrival change nothing.
  */
-import type { BusEvent, MessageOf } from "@busbar/events";
+import { type BusEvent, type MessageOf, TIMER_NAME } from "@busbar/events";
 import { canonicalJson, isJsonObject, type Json, parseJson, sha256Hex } from "@busbar/kernel";
 import type { StatementVerdict } from "./agent-context.ts";
 import { type CallError, HaltedError, InDoubtError, RefusedError, ToolFailedError } from "./errors.ts";
@@ -19,15 +19,15 @@ export interface SourcedEvent {
   readonly event: BusEvent;
 }
 
-export const CALL_KINDS = ["tool", "model", "send", "statement"] as const;
+export const CALL_KINDS = ["tool", "model", "send", "statement", "timer"] as const;
 export type CallKind = (typeof CALL_KINDS)[number];
 
 /** A call as both sides name it. */
 export interface CallShape {
   readonly kind: CallKind;
-  /** Tool, model, agent or subject. */
+  /** Tool, model, agent or subject; of a timer `sleep`. */
   readonly name: string;
-  /** SHA-256 hex of the canonical arguments, request, input or statement. */
+  /** SHA-256 hex of the canonical arguments, request, input, statement or delay. */
   readonly hash: string;
 }
 
@@ -45,6 +45,7 @@ export type AnswerValue =
   | { readonly kind: "model"; readonly reply: ModelReply }
   | { readonly kind: "output"; readonly output: Json }
   | { readonly kind: "verdict"; readonly verdict: StatementVerdict }
+  | { readonly kind: "fired" }
   | { readonly kind: "error"; readonly error: CallError };
 
 export interface Answer {
@@ -73,7 +74,12 @@ export function stepOfCallId(callId: string): number | null {
   return Number.isSafeInteger(step) && step > 0 ? step : null;
 }
 
-const REFUSED_PREFIXES: Readonly<Record<string, CallKind>> = { model: "model", agent: "send", statement: "statement" };
+const REFUSED_PREFIXES: Readonly<Record<string, CallKind>> = {
+  model: "model",
+  agent: "send",
+  statement: "statement",
+  timer: "timer",
+};
 
 /** A refusal names what is no tool with a prefix: `model:gpt`, `agent:warehouse`. Names of tools hold no colon. */
 function refusedName(tool: string): Pick<RecordedCall, "kind" | "name"> {
@@ -99,6 +105,8 @@ export function recordedCallOf({ event, offset }: SourcedEvent): RecordedCall | 
       return { step: event.step, kind: "send", name: event.agent, hash: contentHash(event.input), offset };
     case "StatementRecorded":
       return { step: event.step, kind: "statement", name: event.subject, hash: contentHash(event.statement), offset };
+    case "TimerSet":
+      return { step: event.step, kind: "timer", name: TIMER_NAME, hash: event.argsHash, offset };
     default:
       return null;
   }
@@ -205,6 +213,9 @@ function valueOf(event: BusEvent): AnswerValue | null {
       return subtask(event);
     case "StatementChecked":
       return verdict(event);
+    case "TimerFired":
+      // A timer of the bus itself names no call.
+      return event.callId === "" ? null : { kind: "fired" };
     default:
       return null;
   }

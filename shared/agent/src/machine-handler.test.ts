@@ -1,6 +1,6 @@
 import type { Json } from "@busbar/kernel";
 import { describe, expect, it } from "vitest";
-import { assign, createMachine, fromPromise, raise, sendParent, setup } from "xstate";
+import { assign, cancel, createMachine, fromPromise, raise, sendParent, setup } from "xstate";
 import { agentSetup } from "./agent-machine.ts";
 import { type AgentDefinition, defineAgent } from "./define-agent.ts";
 import { ASIDE_BASE, foldJournal } from "./journal.ts";
@@ -136,6 +136,81 @@ describe("a machine agent", () => {
   });
 });
 
+describe("a machine's delays", () => {
+  /** Waits 50 ms for the reading, or 10 more after it was asked to hurry. */
+  const patient = (delays: { readonly first: number }) =>
+    agentSetup<{ readonly hurried: boolean }>()
+      .extend({ delays: { first: () => delays.first } })
+      .createMachine({
+        initial: "waiting",
+        context: { hurried: false },
+        on: { hurry: { actions: assign({ hurried: true }) } } as never,
+        states: {
+          waiting: {
+            entry: [
+              { type: "tool", params: { id: "t", tool: "slow", args: {} } },
+              raise({ type: "hurry" } as never, { delay: 40, id: "h" }) as never,
+            ],
+            on: { "tool.done": "read" },
+            after: { first: "late" },
+          },
+          read: { entry: cancel("h"), after: { 7: "done" } },
+          late: { type: "final" },
+          done: { type: "final" },
+        },
+        output: ({ context }): Json => context,
+      });
+
+  const run = (machine: never, latency: (command: RunCommand) => number) =>
+    playLive(handlerOf(defineAgent({ name: "patient", version: "1", machine })), latency);
+  const delaysOf = (commands: readonly RunCommand[]) =>
+    commands.map((command) => (command.type === "SetTimer" ? command.delayMs : command.type));
+
+  it("are timers of the log: the one that is over first decides, the cancelled ones change nothing [timers:machine-delays]", async () => {
+    const fast = await run(patient({ first: 50 }) as never, (one) => (one.type === "CallTool" ? 0 : 5));
+    expect(delaysOf(fast.commands)).toEqual(["CallTool", 40, 50, 7, "CompleteTask"]);
+    expect(fast.end).toEqual({ kind: "completed", output: '{"hurried":false}' });
+    const slow = await run(patient({ first: 50 }) as never, (one) => (one.type === "CallTool" ? 9 : one.step));
+    expect(delaysOf(slow.commands)).toEqual(["CallTool", 40, 50, "CompleteTask"]);
+    expect(slow.end).toEqual({ kind: "completed", output: '{"hurried":true}' });
+  });
+
+  it("replay at every crash point, and another delay has diverged [timers:machine-delays] [agents:divergence-recorded]", async () => {
+    const agent = (first: number) =>
+      handlerOf(defineAgent({ name: "patient", version: "1", machine: patient({ first }) as never }));
+    const live = await playLive(agent(50), (one) => (one.type === "CallTool" ? 3 : one.step));
+    for (let prefix = 1; prefix <= live.events.length; prefix += 1) {
+      const again = await playAgain(agent(50), live, prefix);
+      expect([prefix, again.end]).toEqual([prefix, live.end]);
+    }
+    const other = await playAgain(agent(51), live, live.events.length);
+    expect(other.end).toMatchObject({ kind: "diverged", step: 3 });
+  });
+
+  it("a machine that only waits for a halted timer hears of the halt [timers:machine-delays]", async () => {
+    const machine = agentSetup<Context>().createMachine({
+      context: { order: null, stock: null, problem: "" },
+      initial: "a",
+      states: {
+        a: { after: { 1000: "b" }, on: { halted: "said" } },
+        b: { type: "final" },
+        said: {
+          entry: { type: "statement", params: { id: "last", subject: "mail", statement: "halted" } },
+        },
+      },
+    });
+    const commands: RunCommand[] = [];
+    const handler = handlerOf(defineAgent({ name: "m", version: "1", machine }));
+    const halted = runOf(handler, foldJournal([submittedAt(0n)]), (command) => {
+      commands.push(command);
+      if (command.type === "SetTimer") halted.halt("BUSBAR_HALT_ACTIVE", "stop");
+    });
+    halted.start();
+    expect(await halted.ended).toMatchObject({ kind: "halted" });
+    await expect.poll(() => commands.map(({ type }) => type)).toEqual(["SetTimer", "MakeStatement"]);
+  });
+});
+
 describe("defineAgent refuses a machine that could not be replayed [agents:machine-agent]", () => {
   const actors = { work: fromPromise(() => Promise.resolve(1)) };
   const build =
@@ -144,16 +219,11 @@ describe("defineAgent refuses a machine that could not be replayed [agents:machi
       defineAgent({ name: "m", version: "1", machine: machine() as never });
 
   it.each([
-    ["after", () => createMachine({ initial: "a", states: { a: { after: { 10: "b" } }, b: {} } })],
     ["invoke", () => setup({ actors }).createMachine({ initial: "a", states: { a: { invoke: { src: "work" } } } })],
     ["spawn", () => setup({ actors }).createMachine({ entry: ({ spawn }: never) => spawn } as never)],
     [
       "a function as action",
       () => createMachine({ initial: "a", states: { a: { on: { x: { actions: () => undefined } } } } }),
-    ],
-    [
-      "a delayed raise",
-      () => createMachine({ initial: "a", states: { a: { exit: raise({ type: "x" }, { delay: 5 }) } } }),
     ],
     ["an action of another kind", () => createMachine({ entry: sendParent({ type: "x" }) })],
     ["an unknown named action", () => createMachine({ entry: { type: "notify" } })],

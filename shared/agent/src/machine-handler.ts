@@ -1,11 +1,17 @@
 /**
  * Runs an agent machine as a handler: each intent becomes a call of ctx, each answer one transition, in log order.
  *
- * The machine holds no promise and no timer, so its state is a fold over the answers; journal, scheduler and halts are
- * those of any handler.
+ * The machine holds no promise and no timer: its delays are `ctx.sleep`. So its state is a fold over the answers;
+ * journal, scheduler and halts are those of any handler.
  */
 import { assert, busbarError, isBusbarError, reasonOf } from "@busbar/kernel";
-import { type AnyMachineSnapshot, type AnyStateMachine, initialTransition, transition } from "xstate";
+import {
+  type AnyEventObject,
+  type AnyMachineSnapshot,
+  type AnyStateMachine,
+  initialTransition,
+  transition,
+} from "xstate";
 import type { AgentIntents, AgentMachineEvent } from "./agent-machine.ts";
 import type { AgentContext, Task } from "./agent-context.ts";
 import type { AgentDefinition, AgentHandler } from "./define-agent.ts";
@@ -67,6 +73,23 @@ function perform(ctx: AgentContext, kind: keyof AgentIntents, params: unknown): 
 
 const isIntent = (type: string): type is keyof AgentIntents => Object.hasOwn(CALL_OF, type);
 
+const RAISE = "xstate.raise";
+const CANCEL = "xstate.cancel";
+
+/** An event that the machine raises after a time: `after`, or a delayed raise. */
+interface Delayed {
+  readonly event: AnyEventObject;
+  /** Under which a later transition cancels it; absent where none can. */
+  readonly id?: string;
+  readonly delay: number;
+}
+
+/** What is raised at once has been taken in the same transition already. */
+function delayedOf(params: unknown): Delayed | null {
+  const { delay } = params as Partial<Delayed>;
+  return typeof delay === "number" ? (params as Delayed) : null;
+}
+
 const broken = (machine: AnyStateMachine, reason: string) =>
   busbarError("BUSBAR_HANDLER_FAILED", { agent: machine.id, reason });
 
@@ -74,7 +97,7 @@ const broken = (machine: AnyStateMachine, reason: string) =>
 function checkStep(machine: AnyStateMachine, [snapshot, wanted]: Stepped): void {
   if (snapshot.status === "error") throw broken(machine, `an error in the machine: ${reasonOf(snapshot.error)}`);
   if (Object.keys(snapshot.children as object).length > 0) throw broken(machine, "a machine spawns nothing");
-  const foreign = wanted.find(({ type }) => !isIntent(type) && type !== "xstate.raise");
+  const foreign = wanted.find(({ type }) => !isIntent(type) && type !== RAISE && type !== CANCEL);
   if (foreign !== undefined) throw broken(machine, `action ${foreign.type} is no intent`);
 }
 
@@ -85,6 +108,8 @@ class MachineRun {
   readonly #open = new Set<string>();
   readonly #resolve: (output: unknown) => void;
   readonly #reject: (reason: unknown) => void;
+  /** Delays that are not over or cancelled, by what cancels them. */
+  readonly #delays = new Map<string | Delayed, Delayed>();
   #snapshot: AnyMachineSnapshot | null = null;
   #isHalted = false;
 
@@ -110,9 +135,13 @@ class MachineRun {
       checkStep(this.#machine, stepped);
       const [snapshot, wanted] = stepped;
       this.#snapshot = snapshot;
-      for (const { type, params } of wanted) if (isIntent(type)) this.#want(type, params);
+      for (const { type, params } of wanted) {
+        if (isIntent(type)) this.#want(type, params);
+        else if (type === CANCEL) this.#delays.delete((params as { readonly sendId: string }).sendId);
+        else this.#delay(delayedOf(params));
+      }
       if (snapshot.status === "done") this.#resolve(snapshot.output ?? null);
-      else if (this.#open.size === 0) {
+      else if (this.#open.size === 0 && this.#delays.size === 0) {
         throw broken(this.#machine, `state ${JSON.stringify(snapshot.value)} waits for nothing: it can never go on`);
       }
     } catch (thrown) {
@@ -140,7 +169,26 @@ class MachineRun {
     );
   }
 
-  #feed(event: AgentMachineEvent, halt: CallError | null): void {
+  /** A cancelled delay goes on at the door, and what comes of it is passed over: live and in a re-run alike. */
+  #delay(delayed: Delayed | null): void {
+    if (delayed === null) return;
+    const key = delayed.id ?? delayed;
+    this.#delays.set(key, delayed);
+    const isStanding = (): boolean => this.#delays.get(key) === delayed && this.#delays.delete(key);
+    this.#ctx.sleep(delayed.delay).then(
+      () => {
+        if (isStanding()) this.#feed(delayed.event, null);
+      },
+      (thrown: unknown) => {
+        if (!isStanding()) return;
+        const isHalt = isCallError(thrown) && thrown.kind === "halted";
+        if (isHalt) this.#feed({ type: "halted", reason: thrown.reason }, thrown);
+        else this.#reject(thrown);
+      },
+    );
+  }
+
+  #feed(event: AnyEventObject, halt: CallError | null): void {
     const snapshot = this.#snapshot;
     assert(snapshot !== null, "a machine is started before it is fed");
     if (snapshot.status !== "active") return;

@@ -1,4 +1,5 @@
 /** The handler's `ctx`: each method is one shape of call, and one way to read its answer. */
+import { isTimerDelay, MAX_TIMER_MS, TIMER_NAME, timerHash } from "@busbar/events";
 import { busbarError, chainId, type Json, type JsonObject, shortHash } from "@busbar/kernel";
 import type { AgentContext, StatementVerdict, ToolAnswer, ToolOptions } from "./agent-context.ts";
 import { RefusedError } from "./errors.ts";
@@ -17,6 +18,7 @@ export type RunCommand =
   | { readonly type: "CallModel"; readonly step: number; readonly model: string; readonly request: string }
   | { readonly type: "SendTask"; readonly step: number; readonly agent: string; readonly input: string }
   | { readonly type: "MakeStatement"; readonly step: number; readonly subject: string; readonly statement: string }
+  | { readonly type: "SetTimer"; readonly step: number; readonly delayMs: number }
   | { readonly type: "CompleteTask"; readonly step: number; readonly output: string }
   | { readonly type: "FailTask"; readonly step: number; readonly code: string; readonly reason: string }
   | { readonly type: "ReportDivergence"; readonly step: number; readonly expected: string; readonly actual: string };
@@ -31,6 +33,8 @@ export interface ContextPorts {
   call(shape: CallShape, command: (step: number) => RunCommand): Promise<Answer>;
   complete(output: Json): void;
   now(): number;
+  /** Whether what runs now follows from the handler's start or from the answer delivered last. */
+  isReaction(): boolean;
 }
 
 export function createContext(ports: ContextPorts): AgentContext {
@@ -48,6 +52,8 @@ export function createContext(ports: ContextPorts): AgentContext {
     model: (name, request) => callModel(ports, name, request),
     send: async (agent, input) => (await sendTask(ports, agent, input)) as never,
     state: (subject, statement) => makeStatement(ports, subject, statement),
+    sleep: (delayMs) => handled(sleep(ports, delayMs)),
+    race: (arms) => handled(race(ports, arms)),
     complete: (output) => {
       ports.complete(output);
     },
@@ -89,6 +95,39 @@ async function makeStatement(ports: ContextPorts, subject: string, statement: st
   const shape = { kind: "statement", name: subject, hash: contentHash(statement) } as const;
   const answer = await ports.call(shape, (step) => ({ type: "MakeStatement", step, subject, statement }));
   return successOf(answer.value, "verdict", subject).verdict;
+}
+
+async function sleep(ports: ContextPorts, delayMs: number): Promise<void> {
+  // A part of a millisecond more is at least as long; what is no time takes no step.
+  const wholeMs = Math.ceil(delayMs);
+  if (!isTimerDelay(wholeMs)) throw new TypeError(`sleep: ${delayMs} is not 0 to ${MAX_TIMER_MS} ms`);
+  const shape = { kind: "timer", name: TIMER_NAME, hash: timerHash(wholeMs) } as const;
+  const answer = await ports.call(shape, (step) => ({ type: "SetTimer", step, delayMs: wholeMs }));
+  successOf(answer.value, "fired", TIMER_NAME);
+}
+
+/**
+ * The first arm to settle. Answers come one per turn of the event loop and in log order (PROTOCOL 8.3), so which arm is
+ * first is a function of the journal, as long as it settles in reaction to an answer.
+ */
+function race<T extends readonly unknown[]>(ports: ContextPorts, arms: T): Promise<Awaited<T[number]>> {
+  const unrecorded = (arm: number) => busbarError("BUSBAR_RACE_UNRECORDED", { arm: arm + 1, arms: arms.length });
+  return new Promise((resolve, reject) => {
+    if (arms.length === 0) throw new TypeError("race: no arm could ever settle");
+    for (const [index, arm] of arms.entries()) {
+      const settle = (how: () => void): void => (ports.isReaction() ? how() : reject(unrecorded(index)));
+      Promise.resolve(arm as Awaited<T[number]>).then(
+        (value) => settle(() => resolve(value)),
+        (reason: unknown) => settle(() => reject(reason)),
+      );
+    }
+  });
+}
+
+/** A handler may leave it alone: that it fails then ends no process. Who awaits it still sees it. */
+function handled<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
 }
 
 /** The value of the expected kind. Everything else throws: no answer can be read as a success that it is not. */

@@ -9,7 +9,8 @@ export type CallCommand =
   | MessageOf<"CallTool">
   | MessageOf<"CallModel">
   | MessageOf<"SendTask">
-  | MessageOf<"MakeStatement">;
+  | MessageOf<"MakeStatement">
+  | MessageOf<"SetTimer">;
 
 export function metaOf(chainId: string, incarnation: number, offset: bigint): Meta {
   const ids = {
@@ -26,12 +27,14 @@ export function metaOf(chainId: string, incarnation: number, offset: bigint): Me
 export function contentOf(command: CallCommand): string {
   if (command.type === "CallTool") return command.args;
   if (command.type === "CallModel") return command.request;
+  if (command.type === "SetTimer") return String(command.delayMs);
   return command.type === "SendTask" ? command.input : command.statement;
 }
 
 export function refusedName(command: CallCommand): string {
   if (command.type === "CallTool") return command.tool;
   if (command.type === "CallModel") return `model:${command.model}`;
+  if (command.type === "SetTimer") return "timer:sleep";
   return command.type === "SendTask" ? `agent:${command.agent}` : `statement:${command.subject}`;
 }
 
@@ -75,6 +78,8 @@ export function admission(command: CallCommand, callId: string): [BusEvent["type
         "StatementRecorded",
         { callId, step, subject: command.subject, statement: command.statement, argsHash: hash },
       ];
+    case "SetTimer":
+      return ["TimerSet", { callId, step, delayMs: command.delayMs, dueAtMs: 1, argsHash: hash }];
   }
 }
 
@@ -120,5 +125,7 @@ export function outcome(command: CallCommand, callId: string, result: Json): [Bu
       const { subject, statement } = command;
       return ["StatementChecked", { callId, subject, statement, fact: text, source: "s", agrees: false, evidence: [] }];
     }
+    case "SetTimer":
+      return ["TimerFired", { callId, timer: callId, dueAtMs: 1 }];
   }
 }

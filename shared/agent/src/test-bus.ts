@@ -310,6 +310,7 @@ class Bus implements TestBus {
       case "CallModel":
       case "SendTask":
       case "MakeStatement":
+      case "SetTimer":
         return this.#onCall(chain, command);
       default:
         throw new Error(`no script for ${command.type}`);

@@ -1,7 +1,8 @@
 /** For tests: one chain's log and a door that admits everything and answers after a number of turns. No broker. */
 import type { BusEvent, Meta } from "@busbar/events";
 import { type Json, canonicalJson } from "@busbar/kernel";
-import { ChainRun, type RunEnd, type RunOptions } from "./chain-run.ts";
+import { ChainRun, type RunOptions } from "./chain-run.ts";
+import type { RunEnd } from "./run-end.ts";
 import type { AgentHandler } from "./define-agent.ts";
 import { answerOf, contentHash, foldJournal, formatCallId, type Journal, type SourcedEvent } from "./journal.ts";
 import type { RunCommand } from "./run-context.ts";
@@ -85,6 +86,11 @@ export function admissionOf(offset: bigint, command: RunCommand, incarnation = 1
       const body = { type: "StatementRecorded", callId, step, subject, statement, argsHash: contentHash(statement) };
       return sourcedAt(offset, body as never, incarnation);
     }
+    case "SetTimer": {
+      const { delayMs } = command;
+      const body = { type: "TimerSet", callId, step, delayMs, dueAtMs: 0, argsHash: contentHash(String(delayMs)) };
+      return sourcedAt(offset, body as never, incarnation);
+    }
     default:
       return null;
   }
@@ -123,6 +129,8 @@ export function outcomeOf(
         source: "s",
         evidence: [],
       } as never);
+    case "SetTimer":
+      return sourcedAt(offset, { type: "TimerFired", callId, timer: callId, dueAtMs: 0 } as never);
     default:
       return null;
   }

@@ -242,6 +242,13 @@ export const ERRORS = {
     413,
   ),
   BUSBAR_PORT_IN_USE: row("fatal", "port {port} is in use", "stop what uses it or choose another with --port", 6, 503),
+  BUSBAR_RACE_UNRECORDED: row(
+    "invalid",
+    "arm {arm} of the {arms} of ctx.race was settled by something that is not on the log",
+    "race calls of ctx and what follows from them: ctx.sleep in place of a timer of the process",
+    3,
+    400,
+  ),
   BUSBAR_READ_BACK_DUE: row(
     "transient",
     "the look at the chain's last change is not done yet",

@@ -5,7 +5,7 @@ export { PAYLOAD_LIMIT_BYTES } from "./door/commands.ts";
 export * from "./door/decide.ts";
 export * from "./door/inputs.ts";
 export { createPureDoor, PURE_DOOR_START_MS, type PureDoor, type PureDoorOptions } from "./door/pure-door.ts";
-export { ALIVE_EVERY_MS, isAliveDue } from "./door/timers.ts";
+export { ALIVE_EVERY_MS, isAliveDue, isDueCall } from "./door/timers.ts";
 export { againstFiringAgain } from "./door/settle.ts";
 export { taskChainId } from "./door/tasks.ts";
 export { beginTurn, type EmittedEvent, type EventType, type Turn, type TurnEnv } from "./door/turn.ts";

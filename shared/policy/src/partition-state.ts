@@ -18,8 +18,8 @@ export type CallStatus = "open" | "waiting" | "delayed" | "in-doubt" | "unverifi
 /** One step of a chain as the door knows it. */
 export interface CallState {
   readonly step: number;
-  readonly kind: "tool" | "model" | "task" | "statement";
-  /** Tool, model, agent or subject. */
+  readonly kind: "tool" | "model" | "task" | "statement" | "timer";
+  /** Tool, model, agent or subject; of a timer `sleep`. */
   readonly name: string;
   readonly argsHash: string;
   readonly status: CallStatus;
@@ -31,7 +31,7 @@ export interface CallState {
   readonly effectKey: string;
   readonly effectClass: EffectClass | "";
   readonly args: string;
-  /** When what is in doubt may be settled, or what is delayed is tried again, ms; 0 where neither is so. */
+  /** When what is in doubt may be settled, what is delayed is tried again, or a timer fires, ms; 0 where none is so. */
   readonly dueAtMs: number;
   /** Attempts that were throttled: they count as no attempt. */
   readonly throttled: number;

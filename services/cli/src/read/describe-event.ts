@@ -41,6 +41,7 @@ const DESCRIBE: Describe = {
   ChainHalted: ({ rule, reason }) => `by ${rule}${because(reason)}`,
   ChainResumed: ({ by, reason }) => `by ${by}${because(reason)}`,
   TimerFired: ({ timer }) => timer,
+  TimerSet: ({ step, delayMs }) => `step ${step} for ${delayMs} ms`,
   Diverged: ({ step, expected, actual }) => `step ${step} was ${expected} and is ${actual}`,
   EffectAdmitted: ({ step, tool, effectClass, attempt, args }) =>
     `step ${step} ${tool} (${effectClass}${attemptOf(attempt)}) ${args}`,

@@ -23,6 +23,7 @@ const SAID: Readonly<Record<TraceStep["kind"], (name: string) => string>> = {
   model: (name) => `asks ${name}`,
   task: (name) => `→ ${name}`,
   statement: (name) => `claims ${name}`,
+  timer: () => "waits",
 };
 
 /** `2/o5-o9`: the partition and the first and last record. */

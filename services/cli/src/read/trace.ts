@@ -10,7 +10,7 @@ export interface TracedEvent {
   readonly event: BusEvent;
 }
 
-export type StepKind = "tool" | "model" | "task" | "statement";
+export type StepKind = "tool" | "model" | "task" | "statement" | "timer";
 
 export interface TraceStep {
   readonly step: number;
@@ -83,6 +83,7 @@ const KINDS: Readonly<Record<string, StepKind>> = {
   ModelCallAdmitted: "model",
   TaskSent: "task",
   StatementRecorded: "statement",
+  TimerSet: "timer",
 };
 
 type Change = Partial<Omit<Draft, "evidence">>;
@@ -135,6 +136,12 @@ const CHANGES: Changes = {
   TaskSent: ({ agent, input, childChainId }) => ({ name: agent, asked: input, outcome: "open", childChainId }),
   SubtaskFinished: ({ state }) => ({ outcome: state }),
   StatementRecorded: ({ subject, statement }) => ({ name: subject, asked: statement, outcome: "recorded" }),
+  TimerSet: ({ delayMs, dueAtMs }) => ({
+    name: "sleep",
+    asked: `${delayMs} ms`,
+    outcome: `until ${new Date(dueAtMs).toISOString()}`,
+  }),
+  TimerFired: () => ({ outcome: "over" }),
   StatementChecked: ({ agrees, fact, source }) => ({
     outcome: agrees ? "agrees with the fact" : "REFUTED by the fact",
     check: { agrees, fact, source },

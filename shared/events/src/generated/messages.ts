@@ -877,6 +877,25 @@ export interface TimerFired {
   readonly timer: string;
   /** When the timer was due, in ms since the epoch. (internal) */
   readonly dueAtMs: number;
+  /** The handler's call that it answers; empty for a timer of the bus. (internal) */
+  readonly callId: string;
+}
+
+/** A handler waits for a time; TimerFired with the same call answers it. */
+export interface TimerSet {
+  readonly type: "TimerSet";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+  /** Number of the step in the chain, from 1. (internal) */
+  readonly step: number;
+  /** How long the handler asked for, in ms. (internal) */
+  readonly delayMs: number;
+  /** When the timer is due, in ms since the epoch. (internal) */
+  readonly dueAtMs: number;
+  /** SHA-256 of the canonical arguments, hex. (internal) */
+  readonly argsHash: string;
 }
 
 /** Asks for a model to be called. */
@@ -996,6 +1015,17 @@ export interface SendTask {
   readonly agent: string;
   /** Input of the task, canonical JSON. (personal) */
   readonly input: string;
+}
+
+/** Asks to be told when a time has passed. */
+export interface SetTimer {
+  readonly type: "SetTimer";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Number of the step in the chain, from 1. (internal) */
+  readonly step: number;
+  /** How long from the decision on, in ms. (internal) */
+  readonly delayMs: number;
 }
 
 /** A person settles a doubt. */
@@ -1489,7 +1519,8 @@ export type BusEvent =
   | TaskFailed
   | TaskSent
   | TaskSubmitted
-  | TimerFired;
+  | TimerFired
+  | TimerSet;
 
 export type BusCommand =
   | CallModel
@@ -1501,6 +1532,7 @@ export type BusCommand =
   | ReportSubtask
   | RequestJournal
   | SendTask
+  | SetTimer
   | SettleEffect
   | SubmitTask;
 
@@ -1572,6 +1604,7 @@ export interface MessageMap {
   readonly TaskSent: TaskSent;
   readonly TaskSubmitted: TaskSubmitted;
   readonly TimerFired: TimerFired;
+  readonly TimerSet: TimerSet;
   readonly CallModel: CallModel;
   readonly CallTool: CallTool;
   readonly CompleteTask: CompleteTask;
@@ -1581,6 +1614,7 @@ export interface MessageMap {
   readonly ReportSubtask: ReportSubtask;
   readonly RequestJournal: RequestJournal;
   readonly SendTask: SendTask;
+  readonly SetTimer: SetTimer;
   readonly SettleEffect: SettleEffect;
   readonly SubmitTask: SubmitTask;
   readonly AgentDeployed: AgentDeployed;
@@ -1658,6 +1692,7 @@ export const FAMILY_OF = {
   TaskSent: "event",
   TaskSubmitted: "event",
   TimerFired: "event",
+  TimerSet: "event",
   CallModel: "command",
   CallTool: "command",
   CompleteTask: "command",
@@ -1667,6 +1702,7 @@ export const FAMILY_OF = {
   ReportSubtask: "command",
   RequestJournal: "command",
   SendTask: "command",
+  SetTimer: "command",
   SettleEffect: "command",
   SubmitTask: "command",
   AgentDeployed: "directive",

@@ -1,5 +1,5 @@
 /** Model calls, sub-tasks and statements: steps of a chain that are no tool calls. Halts stop them like any other. */
-import { covers, type MessageOf } from "@busbar/events";
+import { covers, isTimerDelay, MAX_TIMER_MS, type MessageOf, TIMER_NAME, timerHash } from "@busbar/events";
 import { canonicalJson, type ErrorCode, own, parseJson, sha256Hex, shortHash } from "@busbar/kernel";
 import { isUndeployed } from "../deployments.ts";
 import { canChain } from "../machines/chain.ts";
@@ -15,7 +15,7 @@ export interface Asked<T> {
   readonly causationId: string;
 }
 
-type StepCommand = MessageOf<"CallModel"> | MessageOf<"SendTask"> | MessageOf<"MakeStatement">;
+type StepCommand = MessageOf<"CallModel" | "SendTask" | "MakeStatement" | "SetTimer">;
 
 const about = (asked: Asked<StepCommand>): About => ({
   chain: asked.chain,
@@ -45,6 +45,8 @@ export function refusedName(command: StepCommand): string {
       return `agent:${command.agent}`;
     case "MakeStatement":
       return `statement:${command.subject}`;
+    case "SetTimer":
+      return `timer:${TIMER_NAME}`;
   }
 }
 
@@ -231,4 +233,20 @@ export function decideStatement(turn: Turn, asked: Asked<MessageOf<"MakeStatemen
     statement: command.statement,
     argsHash: sha256Hex(command.statement),
   });
+}
+
+/** A timer changes nothing, so it needs no open door; halts, steps and the deadline stand against it as against any call. */
+export function decideTimer(turn: Turn, asked: Asked<MessageOf<"SetTimer">>): void {
+  const { command, chain } = asked;
+  const { step, delayMs } = command;
+  const problem =
+    stopped(turn, chain, "TimerSet") ??
+    spent(turn, chain, step) ??
+    (isTimerDelay(delayMs)
+      ? null
+      : { code: "BUSBAR_INPUT_INVALID" as const, reason: `a timer of ${delayMs} ms: 0 to ${MAX_TIMER_MS} ms` });
+  if (problem !== null) return refuse(turn, asked, String(delayMs), problem);
+  const argsHash = timerHash(delayMs);
+  const dueAtMs = Math.max(turn.env.atMs, turn.state.atMs) + delayMs;
+  emit(turn, "TimerSet", about(asked), { callId: callIdOf(asked), step, delayMs, dueAtMs, argsHash });
 }

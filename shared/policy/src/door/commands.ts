@@ -3,13 +3,13 @@
  * yields at least one event. A deferred command was not consumed: the sender sends the same bytes again.
  */
 import type { BusCommand, MessageOf } from "@busbar/events";
-import { partitionOf } from "@busbar/events";
+import { partitionOf, TIMER_NAME, timerHash } from "@busbar/events";
 import { canonicalJson, type ErrorCode, own, parseJson, sha256Hex, utf8Length } from "@busbar/kernel";
 import { canChain } from "../machines/chain.ts";
 import type { CallState, ChainState } from "../partition-state.ts";
 import { decideToolCall } from "./admit.ts";
 import { reassign } from "./assign.ts";
-import { decideModelCall, decideSend, decideStatement, refusedName } from "./calls.ts";
+import { decideModelCall, decideSend, decideStatement, decideTimer, refusedName } from "./calls.ts";
 import { lookAgainst } from "./deferral.ts";
 import type { Input } from "./inputs.ts";
 import { settleByPerson } from "./settle.ts";
@@ -192,10 +192,13 @@ function decideStep(turn: Turn, input: CommandInput, command: AgentCommand, chai
   if (known !== undefined) return repeatStep(turn, input, command, chain, known);
   const limits = turn.state.policy?.limits;
   if (limits === undefined) return defer(turn, input, "BUSBAR_DOOR_CLOSED", 0, 250);
-  const open = Object.values(chain.calls).filter((call) => call.status !== "answered").length;
+  const open = Object.values(chain.calls).filter(isUnderWay).length;
   if (open >= Math.min(limits.maxOpenCalls, MAX_OPEN_CALLS)) return defer(turn, input, "BUSBAR_OVERLOADED", 0, 250);
   decideCall(turn, input, command, chain);
 }
+
+/** Something is done elsewhere for it. A timer is not: it takes no place, and ends with its chain. */
+const isUnderWay = (call: CallState): boolean => call.status !== "answered" && call.kind !== "timer";
 
 type CallCommand = Exclude<AgentCommand, { type: "CompleteTask" | "FailTask" | "ReportDivergence" | "RequestJournal" }>;
 
@@ -213,6 +216,8 @@ function decideCall(turn: Turn, input: CommandInput, command: CallCommand, chain
       return decideSend(turn, { ...call, command });
     case "MakeStatement":
       return decideStatement(turn, { ...call, command });
+    case "SetTimer":
+      return decideTimer(turn, { ...call, command });
   }
 }
 
@@ -236,6 +241,8 @@ function contentOf(command: CallCommand): Content {
       return { kind: "task", name: command.agent, hash: canonicalHash(command.input) };
     case "MakeStatement":
       return { kind: "statement", name: command.subject, hash: sha256Hex(command.statement) };
+    case "SetTimer":
+      return { kind: "timer", name: TIMER_NAME, hash: timerHash(command.delayMs) };
   }
 }
 
@@ -284,7 +291,7 @@ function finish(
   if (!canChain(chain.status, type)) {
     return reject(turn, input, "BUSBAR_CHAIN_HALTED", chain.halted?.reason ?? `the chain is ${chain.status}`);
   }
-  const open = Object.values(chain.calls).filter((call) => call.status !== "answered");
+  const open = Object.values(chain.calls).filter(isUnderWay);
   // A chain does not end before what it did was looked at.
   const look = open.every(({ status }) => status === "unverified") ? lookAgainst(chain) : null;
   if (look !== null) return defer(turn, input, look.code, 0, look.retryAfterMs);

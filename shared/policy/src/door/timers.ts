@@ -2,7 +2,7 @@
  * owner has the same ones (PROTOCOL 9). */
 import type { ErrorCode } from "@busbar/kernel";
 import { isEnding } from "../deployments.ts";
-import type { ChainState, PartitionState } from "../partition-state.ts";
+import type { CallState, ChainState, PartitionState } from "../partition-state.ts";
 import { assignDeployed } from "./assign.ts";
 import { giveUpDelayed, retryDue } from "./attempts.ts";
 import { resumeChains } from "./directives.ts";
@@ -27,7 +27,7 @@ export function isAliveDue(state: PartitionState, nowMs: number): boolean {
 /** What has no room in this append comes with the next tick. */
 export function decideTick(turn: Turn): void {
   if (isAliveDue(turn.state, turn.env.atMs)) {
-    emit(turn, "TimerFired", {}, { timer: "owner-lives", dueAtMs: turn.state.atMs + ALIVE_EVERY_MS });
+    emit(turn, "TimerFired", {}, { timer: "owner-lives", dueAtMs: turn.state.atMs + ALIVE_EVERY_MS, callId: "" });
   }
   resumeChains(turn);
   assignDeployed(turn);
@@ -62,16 +62,36 @@ function end(turn: Turn, chain: ChainState): void {
   // An effect that is still open decides first: a chain never ends with an unknown behind it.
   if (Object.values(now.calls).some((call) => call.kind === "tool" && call.status !== "answered")) return;
   if (over.code === "BUSBAR_DEADLINE_PASSED") {
-    emit(turn, "TimerFired", { chain }, { timer: `deadline:${chain.chainId}`, dueAtMs: chain.deadlineAtMs });
+    emit(
+      turn,
+      "TimerFired",
+      { chain },
+      { timer: `deadline:${chain.chainId}`, dueAtMs: chain.deadlineAtMs, callId: "" },
+    );
   }
   emit(turn, "TaskFailed", { chain }, over);
 }
 
-/** What is in doubt and may be settled now; what is delayed and may be tried again now. False: no room for one of them. */
+/** Timers of one chain that fire in one turn. */
+export const TIMERS_PER_CHAIN = 16;
+
+/**
+ * Whether the time of a call has come: of a handler's timer whatever the door's state, since it changes nothing; of what
+ * is in doubt or delayed while the door is open.
+ */
+export function isDueCall(call: CallState, door: PartitionState["door"], nowMs: number): boolean {
+  const { kind, status, dueAtMs } = call;
+  if (dueAtMs === 0 || dueAtMs > nowMs) return false;
+  if (kind === "timer") return status === "open";
+  return door === "open" && (status === "in-doubt" || status === "delayed");
+}
+
+/** What is in doubt and may be settled, what is delayed and may be tried again, timers. False: no room for one of them. */
 function dueCalls(turn: Turn, chain: ChainState): boolean {
-  if (turn.state.door !== "open") return true;
-  for (const [callId, { dueAtMs }] of Object.entries(chain.calls)) {
-    if (dueAtMs === 0 || dueAtMs > turn.env.atMs) continue;
+  let timers = 0;
+  for (const [callId, call] of Object.entries(chain.calls)) {
+    if (!isDueCall(call, turn.state.door, turn.env.atMs)) continue;
+    if (call.kind === "timer" && (timers += 1) > TIMERS_PER_CHAIN) continue;
     if (!attempt(turn, [chain.chainId], () => dueCall(turn, chain.chainId, callId))) return false;
   }
   return true;
@@ -81,6 +101,11 @@ function dueCall(turn: Turn, chainId: string, callId: string): void {
   const chain = chainOf(turn, chainId);
   const call = chain?.calls[callId];
   if (chain === undefined || chain.halted !== null || call === undefined) return;
+  if (call.kind === "timer") return fireTimer(turn, chain, callId, call);
   if (call.status === "in-doubt") settleDue(turn, chain, callId, call);
   if (call.status === "delayed") retryDue(turn, chain, callId, call);
+}
+
+function fireTimer(turn: Turn, chain: ChainState, callId: string, { dueAtMs }: CallState): void {
+  emit(turn, "TimerFired", { chain }, { timer: callId, dueAtMs, callId });
 }

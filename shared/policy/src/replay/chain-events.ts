@@ -1,5 +1,5 @@
 /** How one event changes its chain: a pure function (chain, event) -> chain. Unknown events change nothing. */
-import type { BusEvent, MessageOf } from "@busbar/events";
+import { type BusEvent, type MessageOf, TIMER_NAME } from "@busbar/events";
 import { nextChainStatus } from "../machines/chain.ts";
 import type { CallState, ChainState, LedgerEntry } from "../partition-state.ts";
 import type { Policy } from "../policy-document.ts";
@@ -292,6 +292,21 @@ const HANDLERS: Handlers = {
         args: event.statement,
       }),
     ),
+  TimerSet: (chain, event, offset) =>
+    addCall(
+      chain,
+      event.callId,
+      newCall({
+        step: event.step,
+        kind: "timer",
+        name: TIMER_NAME,
+        argsHash: event.argsHash,
+        admitted: offset,
+        attempt: 1,
+        dueAtMs: event.dueAtMs,
+      }),
+    ),
+  TimerFired: (chain, event, offset) => answer(chain, event.callId, offset),
   StatementChecked: (chain, event, offset) => answer(chain, event.callId, offset),
   ChainHalted: (chain, event) => ({
     ...chain,

@@ -36,6 +36,7 @@ export const PROJECTED: ReadonlySet<string> = new Set([
   "ModelCallFailed",
   "SubtaskFinished",
   "StatementChecked",
+  "TimerFired",
   "CommandDeferred",
   "CommandRejected",
   "Diverged",

@@ -2,10 +2,10 @@
  * inputs; the decisions are recorded ones (PROTOCOL 6.3, 6.4, 8.2, 9). */
 import {
   awaitsVersion,
-  type ChainState,
   type InheritedCall,
   type Input,
   isAliveDue,
+  isDueCall,
   isEnding,
   type PartitionState,
 } from "@busbar/policy";
@@ -68,15 +68,10 @@ function hasDueTimer(state: PartitionState, nowMs: number): boolean {
     if (chain.halted !== null) continue;
     if (chain.deadlineAtMs > 0 && chain.deadlineAtMs <= nowMs) return true;
     if (isEnding(state.deployments, chain) || awaitsVersion(state.deployments, chain)) return true;
-    if (state.door === "open" && hasDueCall(chain, nowMs)) return true;
+    if (Object.values(chain.calls).some((call) => isDueCall(call, state.door, nowMs))) return true;
   }
   return false;
 }
-
-const hasDueCall = ({ calls }: ChainState, nowMs: number): boolean =>
-  Object.values(calls).some(({ status, dueAtMs }) => {
-    return (status === "in-doubt" || status === "delayed") && dueAtMs > 0 && dueAtMs <= nowMs;
-  });
 
 /** Chains that one look assigns again at most; the rest comes with the next look, a sixth of `lifeBoundMs` later. */
 export const REASSIGNED_AT_ONCE = 32;
