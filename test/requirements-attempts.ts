@@ -48,6 +48,10 @@ export const ATTEMPT_PROMISES = {
       "over cut connections, lost answers, slow servers and throttling, the tool server's own journal holds each effect once, and the log says what it knew",
   },
   models: {
+    "models:history-by-digest":
+      "a model call writes its new messages and refers to the earlier ones by one digest; model and readers get all of them",
+    "models:history-missing": "messages that are referred to and not there are a refusal or a failure, never left out",
+    "models:conversation-linear": "the records of a conversation grow with its messages, not with their square",
     "models:broken-tool-call-is-an-answer":
       "a tool call that a model wrote wrongly is kept as it was written, told to the agent and counted as one error; it ends nothing by itself",
     "models:tools-from-manifests": "a model is offered tools of the bus by name; the gateway fills in their manifests",

@@ -10,11 +10,11 @@
  */
 import { HEADER, parseEventId } from "@busbar/events";
 import { reasonOf } from "@busbar/kernel";
-import type { Membership, StoredRecord } from "@busbar/log";
+import { type Membership, readBlob, type StoredRecord } from "@busbar/log";
 import { type Logger, SILENT_LOGGER } from "@busbar/telemetry";
 import { AgentCommands } from "./agent-commands.ts";
 import { agentGroup, type AgentProcess, type AgentProcessState, type RunAgentOptions } from "./agent-process.ts";
-import { readClaimChecked, withContent } from "./claim-check.ts";
+import { CONTENT_MAX_BYTES, withContent } from "./claim-check.ts";
 import { ChainHost, type HostPhase } from "./chain-host.ts";
 import type { InboxRecord } from "./chain-inbox.ts";
 import { type CommitGatherer, createCommitGatherer } from "./commit-gatherer.ts";
@@ -266,7 +266,8 @@ class AgentRunner {
     const decoded = this.#options.codec.decode(record.value, "event");
     if (!decoded.ok || decoded.message.meta.claimCheck === null) return "null";
     const { claimCheck } = decoded.message.meta;
-    return readClaimChecked(this.#options.log, `${this.#prefix}.blobs`, record.partition, claimCheck);
+    const place = { topic: `${this.#prefix}.blobs`, partition: record.partition };
+    return readBlob(this.#options.log, place, claimCheck, CONTENT_MAX_BYTES);
   }
 
   #readRecord(record: StoredRecord, content?: string): InboxRecord | null {

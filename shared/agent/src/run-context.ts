@@ -1,6 +1,16 @@
 /** The handler's `ctx`: each method is one shape of call, and one way to read its answer. */
-import { isTimerDelay, MAX_TIMER_MS, TIMER_NAME, timerHash } from "@busbar/events";
-import { busbarError, chainId, type Json, type JsonObject, shortHash } from "@busbar/kernel";
+import {
+  isTimerDelay,
+  MAX_TIMER_MS,
+  NO_HISTORY,
+  readRequest,
+  referringRequest,
+  requestHash,
+  TIMER_NAME,
+  timerHash,
+  withMessages,
+} from "@busbar/events";
+import { busbarError, chainId, type Json, type JsonObject, parseJson, shortHash } from "@busbar/kernel";
 import type { AgentContext, StatementVerdict, ToolAnswer, ToolOptions } from "./agent-context.ts";
 import { RefusedError } from "./errors.ts";
 import { type Answer, type AnswerValue, type CallShape, contentHash, jsonText } from "./journal.ts";
@@ -39,6 +49,7 @@ export interface ContextPorts {
 
 export function createContext(ports: ContextPorts): AgentContext {
   let drawn = 0;
+  const heads = new Set<string>();
   // Counted per run from its start, so a re-run draws the same values; the incarnation is not part of it.
   const draw = (what: string): string => {
     drawn += 1;
@@ -49,7 +60,7 @@ export function createContext(ports: ContextPorts): AgentContext {
     signal: ports.signal,
     tool: async (name, args, options) => (await callTool(ports, name, args, options)).result as never,
     toolAnswer: async (name, args, options) => (await callTool(ports, name, args, options)) as never,
-    model: (name, request) => callModel(ports, name, request),
+    model: (name, request) => callModel(ports, heads, name, request),
     send: async (agent, input) => (await sendTask(ports, agent, input)) as never,
     state: (subject, statement) => makeStatement(ports, subject, statement),
     sleep: (delayMs) => handled(sleep(ports, delayMs)),
@@ -77,11 +88,30 @@ async function callTool(
   return { result, alreadyDone, source: answer.source };
 }
 
-async function callModel(ports: ContextPorts, model: string, request: ModelRequest): Promise<ModelReply> {
-  const text = requireJson(request, `request to ${model}`);
-  const shape = { kind: "model", name: model, hash: contentHash(text) } as const;
+/** `heads`: of conversations that answers have shown to be on the log. */
+async function callModel(
+  ports: ContextPorts,
+  heads: Set<string>,
+  model: string,
+  request: ModelRequest,
+): Promise<ModelReply> {
+  const whole = parseJson(jsonText(request) ?? "");
+  if (whole === undefined) throw new TypeError(`request to ${model}: it has no JSON form`);
+  // What the log has already is referred to: a conversation is written once, not again with each of its calls.
+  const text = requireJson(
+    referringRequest(whole, (head) => heads.has(head)),
+    `request to ${model}`,
+  );
+  const shape = { kind: "model", name: model, hash: requestHash(whole) } as const;
   const answer = await ports.call(shape, (step) => ({ type: "CallModel", step, model, request: text }));
-  return successOf(answer.value, "model", model).reply;
+  const { reply } = successOf(answer.value, "model", model);
+  const read = readRequest(whole);
+  if (read !== null) {
+    const asked = withMessages(NO_HISTORY, read.messages);
+    heads.add(asked.head);
+    heads.add(withMessages(asked, [reply.message]).head);
+  }
+  return reply;
 }
 
 async function sendTask(ports: ContextPorts, agent: string, input: Json): Promise<Json> {

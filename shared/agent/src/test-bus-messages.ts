@@ -1,6 +1,6 @@
 /** For tests: the messages that the door of test-bus.ts writes. */
-import type { BusEvent, MessageOf, Meta } from "@busbar/events";
-import { canonicalJson, type Json } from "@busbar/kernel";
+import { type BusEvent, type MessageOf, type Meta, requestHash } from "@busbar/events";
+import { canonicalJson, type Json, parseJson } from "@busbar/kernel";
 import { contentHash, formatCallId } from "./journal.ts";
 
 export const PREFIX = "t";
@@ -40,7 +40,8 @@ export function refusedName(command: CallCommand): string {
 
 export function admission(command: CallCommand, callId: string): [BusEvent["type"], object] {
   const { step } = command;
-  const hash = contentHash(contentOf(command));
+  const content = contentOf(command);
+  const hash = command.type === "CallModel" ? requestHash(parseJson(content) ?? null) : contentHash(content);
   switch (command.type) {
     case "CallTool": {
       const body = {

@@ -1,6 +1,6 @@
 /** For tests: one chain's log and a door that admits everything and answers after a number of turns. No broker. */
-import type { BusEvent, Meta } from "@busbar/events";
-import { type Json, canonicalJson } from "@busbar/kernel";
+import { type BusEvent, type Meta, requestHash } from "@busbar/events";
+import { type Json, canonicalJson, parseJson } from "@busbar/kernel";
 import { ChainRun, type RunOptions } from "./chain-run.ts";
 import type { RunEnd } from "./run-end.ts";
 import type { AgentHandler } from "./define-agent.ts";
@@ -70,7 +70,14 @@ export function admissionOf(offset: bigint, command: RunCommand, incarnation = 1
     }
     case "CallModel": {
       const { model, request } = command;
-      const body = { type: "ModelCallAdmitted", callId, step, model, request, requestHash: contentHash(request) };
+      const body = {
+        type: "ModelCallAdmitted",
+        callId,
+        step,
+        model,
+        request,
+        requestHash: requestHash(parseJson(request) ?? null),
+      };
       return sourcedAt(offset, body as never, incarnation);
     }
     case "SendTask": {

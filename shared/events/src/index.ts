@@ -1,4 +1,5 @@
 /** The shared language of the bus, pure: messages, headers, partitions, ids, scopes and the placement rule. */
+export * from "./conversation.ts";
 export * from "./event-id.ts";
 export * from "./generated/messages.ts";
 export * from "./handler-timer.ts";

@@ -70,6 +70,7 @@ export const ERRORS = {
   BUSBAR_CHAIN_UNKNOWN: row("refused", "no task opened chain {chain}", "npx busbar submit --help", 3, 404),
   BUSBAR_CHILD_LIMIT: row("refused", "the chain already has {count} open sub-tasks", "wait for one of them", 5, 429),
   BUSBAR_CONFIG_INVALID: row("fatal", "{file}: {reason}", "correct the file and start again", 2, 500),
+  BUSBAR_CONTENT_MISSING: row("refused", "content {sha256} is not whole at {id}", "put it aside again", 3, 404),
   BUSBAR_DEADLINE_PASSED: row("refused", "the deadline {deadline} has passed", "submit a new task", 5, 409),
   BUSBAR_DEPLOY_FAILED: row(
     "conflict",
@@ -211,6 +212,7 @@ export const ERRORS = {
     6,
     503,
   ),
+  BUSBAR_MESSAGES_UNKNOWN: row("refused", "the chain has no messages with the head {head}", "write them out", 3, 404),
   BUSBAR_NOT_FOUND: row("invalid", "{what} {id} is not in the log", "npx busbar status", 3, 404),
   BUSBAR_OUTCOME_LATE: row(
     "in-doubt",
@@ -244,8 +246,8 @@ export const ERRORS = {
   BUSBAR_PORT_IN_USE: row("fatal", "port {port} is in use", "stop what uses it or choose another with --port", 6, 503),
   BUSBAR_RACE_UNRECORDED: row(
     "invalid",
-    "arm {arm} of the {arms} of ctx.race was settled by something that is not on the log",
-    "race calls of ctx and what follows from them: ctx.sleep in place of a timer of the process",
+    "arm {arm} of {arms} of a race is not on the log",
+    "race calls of ctx",
     3,
     400,
   ),

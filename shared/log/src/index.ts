@@ -1,3 +1,4 @@
+export * from "./blobs.ts";
 export * from "./event-log.ts";
 export * from "./forwarding-log.ts";
 export * from "./locate-claim.ts";

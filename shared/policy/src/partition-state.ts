@@ -45,6 +45,17 @@ export interface CallState {
   readonly look: string;
 }
 
+/** Where the messages of a conversation stand, from one head to the next. */
+export interface ConversationEntry {
+  /** Offset of the ModelCallAdmitted or ModelCallCompleted that has the messages up to this head. */
+  readonly offset: string;
+  /** Head before them; "" where they are the first. */
+  readonly previous: string;
+  /** Messages and bytes of the whole conversation up to here. */
+  readonly messages: number;
+  readonly bytes: number;
+}
+
 /** One effect of a chain's ledger, by effect key. */
 export interface LedgerEntry {
   readonly status: "open" | "committed" | "failed" | "in-doubt";
@@ -103,6 +114,8 @@ export interface ChainState {
   /** Committed changes by subject, for "another mutation of the subject lies between". */
   readonly subjectChanges: Readonly<Record<string, number>>;
   readonly children: Readonly<Record<string, ChildState>>;
+  /** What later model calls may refer to, by head (PROTOCOL 5.8); two for a call at most. */
+  readonly conversations: Readonly<Record<string, ConversationEntry>>;
   readonly rules: ChainRulesState;
   /** A rule tripped and its ChainHalted is the chain's next event. */
   readonly trip: Trip | null;

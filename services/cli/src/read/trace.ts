@@ -2,7 +2,8 @@
  * A chain as a tree: its steps with their evidence, its sub-tasks below the step that sent them, and what stopped it.
  * A pure fold over the valid events of the chain and its descendants; a claim stands beside the fact it was checked by.
  */
-import { type AppliedDirective, type BusEvent, covers, type MessageOf } from "@busbar/events";
+import { type AppliedDirective, type BusEvent, ConversationReader, covers, type MessageOf } from "@busbar/events";
+import { type Json, parseJson } from "@busbar/kernel";
 
 export interface TracedEvent {
   readonly partition: number;
@@ -20,6 +21,8 @@ export interface TraceStep {
   readonly name: string;
   /** Arguments, input or statement, JSON. */
   readonly asked: string;
+  /** Of a model call: the whole request, messages that its record refers to included; else null. */
+  readonly request: Json | null;
   readonly attempts: number;
   /** `open`, `committed`, `refused`, `failed`, `in doubt` … */
   readonly outcome: string;
@@ -69,6 +72,7 @@ interface Fold {
   readonly chain: { -readonly [K in keyof Omit<ChainTrace, "items">]: ChainTrace[K] };
   readonly items: Item[];
   readonly drafts: Map<string, Draft>;
+  readonly conversations: ConversationReader;
   /** Calls end in another state than they were left in only by an event of theirs. */
   lineage: readonly string[];
   /** Calls whose wait for a person was told. */
@@ -159,6 +163,7 @@ function draftOf(fold: Fold, event: BusEvent, callId: string): Draft | null {
     kind,
     name: "",
     asked: "",
+    request: null,
     attempts: 0,
     outcome: "open",
     reason: "",
@@ -185,6 +190,13 @@ const ASKED_FIELDS: Readonly<Record<string, string>> = {
   StatementRecorded: "statement",
 };
 
+/** With the messages that it refers to; what is missing is named, and never left out in silence. */
+function wholeRequest(conversations: ConversationReader, text: string): Json {
+  const recorded = parseJson(text) ?? text;
+  const resolved = conversations.resolve(recorded);
+  return resolved.ok ? resolved.request : { missing: resolved.missing, recorded };
+}
+
 function foldStep(fold: Fold, event: BusEvent): boolean {
   const change = CHANGES[event.type] as ((one: BusEvent, draft: Draft) => Change) | undefined;
   if (change === undefined || !("callId" in event)) return false;
@@ -192,6 +204,8 @@ function foldStep(fold: Fold, event: BusEvent): boolean {
   if (draft === null) return false;
   Object.assign(draft, change(event, draft));
   draft.asked = putAside(event, ASKED_FIELDS[event.type] ?? "", draft.asked);
+  fold.conversations.observe(event);
+  if (event.type === "ModelCallAdmitted") draft.request = wholeRequest(fold.conversations, event.request);
   draft.evidence = [...draft.evidence, event.meta.eventId];
   return true;
 }
@@ -304,7 +318,14 @@ function emptyFold(chainId: string, first: TracedEvent): Fold {
     startedAtMs: first.event.meta.atMs,
     lastAtMs: first.event.meta.atMs,
   };
-  return { chain, items: [], drafts: new Map(), lineage: first.event.meta.lineage, waits: new Set() };
+  return {
+    chain,
+    items: [],
+    drafts: new Map(),
+    conversations: new ConversationReader(),
+    lineage: first.event.meta.lineage,
+    waits: new Set(),
+  };
 }
 
 /** Null where no event is of the chain. `events`: of the chain, its descendants and their partitions, in log order each. */

@@ -627,9 +627,9 @@ export interface ModelCallAdmitted {
   readonly step: number;
   /** Name of the model. (public) */
   readonly model: string;
-  /** Request to the model, canonical JSON. (personal) */
+  /** Request to the model, canonical JSON; $history stands for the messages before those that are written out. (personal) */
   readonly request: string;
-  /** SHA-256 of the canonical request, hex. (internal) */
+  /** SHA-256 of the request, hex, its messages by the head of their conversation. (internal) */
   readonly requestHash: string;
   /** Number of this attempt of the call, from 1. (internal) */
   readonly attempt: number;
@@ -907,7 +907,7 @@ export interface CallModel {
   readonly step: number;
   /** Name of the model. (public) */
   readonly model: string;
-  /** Request to the model, canonical JSON. (personal) */
+  /** Request to the model, canonical JSON; $history stands for the messages before those that are written out. (personal) */
   readonly request: string;
 }
 

@@ -1,5 +1,16 @@
 /** Model calls, sub-tasks and statements: steps of a chain that are no tool calls. Halts stop them like any other. */
-import { covers, isTimerDelay, MAX_TIMER_MS, type MessageOf, TIMER_NAME, timerHash } from "@busbar/events";
+import {
+  type BusCommand,
+  covers,
+  isTimerDelay,
+  MAX_TIMER_MS,
+  type MessageOf,
+  readRequest,
+  requestHash,
+  TIMER_NAME,
+  timerHash,
+  withMessages,
+} from "@busbar/events";
 import { canonicalJson, type ErrorCode, own, parseJson, sha256Hex, shortHash } from "@busbar/kernel";
 import { isUndeployed } from "../deployments.ts";
 import { canChain } from "../machines/chain.ts";
@@ -31,6 +42,14 @@ function canonical(text: string): string | null {
   return value === undefined ? null : canonicalJson(value);
 }
 
+/** SHA-256 hex of what a command asks for, as agent and door count it: a re-run is compared with the record by it. */
+export function contentHash(type: BusCommand["type"], content: string): string {
+  if (type === "MakeStatement" || type === "SetTimer") return sha256Hex(content);
+  const value = parseJson(content);
+  if (value === undefined) return sha256Hex(content);
+  return type === "CallModel" ? requestHash(value) : sha256Hex(canonicalJson(value));
+}
+
 interface Refusal {
   readonly code: ErrorCode;
   readonly reason: string;
@@ -56,7 +75,7 @@ function refuse(turn: Turn, asked: Asked<StepCommand>, content: string, refusal:
     step: asked.command.step,
     tool: refusedName(asked.command),
     args: content,
-    argsHash: sha256Hex(asked.command.type === "MakeStatement" ? content : (canonical(content) ?? content)),
+    argsHash: contentHash(asked.command.type, content),
     effectKey: "",
     code: refusal.code,
     reason: refusal.reason,
@@ -138,12 +157,34 @@ export function decideModelCall(turn: Turn, asked: Asked<MessageOf<"CallModel">>
   const request = canonical(command.request);
   const problem =
     modelProblem(turn, { chain, policy, model, step }) ??
-    (request === null ? { code: "BUSBAR_INPUT_INVALID" as const, reason: "the request is not JSON" } : null);
+    (request === null ? { code: "BUSBAR_INPUT_INVALID" as const, reason: "the request is not JSON" } : null) ??
+    historyProblem(chain, request ?? "");
   if (problem !== null || request === null) {
     return refuse(turn, asked, command.request, problem ?? { code: "BUSBAR_INPUT_INVALID", reason: "" });
   }
   if (isPutOff(turn, asked)) return;
   emitModelAdmission(turn, about(asked), { chainId: chain.chainId, step, model, request, attempt: 1 });
+}
+
+/** Bytes of a conversation's messages, those that are referred to included. */
+export const CONVERSATION_LIMIT_BYTES = 4 * 1024 * 1024;
+
+/** What is wrong with what a request refers to: this chain has no such messages, or it is too much in all. */
+function historyProblem(chain: ChainState, request: string): Refusal | null {
+  const read = readRequest(parseJson(request));
+  if (read === null) return null;
+  const { history, messages } = read;
+  if (history.head !== "") {
+    const known = own(chain.conversations, history.head);
+    if (known === undefined || known.messages !== history.messages || known.bytes !== history.bytes) {
+      const reason = `the chain has no ${history.messages} messages (${history.bytes} bytes) with the head ${history.head}`;
+      return { code: "BUSBAR_MESSAGES_UNKNOWN", reason };
+    }
+  }
+  const { bytes } = withMessages(history, messages);
+  if (bytes <= CONVERSATION_LIMIT_BYTES) return null;
+  const reason = `the conversation has ${bytes} of ${CONVERSATION_LIMIT_BYTES} bytes: leave out what the model need not see`;
+  return { code: "BUSBAR_RECORD_TOO_LARGE", reason };
 }
 
 interface ModelAdmission {
@@ -159,7 +200,7 @@ interface ModelAdmission {
 export function emitModelAdmission(turn: Turn, whose: About, admission: ModelAdmission): void {
   const { chainId, step, model, request, attempt } = admission;
   const { timeoutMs } = own(turn.state.policy?.models ?? {}, model) ?? DEFAULT_MODEL;
-  const requestHash = sha256Hex(request);
+  const requestHash = contentHash("CallModel", request);
   const body = { callId: `${chainId}:${step}`, step, model, request, requestHash, attempt, timeoutMs };
   emit(turn, "ModelCallAdmitted", whose, body);
 }

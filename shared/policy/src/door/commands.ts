@@ -4,12 +4,12 @@
  */
 import type { BusCommand, MessageOf } from "@busbar/events";
 import { partitionOf, TIMER_NAME, timerHash } from "@busbar/events";
-import { canonicalJson, type ErrorCode, own, parseJson, sha256Hex, utf8Length } from "@busbar/kernel";
+import { type ErrorCode, own, utf8Length } from "@busbar/kernel";
 import { canChain } from "../machines/chain.ts";
 import type { CallState, ChainState } from "../partition-state.ts";
 import { decideToolCall } from "./admit.ts";
 import { reassign } from "./assign.ts";
-import { decideModelCall, decideSend, decideStatement, decideTimer, refusedName } from "./calls.ts";
+import { contentHash, decideModelCall, decideSend, decideStatement, decideTimer, refusedName } from "./calls.ts";
 import { lookAgainst } from "./deferral.ts";
 import type { Input } from "./inputs.ts";
 import { settleByPerson } from "./settle.ts";
@@ -228,19 +228,15 @@ interface Content {
 }
 
 function contentOf(command: CallCommand): Content {
-  const canonicalHash = (text: string): string => {
-    const value = parseJson(text);
-    return sha256Hex(value === undefined ? text : canonicalJson(value));
-  };
   switch (command.type) {
     case "CallTool":
-      return { kind: "tool", name: command.tool, hash: canonicalHash(command.args) };
+      return { kind: "tool", name: command.tool, hash: contentHash(command.type, command.args) };
     case "CallModel":
-      return { kind: "model", name: command.model, hash: canonicalHash(command.request) };
+      return { kind: "model", name: command.model, hash: contentHash(command.type, command.request) };
     case "SendTask":
-      return { kind: "task", name: command.agent, hash: canonicalHash(command.input) };
+      return { kind: "task", name: command.agent, hash: contentHash(command.type, command.input) };
     case "MakeStatement":
-      return { kind: "statement", name: command.subject, hash: sha256Hex(command.statement) };
+      return { kind: "statement", name: command.subject, hash: contentHash(command.type, command.statement) };
     case "SetTimer":
       return { kind: "timer", name: TIMER_NAME, hash: timerHash(command.delayMs) };
   }

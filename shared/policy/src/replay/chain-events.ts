@@ -1,5 +1,12 @@
 /** How one event changes its chain: a pure function (chain, event) -> chain. Unknown events change nothing. */
-import { type BusEvent, type MessageOf, TIMER_NAME } from "@busbar/events";
+import {
+  type BusEvent,
+  type ConversationPart,
+  type MessageOf,
+  partOfAnswer,
+  partOfRequest,
+  TIMER_NAME,
+} from "@busbar/events";
 import { nextChainStatus } from "../machines/chain.ts";
 import type { CallState, ChainState, LedgerEntry } from "../partition-state.ts";
 import type { Policy } from "../policy-document.ts";
@@ -34,6 +41,7 @@ export function openChain(event: MessageOf<"TaskSubmitted">): ChainState {
     ledger: {},
     subjectChanges: {},
     children: {},
+    conversations: {},
     rules: INITIAL_RULES,
     trip: null,
     halted: null,
@@ -61,6 +69,19 @@ function settled(chain: ChainState, key: string, status: LedgerEntry["status"], 
   // The entry remembers the count with itself in it: a later change by another effect raises it further.
   const remembered = withEntry(next, key, { ...entry, status, offset, generation: changes });
   return { ...remembered, subjectChanges: { ...chain.subjectChanges, [entry.subject]: changes } };
+}
+
+function withConversation(chain: ChainState, part: ConversationPart | null, offset: string): ChainState {
+  if (part === null || part.after.head === part.previous) return chain;
+  const { head, messages, bytes } = part.after;
+  const entry = { offset, previous: part.previous, messages, bytes };
+  return { ...chain, conversations: { ...chain.conversations, [head]: entry } };
+}
+
+/** The model's answer is a message of the conversation that it was asked in. */
+function answered(chain: ChainState, event: MessageOf<"ModelCallCompleted">, offset: string): ChainState {
+  const asked = partOfRequest(chain.calls[event.callId]?.args ?? "");
+  return asked === null ? chain : withConversation(chain, partOfAnswer(asked.after, event), offset);
 }
 
 type On<T extends BusEvent["type"]> = (chain: ChainState, event: MessageOf<T>, offset: string) => ChainState;
@@ -223,7 +244,7 @@ const HANDLERS: Handlers = {
     ),
   ModelCallAdmitted: (chain, event, offset) =>
     addCall(
-      chain,
+      withConversation(chain, partOfRequest(event.request), offset),
       event.callId,
       newCall({
         ...chain.calls[event.callId],
@@ -239,7 +260,7 @@ const HANDLERS: Handlers = {
       }),
     ),
   ModelCallCompleted: (chain, event, offset) => ({
-    ...answer(chain, event.callId, offset),
+    ...answer(answered(chain, event, offset), event.callId, offset),
     tokensUsed: chain.tokensUsed + event.inputTokens + event.outputTokens,
   }),
   ModelCallFailed: (chain, event, offset) => {

@@ -3,12 +3,11 @@
  * Nothing here decides; all of it can be done again after a crash.
  */
 import type { MessageOf } from "@busbar/events";
-import { own, parseJson, sha256Hex } from "@busbar/kernel";
+import { own, parseJson } from "@busbar/kernel";
 import {
   againstFiringAgain,
   type CallOutcome,
   type CallState,
-  type ClaimCheckRef,
   type ChainState,
   DEFAULT_MODEL,
   DEFAULT_TOOL,
@@ -20,9 +19,10 @@ import {
   type PartitionState,
   type Policy,
 } from "@busbar/policy";
-import { locateClaim } from "@busbar/log";
+import { blobOf, type BlobRef, locateClaim } from "@busbar/log";
 import { createPartitionReader } from "../partition-reader.ts";
 import { pause } from "../ports.ts";
+import { Conversations } from "./conversations.ts";
 import { createExecutor, type Executor } from "./executor.ts";
 import type { InputQueue } from "./input-queue.ts";
 import type { OwnerOptions } from "./owner-options.ts";
@@ -49,6 +49,7 @@ export class Actions {
   readonly #executor: Executor;
   readonly #projector: Projector;
   readonly #projection: ProjectorOptions;
+  readonly #conversations: Conversations;
 
   constructor(options: ActionsOptions) {
     this.#options = options;
@@ -63,6 +64,7 @@ export class Actions {
       parentOf: (chainId) => parentOf(options.state(), chainId),
     };
     this.#projector = new Projector(this.#projection);
+    this.#conversations = new Conversations(options);
     this.#executor = createExecutor({
       toolbox: options.toolbox,
       running: options.running,
@@ -71,6 +73,7 @@ export class Actions {
       check: options.check,
       deliver: (outcome) => options.push({ kind: "outcome", outcome }),
       claimCheck: (text) => this.#claimCheck(text),
+      messagesOf: (chainId, history) => this.#conversations.messagesOf(chainId, history),
       observe: (kind, name, outcome, durationMs) => {
         const { toolSeconds, modelSeconds } = options.metrics;
         if (kind === "tool") toolSeconds.observe({ tool: name, outcome }, durationMs / 1000);
@@ -166,7 +169,10 @@ export class Actions {
   }
 
   afterAck(emitted: readonly EmittedEvent[], queued: QueuedAt): void {
-    for (const one of emitted) this.#act(one, queued);
+    for (const one of emitted) {
+      this.#conversations.remember(one);
+      this.#act(one, queued);
+    }
     this.#projector.enqueue(emitted.map(({ offset, event, bytes }) => ({ offset, event, bytes })));
   }
 
@@ -346,33 +352,17 @@ export class Actions {
     return { offset: from, claim: null };
   }
 
-  /** Puts a large text aside in content-addressed chunks, acknowledged before anything refers to it (PROTOCOL 5.8). */
-  async #claimCheck(text: string): Promise<ClaimCheckRef> {
-    const bytes = Buffer.from(text);
-    const sha256 = sha256Hex(bytes);
+  /** Puts a large text aside, acknowledged before anything refers to it (PROTOCOL 5.8). */
+  async #claimCheck(text: string): Promise<BlobRef> {
     const { log, topics, partition, timers } = this.#options;
-    const count = Math.ceil(bytes.length / BLOB_CHUNK_BYTES);
-    const publications = Array.from({ length: count }, (_, index) => ({
-      topic: topics.blobs,
-      partition,
-      record: {
-        key: sha256,
-        value: bytes.subarray(index * BLOB_CHUNK_BYTES, (index + 1) * BLOB_CHUNK_BYTES),
-        headers: { type: "Blob", index: String(index), count: String(count) },
-      },
-    }));
+    const { publications, refOf } = blobOf(topics.blobs, partition, text);
     for (;;) {
-      const outcomes = await log.publish(publications);
-      const [first] = outcomes;
-      const isWhole = outcomes.every((outcome) => outcome.kind === "appended");
-      if (isWhole && first?.kind === "appended")
-        return { sha256, bytes: bytes.length, offset: first.baseOffset.toString() };
+      const ref = refOf(await log.publish(publications));
+      if (ref !== null) return ref;
       await pause(timers, 50);
     }
   }
 }
-
-const BLOB_CHUNK_BYTES = 512 * 1024;
 
 function parentOf(
   state: PartitionState | null,

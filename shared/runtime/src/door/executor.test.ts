@@ -1,5 +1,5 @@
-import type { MessageOf } from "@busbar/events";
-import type { Json } from "@busbar/kernel";
+import { HISTORY_FIELD, type MessageOf, NO_HISTORY, withMessages } from "@busbar/events";
+import { busbarError, type Json } from "@busbar/kernel";
 import {
   type CallOutcome,
   DEFAULT_BREAKER,
@@ -64,11 +64,15 @@ interface Open<T> {
 function bench(check: (schema: Json, value: Json) => string | null = () => null) {
   const tools: Open<ToolAnswer>[] = [];
   const models: ((answer: ModelAnswer) => void)[] = [];
+  const requests: Json[] = [];
   const delivered: CallOutcome[] = [];
   const aside: string[] = [];
   const toolbox: Toolbox = {
     runTool: (run) => new Promise((answer, fail) => tools.push({ run, answer, fail })),
-    askModel: () => new Promise((answer) => models.push(answer)),
+    askModel: ({ request }) => {
+      requests.push(request);
+      return new Promise((answer) => models.push(answer));
+    },
   };
   const running = createRunningCalls();
   const owner = (deliver: (outcome: CallOutcome) => void) =>
@@ -79,6 +83,10 @@ function bench(check: (schema: Json, value: Json) => string | null = () => null)
       timers: SYSTEM_TIMERS,
       check,
       deliver,
+      messagesOf: (_chainId, { head }) => {
+        if (head !== KNOWN.head) return Promise.reject(busbarError("BUSBAR_MESSAGES_UNKNOWN", { head }));
+        return Promise.resolve(EARLIER);
+      },
       claimCheck: (text) => {
         aside.push(text);
         return Promise.resolve({ sha256: "s", bytes: text.length, offset: "9" });
@@ -86,8 +94,12 @@ function bench(check: (schema: Json, value: Json) => string | null = () => null)
       observe: () => undefined,
     });
   const executor = owner((outcome) => void delivered.push(outcome));
-  return { executor, owner, tools, models, delivered, aside };
+  return { executor, owner, tools, models, requests, delivered, aside };
 }
+/** What a model was asked before. */
+const EARLIER: readonly Json[] = [{ role: "user", content: "hello" }];
+const KNOWN = withMessages(NO_HISTORY, EARLIER);
+
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const result = (value: Json): ToolAnswer => ({ kind: "result", result: value });
 
@@ -242,6 +254,35 @@ describe("the table of running calls", () => {
 });
 
 describe("models, statements and read-backs", () => {
+  const asking = (request: Json) =>
+    ({
+      type: "ModelCallAdmitted",
+      meta,
+      callId: "c:2",
+      step: 2,
+      model: "m",
+      request: JSON.stringify(request),
+      requestHash: "",
+      attempt: 1,
+      timeoutMs: 100,
+    }) as const;
+
+  it("a model is asked all that its request refers to [models:history-by-digest]", async () => {
+    const { executor, requests } = bench();
+    executor.startModel(asking({ [HISTORY_FIELD]: { ...KNOWN }, messages: ["more"], temperature: 1 }), "8");
+    await settled();
+    expect(requests).toEqual([{ messages: [...EARLIER, "more"], temperature: 1 }]);
+  });
+
+  it("a model is not asked where something of that is missing: the call fails for good [models:history-missing]", async () => {
+    const { executor, requests, delivered } = bench();
+    const history = { ...KNOWN, head: "a".repeat(64) };
+    executor.startModel(asking({ [HISTORY_FIELD]: history, messages: ["more"] }), "8");
+    await settled();
+    expect(requests).toEqual([]);
+    expect(delivered).toMatchObject([{ kind: "model-failed", code: "BUSBAR_MESSAGES_UNKNOWN", retryable: false }]);
+  });
+
   it("a model's reply and its failure are told with their tokens and reason", async () => {
     const { executor, models, delivered } = bench();
     const call = {
@@ -257,6 +298,7 @@ describe("models, statements and read-backs", () => {
     } as const;
     executor.startModel(call, "8");
     executor.startModel({ ...call, callId: "c:3" }, "9");
+    await settled();
     const told = { inputTokens: 3, outputTokens: 4, estimated: false, finishReason: "stop", problems: [] };
     models[0]?.({ kind: "reply", response: { role: "assistant" }, ...told });
     await settled();

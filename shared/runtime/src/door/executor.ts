@@ -6,8 +6,8 @@
  * X1 One admission starts one attempt, here, once: an admission that is already in the table is not started again.
  * X2 A time-out is told at once; the tool's own late answer is told as well, if the process lives to see it.
  */
-import type { MessageOf } from "@busbar/events";
-import { canonicalJson, type Json, parseJson, reasonOf } from "@busbar/kernel";
+import { type History, type MessageOf, readRequest, wholeRequest } from "@busbar/events";
+import { canonicalJson, isBusbarError, type Json, parseJson, reasonOf } from "@busbar/kernel";
 import {
   atPath,
   type CallOutcome,
@@ -35,6 +35,8 @@ export interface ExecutorOptions {
   deliver(outcome: CallOutcome): void;
   /** Puts a text that is too large for a record aside; where it is then. */
   claimCheck(text: string): Promise<ClaimCheckRef>;
+  /** The messages that a model call refers to (PROTOCOL 5.8). Rejects with BUSBAR_MESSAGES_UNKNOWN. */
+  messagesOf(chainId: string, history: History): Promise<readonly Json[]>;
   observe(kind: "tool" | "model", name: string, outcome: string, durationMs: number): void;
 }
 
@@ -126,7 +128,7 @@ class CallTable implements Executor {
       code: "BUSBAR_TIMEOUT",
       reason: `no answer within ${timeoutMs} ms`,
       retryable: true,
-      inputTokens: estimateTokens(event.request),
+      inputTokens: tokensAsked(event.request),
       outputTokens: 0,
     };
     this.#start({ ids: { chainId: event.meta.chainId, callId, admitted }, timeoutMs, perform, onTimeout });
@@ -220,6 +222,12 @@ class CallTable implements Executor {
   }
 }
 
+/** What is referred to is asked as well. */
+function tokensAsked(request: string): number {
+  const bytes = readRequest(parseJson(request))?.history.bytes ?? 0;
+  return estimateTokens(request) + Math.ceil(bytes / 4);
+}
+
 export function createExecutor(options: ExecutorOptions): Executor {
   return new CallTable(options);
 }
@@ -285,6 +293,31 @@ async function bounded(
   return { text: "", claimCheck: await options.claimCheck(text) };
 }
 
+/** The request with all that it refers to. A hole is a failure: no model is asked less than the agent did. */
+async function wholeOf(
+  options: ExecutorOptions,
+  { request: text, meta }: MessageOf<"ModelCallAdmitted">,
+): Promise<{ readonly request: Json } | Result> {
+  const request = parseJson(text) ?? null;
+  const read = readRequest(request);
+  if (read === null || read.history.head === "") return { request };
+  try {
+    return { request: wholeRequest(read, await options.messagesOf(meta.chainId, read.history)) };
+  } catch (error) {
+    // What is unknown stays so; a log that does not answer is asked again with the next attempt.
+    const isUnknown = isBusbarError(error) && error.disposition !== "transient";
+    const code = isUnknown ? "BUSBAR_MESSAGES_UNKNOWN" : "BUSBAR_LOG_UNAVAILABLE";
+    return {
+      kind: "model-failed",
+      code,
+      reason: reasonOf(error),
+      retryable: !isUnknown,
+      inputTokens: 0,
+      outputTokens: 0,
+    };
+  }
+}
+
 async function askModel(
   options: ExecutorOptions,
   event: MessageOf<"ModelCallAdmitted">,
@@ -292,7 +325,9 @@ async function askModel(
 ): Promise<Result> {
   const { model, callId, meta } = event;
   const startedMs = options.clock.monotonicMs();
-  const request = parseJson(event.request) ?? null;
+  const asked = await wholeOf(options, event);
+  if ("kind" in asked) return asked;
+  const { request } = asked;
   const answer = await options.toolbox.askModel({ model, request, callId, chainId: meta.chainId, signal });
   options.observe("model", model, answer.kind, options.clock.monotonicMs() - startedMs);
   if (answer.kind === "failed") return { ...answer, kind: "model-failed", code: "BUSBAR_TOOL_FAILED" };
