@@ -1,6 +1,8 @@
 /** The promises of docs/security.md; part of requirements.ts. */
 export const SECURITY = {
   "security:login-required": "a broker of ours answers nobody who does not log in",
+  "security:tls":
+    "a broker that speaks TLS serves who knows its authority; the others are told how the connection failed",
   "security:deny-by-default": "what no rule allows is denied, on every listener of a broker of ours",
   "security:one-principal-per-agent":
     "each agent and client, gateways, supervisors and operators log in as principals of their own",

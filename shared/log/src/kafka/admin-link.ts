@@ -41,7 +41,9 @@ export class AdminLink {
           throw busbarError("BUSBAR_LOG_FORBIDDEN", { what: reasonOf(cause) }, cause);
         }
         if (answered || attempt === ATTEMPTS || this.#closed) {
-          throw busbarError("BUSBAR_LOG_UNAVAILABLE", { reason: reasonOf(cause) }, cause);
+          const said = answered ? null : client.sockets.lastFailure;
+          const reason = said === null ? reasonOf(cause) : `${reasonOf(cause)}; the last connection: ${said}`;
+          throw busbarError("BUSBAR_LOG_UNAVAILABLE", { reason }, cause);
         }
       }
     }
