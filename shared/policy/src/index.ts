@@ -15,6 +15,7 @@ export * from "./partition-state.ts";
 export * from "./policy-document.ts";
 export * from "./read-back.ts";
 export * from "./template.ts";
+export type * from "./toolbox.ts";
 export { directiveBody } from "./replay/directives.ts";
 export * from "./replay/replay.ts";
 export * from "./rules/index.ts";

@@ -2,8 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
-import type { ToolCallProblem } from "@busbar/events";
-import type { Json } from "@busbar/kernel";
+import type { ModelRun as ModelRunOf, Toolbox as ToolboxOf, ToolRun as ToolRunOf } from "@busbar/policy";
 
 export interface Clock {
   /** Wall clock, ms since the epoch. */
@@ -71,66 +70,11 @@ export const SYSTEM_CHANCE: Chance = {
   nonce: () => randomBytes(9).toString("base64url"),
 };
 
-export interface ToolRun {
-  readonly tool: string;
-  readonly args: Json;
-  /** The effect's idempotency key; empty for reads. */
-  readonly key: string;
-  readonly attempt: number;
-  readonly atMs: number;
-  readonly callId: string;
-  readonly chainId: string;
-  readonly agent: string;
-  /** Aborts at the time-out; what was sent may still arrive. */
-  readonly signal: AbortSignal;
-}
-
-export type ToolAnswer =
-  | { readonly kind: "result"; readonly result: Json }
-  /** It happened, and what came back is not what the tool promises; `result` is what there is of it. */
-  | { readonly kind: "invalid"; readonly result: Json; readonly reason: string }
-  /** `beforeEffect`: the tool says that nothing has happened. */
-  | { readonly kind: "failed"; readonly reason: string; readonly beforeEffect: boolean }
-  /** The answer was lost after the request had gone out. */
-  | { readonly kind: "unknown"; readonly reason: string }
-  /** Nothing has happened; it asks to be called later. */
-  | { readonly kind: "throttled"; readonly reason: string; readonly retryAfterMs: number };
-
-export interface ModelRun {
-  readonly model: string;
-  readonly request: Json;
-  readonly callId: string;
-  readonly chainId: string;
-  readonly signal: AbortSignal;
-}
-
-export type ModelAnswer =
-  | {
-      readonly kind: "reply";
-      readonly response: Json;
-      readonly inputTokens: number;
-      readonly outputTokens: number;
-      /** The tokens were counted here, since the model told none. */
-      readonly estimated: boolean;
-      readonly finishReason: string;
-      /** Tool calls in the answer that cannot be made. */
-      readonly problems: readonly ToolCallProblem[];
-    }
-  | {
-      readonly kind: "failed";
-      readonly reason: string;
-      /** Asking again may bring an answer. */
-      readonly retryable: boolean;
-      readonly inputTokens: number;
-      readonly outputTokens: number;
-    }
-  | { readonly kind: "throttled"; readonly reason: string; readonly retryAfterMs: number };
-
-/** The tools and models of this gateway: the only place with credentials. Never rejects. */
-export interface Toolbox {
-  runTool(run: ToolRun): Promise<ToolAnswer>;
-  askModel(run: ModelRun): Promise<ModelAnswer>;
-}
+export type { ModelAnswer, ToolAnswer } from "@busbar/policy";
+export type ToolRun = ToolRunOf<AbortSignal>;
+export type ModelRun = ModelRunOf<AbortSignal>;
+/** The tools and models of this gateway: the only place with credentials. */
+export type Toolbox = ToolboxOf<AbortSignal>;
 
 /** Who may speak: HMAC keys of agents and gateway, public keys of those who give orders. */
 export interface Keyring {

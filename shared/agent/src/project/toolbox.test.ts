@@ -3,9 +3,10 @@ import { describe, expect, it } from "vitest";
 import { invalidResult, noReply, notStarted, outcomeUnknown, throttled } from "../attempt-errors.ts";
 import { defineModel } from "../model.ts";
 import { defineTool, type ToolRunContext } from "../tool.ts";
-import { createToolbox, type ToolboxRun } from "./toolbox.ts";
+import type { ToolRun } from "@busbar/policy";
+import { createToolbox } from "./toolbox.ts";
 
-const runOf = (tool: string): ToolboxRun => ({
+const runOf = (tool: string): ToolRun<AbortSignal> => ({
   tool,
   args: { n: 1 },
   key: "key",

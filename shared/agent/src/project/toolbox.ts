@@ -1,69 +1,14 @@
 /** The tools and models of a project as the gateway calls them: by name, never rejecting, errors as answers. */
 import { createRedactor } from "@busbar/events/codec";
 import { busbarError, type Json, reasonOf } from "@busbar/kernel";
+import type { ModelAnswer, ToolAnswer, Toolbox } from "@busbar/policy";
 import { attemptEndOf, notStarted } from "../attempt-errors.ts";
 import { offeredName } from "../http/tool-names.ts";
-import {
-  type ModelDefinition,
-  type ModelReply,
-  type ModelRequest,
-  modelTool,
-  type ToolCallProblem,
-  toolCallProblems,
-} from "../model.ts";
+import { type ModelDefinition, type ModelReply, type ModelRequest, modelTool, toolCallProblems } from "../model.ts";
 import type { ToolDefinition } from "../tool.ts";
 
-/** One attempt of one call. `key` is the effect's idempotency key, empty for reads. */
-export interface ToolboxRun {
-  readonly tool: string;
-  readonly args: Json;
-  readonly key: string;
-  readonly attempt: number;
-  readonly atMs: number;
-  readonly callId: string;
-  readonly chainId: string;
-  readonly agent: string;
-  readonly signal: AbortSignal;
-}
-
-export interface ToolboxModelRun {
-  readonly model: string;
-  readonly request: Json;
-  readonly callId: string;
-  readonly chainId: string;
-  readonly signal: AbortSignal;
-}
-
-export type ToolboxAnswer =
-  | { readonly kind: "result"; readonly result: Json }
-  | { readonly kind: "invalid"; readonly result: Json; readonly reason: string }
-  | { readonly kind: "failed"; readonly reason: string; readonly beforeEffect: boolean }
-  | { readonly kind: "unknown"; readonly reason: string }
-  | { readonly kind: "throttled"; readonly reason: string; readonly retryAfterMs: number };
-
-export type ToolboxReply =
-  | {
-      readonly kind: "reply";
-      readonly response: Json;
-      readonly inputTokens: number;
-      readonly outputTokens: number;
-      readonly estimated: boolean;
-      readonly finishReason: string;
-      readonly problems: readonly ToolCallProblem[];
-    }
-  | {
-      readonly kind: "failed";
-      readonly reason: string;
-      readonly retryable: boolean;
-      readonly inputTokens: number;
-      readonly outputTokens: number;
-    }
-  | { readonly kind: "throttled"; readonly reason: string; readonly retryAfterMs: number };
-
-export interface ProjectToolbox {
-  runTool(run: ToolboxRun): Promise<ToolboxAnswer>;
-  askModel(run: ToolboxModelRun): Promise<ToolboxReply>;
-}
+/** The tools and models of a project, for a gateway. */
+export type ProjectToolbox = Toolbox<AbortSignal>;
 
 /** Secrets by name, as the gateway's process has them. */
 export type ToolSecrets = ReadonlyMap<string, string>;
@@ -131,7 +76,7 @@ function openToolbox(
   };
 }
 
-function answerOfError(error: unknown): ToolboxAnswer {
+function answerOfError(error: unknown): ToolAnswer {
   const reason = reasonOf(error);
   const end = attemptEndOf(error);
   switch (end?.kind) {
@@ -146,7 +91,7 @@ function answerOfError(error: unknown): ToolboxAnswer {
   }
 }
 
-function replyOf({ message, usage, finishReason = "", ...reply }: ModelReply, { tools }: ModelRequest): ToolboxReply {
+function replyOf({ message, usage, finishReason = "", ...reply }: ModelReply, { tools }: ModelRequest): ModelAnswer {
   const offered = tools?.map((tool) => offeredName(tool) ?? "") ?? null;
   const problems = reply.problems ?? toolCallProblems(message, offered);
   const { inputTokens, outputTokens, estimated = false } = usage;
@@ -154,12 +99,12 @@ function replyOf({ message, usage, finishReason = "", ...reply }: ModelReply, { 
   return { kind: "reply", response, inputTokens, outputTokens, estimated, finishReason, problems };
 }
 
-function failedReply(reason: string, retryable = false, usage = { inputTokens: 0, outputTokens: 0 }): ToolboxReply {
+function failedReply(reason: string, retryable = false, usage = { inputTokens: 0, outputTokens: 0 }): ModelAnswer {
   const { inputTokens, outputTokens } = usage;
   return { kind: "failed", reason, retryable, inputTokens, outputTokens };
 }
 
-function replyOfError(error: unknown): ToolboxReply {
+function replyOfError(error: unknown): ModelAnswer {
   const reason = reasonOf(error);
   const end = attemptEndOf(error);
   if (end?.kind === "throttled") return { kind: "throttled", reason, retryAfterMs: end.retryAfterMs };
