@@ -89,6 +89,12 @@ const PROMISES = {
       "a change that its read-back does not show is disputed with what was expected and seen, is one error, and its chain reads only until a person settles it",
     "effects:read-back-failed": "where nobody can look, the change is disputed too, and no error is counted",
     "effects:read-back-within": "a change has the declared time to show",
+    "effects:version-carried":
+      "a change carries the version that its chain has read of what it depends on, in each attempt; a chain that has not read it is refused",
+    "effects:stale-refused":
+      "a change that carries another version than is there is refused with what was read and what is there now; without it an update is lost",
+    "effects:stale-is-an-error":
+      "a stale change is one error of its chain, which the next read takes back, and none of its tool",
     "effects:person-settles": "an effect in doubt that nothing settles is settled by a person, by a signed order",
     "effects:timeout-in-doubt": "a time-out of a mutating call leaves it in doubt, never failed",
     "effects:invalid-result-not-retried":

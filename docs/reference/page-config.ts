@@ -45,6 +45,19 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
   "httpTools.<name>.readBack.args": ["", "its arguments: `$args.x`, `$result.y` or literals"],
   "httpTools.<name>.readBack.expect": ["", "what its result must hold, by dotted path; the same templates"],
   "httpTools.<name>.readBack.withinMs": ["`0`", "how long the change may take to show"],
+  "httpTools.<name>.version": [
+    "none",
+    "where the result tells a version: `$result.x`, or `$result` for a digest of all of it",
+  ],
+  "httpTools.<name>.dependsOn.tool": [
+    "none",
+    "a read that tells a version: the change carries it, and is refused as stale where another one is there",
+  ],
+  "httpTools.<name>.dependsOn.args": ["", "its arguments: `$args.x` or literals"],
+  "httpTools.<name>.dependsOn.check": [
+    "`gateway`",
+    "who compares: the gateway by a read right before the change, or the endpoint by `If-Match` (412 is stale)",
+  ],
   "httpTools.<name>.http.method": ["", "method"],
   "httpTools.<name>.http.url": ["", "address; `{argument}` stands in path segments only, encoded"],
   "httpTools.<name>.http.query": ["none", "query parameters: `$args.x` or literals; null ones are left out"],

@@ -65,7 +65,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "no-fire-bound",
     without: "an admission is fired however late",
     patches: [
-      { file: "/runtime/src/door/actions.ts", find: "elapsedMs <= fireBoundMs", replace: "elapsedMs <= Infinity" },
+      { file: "/runtime/src/door/fire-step.ts", find: "elapsedMs <= fireBoundMs", replace: "elapsedMs <= Infinity" },
     ],
     spec: "zombies-before-check",
     rounds: 4,

@@ -2,8 +2,11 @@
  * The agents of the fault tests: those of the example shop, one that mixes exact and at-most-once effects, one that fails,
  * one that obeys nobody.
  */
+import { existsSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
 import { defineAgent, isCallError } from "@busbar/agent";
 import { looper, support, warehouse } from "@busbar/examples";
+import type { Json } from "@busbar/kernel";
 
 export interface CourierInput {
   readonly orderId: number;
@@ -92,6 +95,39 @@ const rebel = defineAgent<{ readonly turns: number }>({
   },
 });
 
+export interface AdderInput {
+  readonly orderId: number;
+  /** A file: nothing is changed before it is there. */
+  readonly gate: string;
+}
+
+export interface AdderOutput {
+  readonly quantity: number;
+  /** What a stale change was told: what was read, and what is there now. */
+  readonly stale: readonly Json[];
+}
+
+/** Reads an order and sets its quantity to one more; where another one was quicker it reads again. */
+const adder = defineAgent<AdderInput, AdderOutput>({
+  name: "adder",
+  version: "1.0.0",
+  async handler({ input: { orderId, gate } }, ctx) {
+    const stale: Json[] = [];
+    for (;;) {
+      const { order } = await ctx.tool<{ readonly order: { readonly quantity: number } }>("orders.read", { orderId });
+      while (!existsSync(gate)) await delay(20);
+      const quantity = order.quantity + 1;
+      try {
+        await ctx.tool("orders.change", { orderId, quantity });
+        return { quantity, stale };
+      } catch (thrown) {
+        if (!isCallError(thrown) || thrown.code !== "BUSBAR_STALE") throw thrown;
+        stale.push(thrown.freshness);
+      }
+    }
+  },
+});
+
 /** Says aloud what it has heard: in arguments, to a model, in a statement and in its output. */
 const teller = defineAgent<{ readonly heard: string }, { readonly said: string }>({
   name: "teller",
@@ -139,4 +175,4 @@ const plotter = defineAgent<{ readonly turns: number }>({
   },
 });
 
-export const agents = [looper, support, warehouse, courier, booker, porter, rebel, teller, plotter] as const;
+export const agents = [looper, support, warehouse, courier, booker, porter, rebel, teller, plotter, adder] as const;

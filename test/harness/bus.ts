@@ -39,6 +39,7 @@ export const AGENTS = [
   "rebel",
   "teller",
   "plotter",
+  "adder",
 ] as const;
 
 /** The client that a test is. */

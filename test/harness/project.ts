@@ -15,7 +15,7 @@ export interface ProjectOverrides {
   readonly caps?: Readonly<Record<string, object>>;
 }
 
-const MUTATING = ["orders.refund", "orders.annotate", "inventory.sync", "mail.send", "parcel.book"];
+const MUTATING = ["orders.refund", "orders.change", "orders.annotate", "inventory.sync", "mail.send", "parcel.book"];
 
 /** `folder` is where the file will lie: modules are named relative to it. */
 export function projectText(folder: string, overrides: ProjectOverrides): string {
@@ -31,6 +31,7 @@ export function projectText(folder: string, overrides: ProjectOverrides): string
     teller: { tools: ["vault.open"], models: ["adversary-loop"] },
     plotter: { tools: ["orders.annotate"], sends: ["rebel"] },
     booker: { tools: ["orders.annotate", "parcel.book"] },
+    adder: { tools: ["orders.read", "orders.change"] },
     porter: { tools: ["orders.annotate", "parcel.book"] },
   };
   const modules = {

@@ -95,9 +95,17 @@ const vault = (process.env["BUSBAR_SECRET_CANARY"] ?? "") === "" ? [] : [vaultOp
 const changed = (tool: ToolDefinition): ToolDefinition =>
   tool.name === process.env["BUSBAR_TEST_CHANGED_TOOL"] ? { ...tool, description: "And something else." } : tool;
 
+/** Changes that say nothing of what their chain has read: the rule of PROTOCOL 5.7 taken out. */
+const blind = (tool: ToolDefinition): ToolDefinition => {
+  if ((process.env["BUSBAR_TEST_BLIND"] ?? "") === "") return tool;
+  const { dependsOn: _rule, ...rest } = tool;
+  return rest;
+};
+
 export const tools: readonly ToolDefinition[] = [
   ...shop.tools,
   ...[parcelBook, ...vault].map((tool) => tool as unknown as ToolDefinition),
 ]
   .map(changed)
+  .map(blind)
   .map(noted);

@@ -84,7 +84,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "fire-bound-unchecked",
     "an effect is not started after its fire bound",
-    edit(`${DOOR}/actions.ts`, "if (!isHalted && elapsedMs <= fireBoundMs)", "if (!isHalted)"),
+    edit(`${DOOR}/fire-step.ts`, "elapsedMs <= fireBoundMs", "elapsedMs <= Infinity"),
   ),
   mutant(
     "halts-ignored-at-admission",

@@ -90,6 +90,7 @@ const BLANK_ADMISSION = {
   probes: [],
   subject: "",
   keySinceMs: 0,
+  expects: "",
   toolDigest: "",
 };
 const admission = (agent: string, callId: string) => ({

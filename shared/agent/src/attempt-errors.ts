@@ -16,6 +16,8 @@ export type AttemptEnd =
   | { readonly kind: "invalid"; readonly result: Json }
   /** Nothing has happened; it asks to be called later. */
   | { readonly kind: "throttled"; readonly retryAfterMs: number }
+  /** Nothing has happened: another version is there than the chain has read. */
+  | { readonly kind: "stale"; readonly now: Json }
   /** A model brought no answer, and may if it is asked again. */
   | { readonly kind: "no-reply"; readonly usage: ModelUsage };
 
@@ -64,6 +66,14 @@ export function invalidResult(reason: unknown, result: Json): AttemptError {
 /** `throw throttled("429", 2000)`: nothing has happened; the next attempt comes after so many ms, and no error is counted. */
 export function throttled(reason: unknown, retryAfterMs: number): AttemptError {
   return new AttemptError({ kind: "throttled", retryAfterMs }, reason);
+}
+
+/**
+ * `throw stale("version 8 is there", row)`: what the change depends on is not as the chain has read it
+ * (`context.expected`), and nothing has happened. The agent is told what is there now.
+ */
+export function stale(reason: unknown, now: Json): AttemptError {
+  return new AttemptError({ kind: "stale", now }, reason);
 }
 
 const NO_USAGE: ModelUsage = { inputTokens: 0, outputTokens: 0 };

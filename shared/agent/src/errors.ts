@@ -4,6 +4,8 @@
  *
  * They are answers of the log, not faults of the program: replaying the chain throws the same ones again.
  */
+import type { Json } from "@busbar/kernel";
+
 const BRAND = Symbol.for("dev.busbar.call-error");
 
 export type CallErrorKind = "refused" | "halted" | "failed" | "in-doubt" | "stopped";
@@ -16,6 +18,8 @@ export interface CallErrorDetail {
   readonly callId?: string;
   /** The rule that spoke, empty where none did. */
   readonly rule?: string;
+  /** Of a stale change (BUSBAR_STALE): `{subject, read: {version, offset}, now}`, what was read and what is there. */
+  readonly freshness?: Json;
 }
 
 export class CallError extends Error {
@@ -24,6 +28,8 @@ export class CallError extends Error {
   readonly reason: string;
   readonly callId: string;
   readonly rule: string;
+  /** Of a stale change: what was read and what is there now; else null. */
+  readonly freshness: Json;
   readonly [BRAND] = true;
 
   constructor(kind: CallErrorKind, name: string, detail: CallErrorDetail) {
@@ -34,6 +40,7 @@ export class CallError extends Error {
     this.reason = detail.reason;
     this.callId = detail.callId ?? "";
     this.rule = detail.rule ?? "";
+    this.freshness = detail.freshness ?? null;
   }
 }
 

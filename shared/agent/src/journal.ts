@@ -172,6 +172,12 @@ type OutcomeType =
   | "EffectRefused"
   | "EffectAbandoned";
 
+/** That a change is stale is a refusal: nothing has happened, and it may be asked for again after another read. */
+function failure({ callId, code, reason, freshness }: MessageOf<"EffectFailed">): AnswerValue {
+  if (code !== "BUSBAR_STALE") return error(new ToolFailedError({ callId, code, reason }));
+  return error(new RefusedError({ callId, code, reason, freshness: jsonOf(freshness) }));
+}
+
 function effectValue(event: MessageOf<OutcomeType>): AnswerValue | null {
   const { callId } = event;
   switch (event.type) {
@@ -184,7 +190,7 @@ function effectValue(event: MessageOf<OutcomeType>): AnswerValue | null {
         new ToolFailedError({ callId, code: "BUSBAR_RESULT_INVALID", reason: event.reason, happened: true }),
       );
     case "EffectFailed":
-      return event.final ? error(new ToolFailedError({ callId, code: event.code, reason: event.reason })) : null;
+      return event.final ? failure(event) : null;
     case "EffectSettled":
       return settled(event);
     case "EffectRefused":

@@ -62,6 +62,7 @@ export function admission(command: CallCommand, callId: string): [BusEvent["type
         probes: [],
         subject: "",
         keySinceMs: 0,
+        expects: "",
       };
       return ["EffectAdmitted", { toolDigest: "", ...body, ...limits }];
     }
@@ -95,6 +96,7 @@ export function outcomeBody(chainId: string, step: number, result: Json): object
     result: canonicalJson(result),
     durationMs: 1,
     readBack: "",
+    version: "",
   };
 }
 
@@ -113,6 +115,7 @@ export function outcome(command: CallCommand, callId: string, result: Json): [Bu
           result: text,
           durationMs: 1,
           readBack: "",
+          version: "",
         },
       ];
     case "CallModel":

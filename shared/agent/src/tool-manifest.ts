@@ -1,6 +1,6 @@
 /** The data of a tool that policy, schemas, `busbar status` and audit work with: a tool without its code. */
 import { canonicalJson, type JsonObject, sha256Hex } from "@busbar/kernel";
-import type { JsonSchema, ReadBack, ToolClass, ToolDefinition, ToolEffect } from "./tool.ts";
+import type { DependsOn, JsonSchema, ReadBack, ToolClass, ToolDefinition, ToolEffect } from "./tool.ts";
 
 /** Plain JSON; equal tools have equal manifests, byte for byte under canonical JSON. */
 export interface ToolManifest {
@@ -20,6 +20,10 @@ export interface ToolManifest {
   readonly result: JsonSchema | null;
   readonly readBack: ReadBack | null;
   readonly volatile: boolean;
+  /** Where its result tells a version; absent: nowhere. */
+  readonly version?: string;
+  /** The read whose version a change carries, and who compares; absent: none. */
+  readonly dependsOn?: Required<DependsOn>;
   /** What it does, where that is data; absent for code. */
   readonly transport?: JsonObject;
   /** Names of the secrets that it gets; absent: none. */
@@ -52,6 +56,8 @@ export function toolManifest<A, R>(tool: ToolDefinition<A, R>): ToolManifest {
     result: tool.result ?? null,
     readBack: tool.readBack ?? null,
     volatile: tool.volatile,
+    ...(tool.version === undefined ? {} : { version: tool.version }),
+    ...(tool.dependsOn === undefined ? {} : { dependsOn: { check: "gateway" as const, ...tool.dependsOn } }),
     ...(tool.transport === undefined ? {} : { transport: tool.transport }),
     ...(tool.secrets === undefined || tool.secrets.length === 0 ? {} : { secrets: tool.secrets }),
   };

@@ -34,6 +34,20 @@ export interface ReadBack {
   readonly withinMs?: number;
 }
 
+/** A read whose version a change carries, so that it is refused where another version is there (PROTOCOL 5.7). */
+export interface DependsOn {
+  /** Name of a tool with effect `read` that declares `version`. Its chain has to have called it with these arguments. */
+  readonly tool: string;
+  /** Its arguments: `"$args.x"` or a literal, by field. */
+  readonly args: Readonly<Record<string, Template>>;
+  /**
+   * `tool`: `run` compares `context.expected` with what is there, in the same transaction, and throws `stale`: nothing
+   * can come between. `gateway` (default): the gateway makes the read once more right before it calls `run`; what
+   * others change between that read and the change is not seen.
+   */
+  readonly check?: "tool" | "gateway";
+}
+
 /** What a tool learns about the attempt it serves. */
 export interface ToolRunContext {
   /** The effect's idempotency key; empty for reads. Exact tools hand it on. */
@@ -47,6 +61,8 @@ export interface ToolRunContext {
   readonly callId: string;
   readonly chainId: string;
   readonly agent: string;
+  /** The version that the chain has read of what the change depends on (`dependsOn`); null or absent where it depends on none. */
+  readonly expected?: { readonly subject: string; readonly version: string } | null;
   /**
    * A secret that the tool declares, from the gateway's environment or files. It is in no record and no log line.
    * Throws, before any effect, for a name that the tool does not declare.
@@ -81,6 +97,13 @@ export interface ToolSpec<A = JsonObject, R = Json> {
   /** Attempts of one call while the error is known to be before the effect; default 1. */
   readonly attempts?: number;
   readonly readBack?: ReadBack;
+  /**
+   * Where the version of what the call is about stands in its result: `"$result.order.version"`, or `"$result"` for a
+   * digest of all of it. Of a read: its subject's, of a change: the new one of what it depends on.
+   */
+  readonly version?: string;
+  /** Of a change: the read whose version it carries. */
+  readonly dependsOn?: DependsOn;
   /** Names of the secrets that it asks its context for; the gateway does not start without them. */
   readonly secrets?: readonly string[];
   /** A read whose answer changes by nature (a clock, a queue length): two different answers are no contradiction. */
@@ -142,6 +165,21 @@ function checkReadBack(spec: ToolSpec): void {
   }
 }
 
+function checkFreshness({ name, effect, args, version, dependsOn }: ToolSpec): void {
+  if (version !== undefined && !/^\$result(\..+)?$/s.test(version))
+    throw invalid(name, "version is $result, or a path below it");
+  if (dependsOn === undefined) return;
+  if (effect === "read") throw invalid(name, "a read depends on nothing");
+  if (!["tool", "gateway", undefined].includes(dependsOn.check))
+    throw invalid(name, "dependsOn.check is tool or gateway");
+  const declared = declaredFields(args);
+  for (const template of Object.values(dependsOn.args)) {
+    const field = typeof template === "string" ? /^\$args\.([^.]+)/.exec(template)?.[1] : undefined;
+    if (field !== undefined && declared !== null && !declared.has(field))
+      throw invalid(name, `dependsOn uses $args.${field}, which args does not declare`);
+  }
+}
+
 function checkWithin({ name, readBack }: ToolSpec): void {
   const withinMs = readBack?.withinMs ?? 0;
   if (!Number.isSafeInteger(withinMs) || withinMs < 0 || withinMs > WITHIN_MS_MOST)
@@ -173,6 +211,7 @@ function check(spec: ToolSpec, fireBoundMs: number): void {
   checkFields(spec, "subject", spec.subject);
   checkReadBack(spec);
   checkWithin(spec);
+  checkFreshness(spec);
   checkKeyLifetime(spec, fireBoundMs);
 }
 

@@ -327,6 +327,7 @@ export const ERRORS = {
     5,
     429,
   ),
+  BUSBAR_STALE: row("refused", "{tool}: another version is there than was read", "read it again, ask again", 5, 409),
   BUSBAR_STEPS_SPENT: row(
     "refused",
     "the chain has used its {maxSteps} steps",

@@ -43,6 +43,8 @@ export interface CallState {
   readonly unresolved: boolean;
   /** Of an unverified or disputed call: the look that is due, canonical JSON (read-back.ts); else empty. */
   readonly look: string;
+  /** The version that it depends on (freshness.ts), canonical JSON; empty where it depends on none. */
+  readonly expects: string;
 }
 
 /** Where the messages of a conversation stand, from one head to the next. */
@@ -84,6 +86,12 @@ export interface ChildState {
   readonly budgetTokens: number;
 }
 
+/** A version that the chain was told, and the offset of the record that told it. */
+export interface SeenVersion {
+  readonly version: string;
+  readonly offset: string;
+}
+
 export interface ChainState {
   readonly chainId: string;
   readonly status: ChainStatus;
@@ -113,6 +121,8 @@ export interface ChainState {
   readonly ledger: Readonly<Record<string, LedgerEntry>>;
   /** Committed changes by subject, for "another mutation of the subject lies between". */
   readonly subjectChanges: Readonly<Record<string, number>>;
+  /** Versions by what was read, the first told first; see freshness.ts. */
+  readonly seen: Readonly<Record<string, SeenVersion>>;
   readonly children: Readonly<Record<string, ChildState>>;
   /** What later model calls may refer to, by head (PROTOCOL 5.8); two for a call at most. */
   readonly conversations: Readonly<Record<string, ConversationEntry>>;

@@ -18,6 +18,13 @@ export interface ReadBack {
   readonly withinMs?: number;
 }
 
+/** A read on which a change depends, its arguments (literals, `$args.x`), and who compares versions; see freshness.ts. */
+export interface Dependency {
+  readonly tool: string;
+  readonly args: JsonObject;
+  readonly check: "tool" | "gateway";
+}
+
 export interface ToolPolicy {
   readonly effect: EffectClass;
   readonly toolClass: ToolClass;
@@ -37,6 +44,10 @@ export interface ToolPolicy {
   readonly args: Json;
   readonly result: Json | null;
   readonly readBack: ReadBack | null;
+  /** Where the version of what a call is about stands in its result: `$result.x`; `$result` for a digest of all of it. */
+  readonly version?: string;
+  /** The read whose version a change carries. */
+  readonly dependsOn?: Dependency;
   readonly digest: string;
 }
 

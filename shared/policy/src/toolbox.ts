@@ -13,6 +13,8 @@ export interface ToolRun<Signal> {
   readonly callId: string;
   readonly chainId: string;
   readonly agent: string;
+  /** The version that the chain has read of what the change depends on; absent where it depends on none. */
+  readonly expected?: { readonly subject: string; readonly version: string } | null;
   /** Aborts at the time-out; what was sent may still arrive. */
   readonly signal: Signal;
 }
@@ -22,6 +24,8 @@ export type ToolAnswer =
   | { readonly kind: "result"; readonly result: Json }
   /** It happened, and what came back is not what the tool promises; `result` is what there is of it. */
   | { readonly kind: "invalid"; readonly result: Json; readonly reason: string }
+  /** Another version is there than the run expects: nothing has happened. `now`: what is there. */
+  | { readonly kind: "stale"; readonly reason: string; readonly now: Json }
   /** `beforeEffect`: the tool says that nothing has happened. */
   | { readonly kind: "failed"; readonly reason: string; readonly beforeEffect: boolean }
   /** The answer was lost after the request had gone out. */

@@ -116,7 +116,11 @@ const CHANGES: Changes = {
   }),
   EffectCommittedInvalid: ({ reason, durationMs }) => ({ outcome: "committed, result invalid", reason, durationMs }),
   EffectFailed: (event) =>
-    event.final ? { ...failed(event), durationMs: event.durationMs } : { ...failed(event), outcome: "open" },
+    event.code === "BUSBAR_STALE"
+      ? { ...failed(event), outcome: "refused as stale", reason: `${event.reason}; ${event.freshness}` }
+      : event.final
+        ? { ...failed(event), durationMs: event.durationMs }
+        : { ...failed(event), outcome: "open" },
   EffectInDoubt: (event) => ({ ...failed(event), outcome: "in doubt" }),
   EffectSettled: ({ outcome, by, reason }) => {
     const settled = outcome === "unknown" ? "in doubt, for a person" : `settled as ${outcome}`;

@@ -20,6 +20,9 @@ export const DATA_TABLES = [...WATCHED_TABLES, "inventory", "order_notes"] as co
 /** SQL for "now" in ms since the epoch, as the triggers need it. */
 const NOW_MS = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
 
+/** What an order says, without the count of its changes: counting is no change. */
+const ORDER_COLUMNS = "id, customer_id, sku, quantity, amount_cents, status, placed_at_ms";
+
 export const DATA_SCHEMA = `
 CREATE TABLE shop_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE customers (
@@ -28,8 +31,11 @@ CREATE TABLE customers (
 CREATE TABLE orders (
   id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL, sku TEXT NOT NULL, quantity INTEGER NOT NULL,
   amount_cents INTEGER NOT NULL, status TEXT NOT NULL CHECK (status IN ('paid', 'shipped', 'refunded')),
-  placed_at_ms INTEGER NOT NULL
+  placed_at_ms INTEGER NOT NULL,
+  version INTEGER NOT NULL DEFAULT 1 -- counts the changes of the row, whoever makes them
 ) STRICT;
+CREATE TRIGGER orders_version AFTER UPDATE OF ${ORDER_COLUMNS} ON orders
+  BEGIN UPDATE orders SET version = version + 1 WHERE id = NEW.id; END;
 CREATE INDEX orders_by_customer ON orders (customer_id);
 CREATE TABLE refunds (
   id INTEGER PRIMARY KEY, order_id INTEGER NOT NULL, amount_cents INTEGER NOT NULL, reason TEXT NOT NULL,
@@ -71,8 +77,9 @@ function keepForEver(table: string): string {
 }
 
 function watch(table: WatchedTable): string {
+  const changed = table === "orders" ? `UPDATE OF ${ORDER_COLUMNS}` : "UPDATE";
   const record = (operation: string, row: string): string =>
-    `CREATE TRIGGER ${table}_after_${operation} AFTER ${operation} ON ${table} BEGIN
+    `CREATE TRIGGER ${table}_after_${operation} AFTER ${operation === "UPDATE" ? changed : operation} ON ${table} BEGIN
        INSERT INTO row_journal (at_ms, operation, table_name, row_id, effect_key)
        VALUES (${NOW_MS}, '${operation}', '${table}', ${row}.id, (SELECT effect_key FROM running_effect));
      END;`;

@@ -54,7 +54,8 @@ function seedCustomers(database: DatabaseSync, count: number, dice: (limit: numb
 }
 
 function seedOrders(database: DatabaseSync, size: ShopSize, dice: (limit: number) => number): void {
-  const insert = database.prepare("INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?)");
+  const insert = database.prepare(`INSERT INTO orders
+    (id, customer_id, sku, quantity, amount_cents, status, placed_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)`);
   const refund = database.prepare("INSERT INTO refunds (order_id, amount_cents, reason, at_ms) VALUES (?, ?, ?, ?)");
   // The last orders are the refunded ones, so that a small order id can always be refunded once.
   const firstRefunded = size.orders - size.refunds + 1;

@@ -1,6 +1,7 @@
 /** The tools that change something on purpose: refund, note, stock and mail. See sql-execute.ts for the blunt one. */
 import { setTimeout as delay } from "node:timers/promises";
-import { defineTool } from "@busbar/agent";
+import type { DatabaseSync } from "node:sqlite";
+import { defineTool, stale, type ToolRunContext } from "@busbar/agent";
 import { runEffect, type ToolKit } from "./kit.ts";
 import { COUNT, ID, objectOf, text } from "./schema.ts";
 
@@ -10,6 +11,25 @@ const BODY_LENGTH_MAX = 4000;
 const KEY_LIFETIME_MS = 365 * 24 * 3600 * 1000;
 
 type RefundArgs = { orderId: number; amountCents: number; reason: string };
+
+/** A change of an order carries the version that its chain read; the tool compares in its own transaction. */
+const READ_ORDER = { tool: "orders.read", args: { orderId: "$args.orderId" }, check: "tool" } as const;
+
+type Order = Readonly<Record<string, unknown>>;
+
+/** The order, as the chain has read it. Throws `stale` where it is another one now. */
+function orderAsRead(database: DatabaseSync, orderId: number, { expected = null }: ToolRunContext): Order {
+  const order = database
+    .prepare("SELECT amount_cents, status, quantity, version FROM orders WHERE id = ?")
+    .get(orderId);
+  if (order === undefined) throw new Error(`there is no order ${orderId}`);
+  const { version, status, quantity } = order;
+  if (expected !== null && expected.version !== String(version)) {
+    const now = { version: Number(version), status: String(status), quantity: Number(quantity) };
+    throw stale(`order ${orderId} is at version ${now.version}, and ${expected.version} was read`, now);
+  }
+  return order;
+}
 
 /** An order is refunded once; asking for it again is an error of the caller, asking under the same key is not. */
 export function ordersRefund(kit: ToolKit) {
@@ -23,6 +43,7 @@ export function ordersRefund(kit: ToolKit) {
     result: objectOf({ refundId: ID, orderId: ID, amountCents: ID }),
     identity: ["orderId"],
     subject: ["orderId"],
+    dependsOn: READ_ORDER,
     timeoutMs: 5000,
     readBack: {
       tool: "refunds.read",
@@ -31,8 +52,7 @@ export function ordersRefund(kit: ToolKit) {
     },
     run: ({ orderId, amountCents, reason }, context) =>
       runEffect(kit, context, { tool: "orders.refund", honoursKey: true }, (database) => {
-        const order = database.prepare("SELECT amount_cents, status FROM orders WHERE id = ?").get(orderId);
-        if (order === undefined) throw new Error(`there is no order ${orderId}`);
+        const order = orderAsRead(database, orderId, context);
         if (order["status"] === "refunded") throw new Error(`order ${orderId} has been refunded`);
         if (amountCents > Number(order["amount_cents"])) throw new Error(`order ${orderId} cost less than that`);
         const insert = "INSERT INTO refunds (order_id, amount_cents, reason, at_ms) VALUES (?, ?, ?, ?)";
@@ -40,6 +60,38 @@ export function ordersRefund(kit: ToolKit) {
         database.prepare("UPDATE orders SET status = 'refunded' WHERE id = ?").run(orderId);
         const result = { refundId: Number(lastInsertRowid), orderId, amountCents };
         return { result, statement: `refund order ${orderId}: ${amountCents} cents`, rowsChanged: 2 };
+      }),
+  });
+}
+
+type ChangeArgs = { orderId: number; quantity: number };
+
+/** The quantity that was read is what the new one was made from: over another one it is not written. */
+export function ordersChange(kit: ToolKit) {
+  return defineTool<ChangeArgs>({
+    name: "orders.change",
+    description: "Sets the quantity of an order.",
+    effect: "write",
+    toolClass: "exact",
+    keyLifetimeMs: KEY_LIFETIME_MS,
+    args: objectOf({ orderId: ID, quantity: ID }),
+    result: objectOf({ orderId: ID, quantity: ID, version: ID }),
+    subject: ["orderId"],
+    dependsOn: READ_ORDER,
+    version: "$result.version",
+    timeoutMs: 5000,
+    readBack: {
+      tool: "orders.read",
+      args: { orderId: "$args.orderId" },
+      expect: { "order.quantity": "$args.quantity" },
+    },
+    run: ({ orderId, quantity }, context) =>
+      runEffect(kit, context, { tool: "orders.change", honoursKey: true }, (database) => {
+        orderAsRead(database, orderId, context);
+        database.prepare("UPDATE orders SET quantity = ? WHERE id = ?").run(quantity, orderId);
+        const { version } = orderAsRead(database, orderId, { ...context, expected: null });
+        const result = { orderId, quantity, version: Number(version) };
+        return { result, statement: `order ${orderId}: quantity ${quantity}`, rowsChanged: 1 };
       }),
   });
 }

@@ -18,12 +18,13 @@ const ORDER = objectOf({
   amountCents: COUNT,
   status: text(16),
   placedAtMs: INTEGER,
+  version: COUNT,
 });
 const CUSTOMER = objectOf({ customerId: ID, name: text(200), email: text(200), city: text(200) });
 
 export function ordersRead(kit: ToolKit) {
   const sql = `SELECT id AS orderId, customer_id AS customerId, sku, quantity, amount_cents AS amountCents, status,
-    placed_at_ms AS placedAtMs FROM orders WHERE id = ?`;
+    placed_at_ms AS placedAtMs, version FROM orders WHERE id = ?`;
   return defineTool<{ orderId: number }>({
     name: "orders.read",
     description: "One order by its id; null where there is none.",
@@ -31,6 +32,8 @@ export function ordersRead(kit: ToolKit) {
     args: objectOf({ orderId: ID }),
     result: objectOf({ found: BOOLEAN, order: nullable(ORDER) }),
     subject: ["orderId"],
+    // What depends on an order carries the version that was read here.
+    version: "$result.order.version",
     timeoutMs: 5000,
     run: ({ orderId }) =>
       runRead(kit, "orders.read", (shop) => {

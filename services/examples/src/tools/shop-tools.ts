@@ -2,7 +2,7 @@
 import type { ToolDefinition } from "@busbar/agent";
 import { ensureShop } from "../shop/create-shop.ts";
 import { openShop, type Shop } from "../shop/shop.ts";
-import { inventorySync, mailSend, ordersAnnotate, ordersRefund } from "./effects.ts";
+import { inventorySync, mailSend, ordersAnnotate, ordersChange, ordersRefund } from "./effects.ts";
 import { createFaultPlan, type Fault } from "./faults.ts";
 import type { ToolKit } from "./kit.ts";
 import { backupFind, customersRead, ordersRead, refundsRead, sqlRead } from "./reads.ts";
@@ -43,6 +43,7 @@ export function createShopTools(options: ShopToolsOptions): ShopTools {
     sqlRead(kit),
     backupFind(kit),
     ordersRefund(kit),
+    ordersChange(kit),
     ordersAnnotate(kit),
     inventorySync(kit),
     mailSend(kit),

@@ -208,6 +208,32 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
               }
             }
           },
+          "version": {
+            "type": "string",
+            "pattern": "^\\$result(\\..+)?$"
+          },
+          "dependsOn": {
+            "type": "object",
+            "additionalProperties": false,
+            "required": [
+              "tool",
+              "args"
+            ],
+            "properties": {
+              "tool": {
+                "type": "string"
+              },
+              "args": {
+                "type": "object"
+              },
+              "check": {
+                "enum": [
+                  "tool",
+                  "gateway"
+                ]
+              }
+            }
+          },
           "http": {
             "type": "object",
             "additionalProperties": false,

@@ -7,7 +7,7 @@ import type { AgentDefinition } from "../define-agent.ts";
 import type { ModelDefinition } from "../model.ts";
 import type { ToolDefinition } from "../tool.ts";
 import { declaredModels, declaredTools } from "./declared.ts";
-import { loadModules, type ProjectFile, strayReadBacks } from "./project.ts";
+import { loadModules, type ProjectFile, strayReads } from "./project.ts";
 import { type Path, type ProjectFault, type ProjectText, readProjectText } from "./project-text.ts";
 
 type Kind = "tools" | "models" | "agents";
@@ -121,10 +121,10 @@ function strangers(text: ProjectText, { tools, models, agents }: Exported): read
   return [...overrides, ...ofAgents, ...exported];
 }
 
-/** What a tool is looked at by is a read that is there. */
-function readBacks(text: ProjectText, tools: Exported["tools"]): readonly ProjectFault[] {
+/** What a tool is looked at by or compared with is a read that is there. */
+function namedReads(text: ProjectText, tools: Exported["tools"]): readonly ProjectFault[] {
   const { httpTools = {} } = text.value as ProjectFile;
-  return strayReadBacks(tools ?? []).map(({ name, reason }) => {
+  return strayReads(tools ?? []).map(({ name, reason }) => {
     const path = Object.hasOwn(httpTools, name) ? ["httpTools", name] : ["modules", "tools"];
     return text.faultAt(path, `${name}: ${reason}`, "name");
   });
@@ -162,6 +162,6 @@ export async function checkProject(file: string, source: string): Promise<readon
     ...faults,
     ...strangers(text, exported),
     ...authorities(text, exported.tools),
-    ...readBacks(text, exported.tools),
+    ...namedReads(text, exported.tools),
   ].toSorted(inOrder);
 }

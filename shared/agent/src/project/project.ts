@@ -82,7 +82,7 @@ export function buildPolicy(
   for (const name of Object.keys(project.tools ?? {})) {
     if (!names.has(name)) throw invalid(file, `tools.${name}: neither a module nor httpTools has a tool of this name`);
   }
-  for (const { name, reason } of strayReadBacks(tools)) throw invalid(file, `tools.${name}: ${reason}`);
+  for (const { name, reason } of strayReads(tools)) throw invalid(file, `tools.${name}: ${reason}`);
   const toolPolicies = tools.map((tool) => [tool.name, toolPolicy(tool, project.tools?.[tool.name] ?? {})] as const);
   const modelPolicies = modelPoliciesOf(file, project.models ?? {}, models);
   const agents = Object.entries(project.agents).map(
@@ -125,14 +125,19 @@ function capsOf({ tools = {}, models = {}, agents }: ProjectFile): Pick<Policy, 
   return caps.length === 0 ? {} : { caps: Object.fromEntries(caps) };
 }
 
-/** Tools that are to be looked at by what is no read of this project. */
-export function strayReadBacks(
+/** Tools that name, to be looked at or compared with, what is no read of this project. */
+export function strayReads(
   tools: readonly ToolDefinition[],
 ): readonly { readonly name: string; readonly reason: string }[] {
   const reads = new Set(tools.filter(({ effect }) => effect === "read").map(({ name }) => name));
-  return tools.flatMap(({ name, readBack }) => {
-    if (readBack === undefined || reads.has(readBack.tool)) return [];
-    return [{ name, reason: `its readBack names ${readBack.tool}, which is no tool with effect read` }];
+  const versioned = new Set(tools.filter(({ version }) => version !== undefined).map(({ name }) => name));
+  return tools.flatMap(({ name, readBack, dependsOn }) => {
+    const problems: string[] = [];
+    if (readBack !== undefined && !reads.has(readBack.tool))
+      problems.push(`its readBack names ${readBack.tool}, which is no tool with effect read`);
+    if (dependsOn !== undefined && !(reads.has(dependsOn.tool) && versioned.has(dependsOn.tool)))
+      problems.push(`its dependsOn names ${dependsOn.tool}, which is no tool with effect read that declares a version`);
+    return problems.map((reason) => ({ name, reason }));
   });
 }
 

@@ -57,7 +57,8 @@ function openToolbox(
       if (tool === undefined) return { kind: "failed", reason: `this gateway has no tool ${name}`, beforeEffect: true };
       try {
         const secret = (wanted: string): string => secretOf(tool, secrets, wanted);
-        const result = await tool.run(args as never, { ...context, secret });
+        const { expected = null, ...attempt } = context;
+        const result = await tool.run(args as never, { ...attempt, expected, secret });
         return { kind: "result", result: result ?? null };
       } catch (error) {
         return answerOfError(error);
@@ -86,6 +87,8 @@ function answerOfError(error: unknown): ToolAnswer {
       return { kind: "invalid", result: end.result, reason };
     case "throttled":
       return { kind: "throttled", reason, retryAfterMs: end.retryAfterMs };
+    case "stale":
+      return { kind: "stale", reason, now: end.now };
     default:
       return { kind: "failed", reason, beforeEffect: end?.kind === "not-started" };
   }

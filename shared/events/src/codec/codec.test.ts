@@ -37,6 +37,7 @@ const failed: MessageOf<"EffectFailed"> = {
   final: true,
   retryAtMs: 0,
   durationMs: 3,
+  freshness: "",
 };
 
 /** The reason of a failed decode. */

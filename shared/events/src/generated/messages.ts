@@ -331,6 +331,8 @@ export interface EffectAdmitted {
   readonly subject: string;
   /** SHA-256 of the manifest that the admission is of, hex. (internal) */
   readonly toolDigest: string;
+  /** Version that the change depends on: subject, version as the chain read it, and offset of that record, canonical JSON; empty where it depends on none. (personal) */
+  readonly expects: string;
 }
 
 /** The same effect was committed before; this is no fresh success. */
@@ -392,6 +394,8 @@ export interface EffectCommitted {
   readonly durationMs: number;
   /** Look at the world that is due before the next change of the chain: tool, args, expect and withinMs, canonical JSON; empty where none is. (personal) */
   readonly readBack: string;
+  /** Version that the result tells, as its tool declares it; empty where it declares none. (internal) */
+  readonly version: string;
 }
 
 /** The call ended; its result is not what the tool's schema or read-back allows. */
@@ -486,6 +490,8 @@ export interface EffectFailed {
   readonly retryAtMs: number;
   /** Time from handing the call over to its end, in ms. (internal) */
   readonly durationMs: number;
+  /** Of a stale change: subject, the version that its chain read with the offset of that record, and what is there now, canonical JSON. (personal) */
+  readonly freshness: string;
 }
 
 /** It is not known whether the effect happened. */
@@ -1730,4 +1736,4 @@ export const FAMILY_OF = {
 } as const;
 
 /** Fields that hold personal or secret content in any record: kept out of logs. */
-export const SENSITIVE_FIELDS = ["args","bytes","expected","fact","headers","input","output","readBack","request","response","result","seen","statement","subject","taskKey"] as const;
+export const SENSITIVE_FIELDS = ["args","bytes","expected","expects","fact","freshness","headers","input","output","readBack","request","response","result","seen","statement","subject","taskKey"] as const;

@@ -70,7 +70,7 @@ function judge(event: BusEvent, { breakers }: Pick<PartitionState, "breakers">):
     case "EffectDisputed":
       return ended(event.tool, lookedAt(event));
     case "EffectFailed":
-      return event.final && event.code !== "BUSBAR_THROTTLED" ? ended(event.tool, event.code) : null;
+      return event.final && !isNobodys(event.code) ? ended(event.tool, event.code) : null;
     case "EffectCommittedInvalid":
       return ended(event.tool, "BUSBAR_RESULT_INVALID");
     case "EffectInDoubt":
@@ -83,6 +83,9 @@ function judge(event: BusEvent, { breakers }: Pick<PartitionState, "breakers">):
       return null;
   }
 }
+
+/** Who asks to be called later has not failed, and that two chains change one thing is the fault of neither. */
+const isNobodys = (code: string): boolean => code === "BUSBAR_THROTTLED" || code === "BUSBAR_STALE";
 
 /** What a look says against the tool; that nobody could look says nothing. */
 function lookedAt(event: MessageOf<"EffectVerified"> | MessageOf<"EffectDisputed">): string {

@@ -14,6 +14,7 @@ import {
   shortHash,
 } from "@busbar/kernel";
 import { breakerKeys } from "../breaker/keys.ts";
+import { dependedRead, expectedVersion } from "../freshness.ts";
 import { canChain } from "../machines/chain.ts";
 import type { CallState, ChainState, LedgerEntry, PartitionState } from "../partition-state.ts";
 import { mayCall, type Policy, type ToolPolicy } from "../policy-document.ts";
@@ -191,6 +192,8 @@ function admitOrAnswer(turn: Turn, call: ToolCall, tool: ToolPolicy): void {
   const args = parseJson(command.args) ?? null;
   const effect = nameEffect(chain, command.tool, tool, args, command.repeat);
   if (answerFromLedger(turn, call, effect)) return;
+  const expects = expectationOf(call, tool, args);
+  if (typeof expects !== "string") return recordVerdict(turn, call, expects, effect.key);
   const subject = { chain, tool: command.tool, effectClass: tool.effect };
   const verdict = slotted(turn, subject, callIdOf(call), false);
   if (verdict.kind !== "admit") return recordVerdict(turn, call, verdict, effect.key);
@@ -208,7 +211,17 @@ function admitOrAnswer(turn: Turn, call: ToolCall, tool: ToolPolicy): void {
     origin: "agent",
     probes: verdict.probes,
     subject: effect.subject,
+    expects,
   });
+}
+
+/** The version that a change carries, canonical JSON; a refusal where its chain has not read what it depends on. */
+function expectationOf({ chain, policy }: ToolCall, tool: ToolPolicy, args: Json): string | Verdict {
+  const depended = dependedRead(policy, tool, args);
+  if (depended === null) return "";
+  const expected = expectedVersion(chain, depended);
+  if (expected !== null) return canonicalJson({ ...expected });
+  return refuse("BUSBAR_STALE", `the chain has not read what it changes: ${depended.tool} of ${depended.subject}`);
 }
 
 type AdmittedCall = Pick<
@@ -224,6 +237,7 @@ type AdmittedCall = Pick<
   | "origin"
   | "probes"
   | "subject"
+  | "expects"
 >;
 
 /** Admits one attempt of a call under the tool's row of the policy in force. */
@@ -309,8 +323,8 @@ export function readmit(turn: Turn, chainId: string, callId: string, origin: "ag
 
 /** What every attempt of a call has in common. */
 function admittedBefore(chain: ChainState, call: CallState) {
-  const { step, name: tool, effectKey, args, argsHash } = call;
+  const { step, name: tool, effectKey, args, argsHash, expects } = call;
   // A read has no entry.
   const { sinceMs: keySinceMs, subject } = chain.ledger[effectKey] ?? { sinceMs: 0, subject: "" };
-  return { step, tool, effectKey, args, argsHash, keySinceMs, subject };
+  return { step, tool, effectKey, args, argsHash, keySinceMs, subject, expects };
 }

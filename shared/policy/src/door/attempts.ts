@@ -8,7 +8,8 @@
  * A3 What waits is a record with its time, so a new owner waits for the same moment.
  */
 import type { ErrorCode } from "@busbar/kernel";
-import { own } from "@busbar/kernel";
+import { canonicalJson, own, parseJson } from "@busbar/kernel";
+import { parseExpected } from "../freshness.ts";
 import type { CallState, ChainState } from "../partition-state.ts";
 import { DEFAULT_LIMITS, DEFAULT_MODEL } from "../policy-document.ts";
 import { readmit } from "./admit.ts";
@@ -44,13 +45,14 @@ function throttledUntil(turn: Turn, { chain, call }: Found, retryAfterMs: number
 
 type Of<K extends CallOutcome["kind"]> = Extract<CallOutcome, { kind: K }>;
 
-const bodyOf = (call: CallState, { callId, admitted, durationMs }: Of<"failed" | "throttled">) => ({
+const bodyOf = (call: CallState, { callId, admitted, durationMs }: Of<"failed" | "throttled" | "stale">) => ({
   callId,
   effectKey: call.effectKey,
   tool: call.name,
   attempt: call.attempt,
   admitted,
   durationMs,
+  freshness: "",
 });
 
 /** A tool that asks to be called later. */
@@ -61,6 +63,16 @@ export function toolThrottled(turn: Turn, found: Found, outcome: Of<"throttled">
   const reason = until === null ? `${outcome.reason}; that is too late for this call` : outcome.reason;
   emit(turn, "EffectFailed", { chain }, { ...body, reason, final: until === null });
   if (until === null) answerWaiting(turn, chain.chainId, call.effectKey);
+}
+
+/** Another version is there than the chain read: it may read again and ask again. */
+export function toolStale(turn: Turn, { chain, call }: Found, outcome: Of<"stale">): void {
+  const { subject, version, read } = parseExpected(call.expects) ?? { subject: "", version: "", read: "" };
+  const now = parseJson(outcome.now) ?? null;
+  const freshness = canonicalJson({ subject, read: { version, offset: read }, now });
+  const body = { ...bodyOf(call, outcome), code: "BUSBAR_STALE", reason: outcome.reason, freshness };
+  emit(turn, "EffectFailed", { chain }, { ...body, final: true, retryAtMs: 0 });
+  answerWaiting(turn, chain.chainId, call.effectKey);
 }
 
 /** A tool that failed: tried again only where that is known to lie before the effect, and only so often. */
@@ -138,7 +150,19 @@ function giveUpTool(turn: Turn, chain: ChainState, callId: string, code: ErrorCo
   const call = chainOf(turn, chain.chainId)?.calls[callId];
   if (call?.status !== "delayed") return;
   const { effectKey, name: tool, attempt, admitted } = call;
-  const body = { callId, effectKey, tool, attempt, admitted, code, reason, final: true, retryAtMs: 0, durationMs: 0 };
+  const body = {
+    callId,
+    effectKey,
+    tool,
+    attempt,
+    admitted,
+    code,
+    reason,
+    final: true,
+    retryAtMs: 0,
+    durationMs: 0,
+    freshness: "",
+  };
   emit(turn, "EffectFailed", { chain }, body);
   answerWaiting(turn, chain.chainId, effectKey);
 }

@@ -22,7 +22,9 @@ export type CallOutcome = {
 } &
   /** `readBack`: the look that is due now (read-back.ts), canonical JSON; absent or empty: none. */
   (
-    | { readonly kind: "committed"; readonly result: string; readonly readBack?: string }
+    | { readonly kind: "committed"; readonly result: string; readonly readBack?: string; readonly version?: string }
+    /** Another version is there than the change expects: nothing was done. `now`: what is there, canonical JSON. */
+    | { readonly kind: "stale"; readonly now: string; readonly reason: string }
     /** The tool answered, but not what its result schema allows: it happened. */
     | { readonly kind: "invalid"; readonly result: string; readonly reason: string }
     | { readonly kind: "failed"; readonly code: ErrorCode; readonly reason: string; readonly beforeEffect: boolean }

@@ -1,7 +1,7 @@
 /** What calls came to, as events. An outcome of an admission that is no longer open is evidence, not state. */
 import type { ClaimCheck } from "@busbar/events";
 import { own } from "@busbar/kernel";
-import { type Found, modelFailed, toolFailed, toolThrottled } from "./attempts.ts";
+import { type Found, modelFailed, toolFailed, toolStale, toolThrottled } from "./attempts.ts";
 import type { CallOutcome } from "./inputs.ts";
 import { DEFAULT_LIMITS } from "../policy-document.ts";
 import { lookedAt } from "./looks.ts";
@@ -58,12 +58,14 @@ export function decideOutcome(turn: Turn, given: CallOutcome): void {
 /** Its tool has reported it as done, and what is still to come is the look at it. */
 const isTold = ({ call }: Found): boolean => call.status === "unverified" || call.status === "disputed";
 
-type Denial = Extract<CallOutcome, { kind: "failed" | "throttled" | "abandoned" | "evidence" }>;
+type Denial = Extract<CallOutcome, { kind: "failed" | "throttled" | "abandoned" | "stale" | "evidence" }>;
+
+const DENIALS: ReadonlySet<CallOutcome["kind"]> = new Set(["failed", "throttled", "abandoned", "stale"]);
 
 /** It says of its own attempt that it came to nothing. */
 function isDenial(outcome: CallOutcome): outcome is Denial {
   if (outcome.kind === "evidence") return !outcome.happened;
-  return outcome.kind === "failed" || outcome.kind === "throttled" || outcome.kind === "abandoned";
+  return DENIALS.has(outcome.kind);
 }
 
 /** An earlier attempt may still arrive: what a later one says of itself is no proof about it (PROTOCOL 5.6). */
@@ -88,7 +90,7 @@ function lookAgainAtMs(turn: Turn, attempt: number): number {
 
 type EffectOutcome = Extract<
   CallOutcome,
-  { kind: "committed" | "invalid" | "failed" | "timeout" | "unknown" | "throttled" | "abandoned" }
+  { kind: "committed" | "invalid" | "failed" | "timeout" | "unknown" | "throttled" | "abandoned" | "stale" }
 >;
 
 function effectOutcome(turn: Turn, found: Found, outcome: EffectOutcome): void {
@@ -102,7 +104,13 @@ function effectOutcome(turn: Turn, found: Found, outcome: EffectOutcome): void {
         turn,
         "EffectCommitted",
         { chain, claimCheck: aside(outcome, "result") },
-        { ...common, result: outcome.result, durationMs, readBack: outcome.readBack ?? "" },
+        {
+          ...common,
+          result: outcome.result,
+          durationMs,
+          readBack: outcome.readBack ?? "",
+          version: outcome.version ?? "",
+        },
       );
       break;
     case "invalid": {
@@ -119,6 +127,8 @@ function effectOutcome(turn: Turn, found: Found, outcome: EffectOutcome): void {
       return toolFailed(turn, found, outcome);
     case "throttled":
       return toolThrottled(turn, found, outcome);
+    case "stale":
+      return toolStale(turn, found, outcome);
     case "timeout":
     case "unknown":
       return answerLost(turn, found, outcome);
@@ -140,7 +150,7 @@ function answerLost(
   const code = outcome.kind === "timeout" ? "BUSBAR_OUTCOME_LATE" : "BUSBAR_OUTCOME_UNKNOWN";
   const body = { callId, effectKey, tool, attempt, admitted, code, reason };
   if (call.effectClass === "read") {
-    emit(turn, "EffectFailed", { chain }, { ...body, final: true, retryAtMs: 0, durationMs });
+    emit(turn, "EffectFailed", { chain }, { ...body, final: true, retryAtMs: 0, durationMs, freshness: "" });
     return;
   }
   emit(turn, "EffectInDoubt", { chain }, { ...body, settleAtMs: lookAgainAtMs(turn, attempt) });
@@ -167,7 +177,7 @@ function provesNothingDone(
   outcome: EffectOutcome,
 ): outcome is Exclude<EffectOutcome, { kind: "committed" | "invalid" }> {
   if (outcome.kind === "failed") return outcome.beforeEffect;
-  return outcome.kind === "abandoned" || outcome.kind === "throttled";
+  return outcome.kind === "abandoned" || outcome.kind === "throttled" || outcome.kind === "stale";
 }
 
 /**

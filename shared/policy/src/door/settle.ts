@@ -73,7 +73,7 @@ export function answerWaiting(turn: Turn, chainId: string, effectKey: string): v
         turn,
         "EffectFailed",
         { chain },
-        { ...body, code: "BUSBAR_EFFECT_NOT_STARTED", reason, final: true, retryAtMs: 0, durationMs: 0 },
+        { ...body, code: "BUSBAR_EFFECT_NOT_STARTED", reason, final: true, retryAtMs: 0, durationMs: 0, freshness: "" },
       );
     }
   }

@@ -7,6 +7,7 @@ import {
   partOfRequest,
   TIMER_NAME,
 } from "@busbar/events";
+import { withVersion } from "../freshness.ts";
 import { nextChainStatus } from "../machines/chain.ts";
 import type { CallState, ChainState, LedgerEntry } from "../partition-state.ts";
 import type { Policy } from "../policy-document.ts";
@@ -40,6 +41,7 @@ export function openChain(event: MessageOf<"TaskSubmitted">): ChainState {
     calls: {},
     ledger: {},
     subjectChanges: {},
+    seen: {},
     children: {},
     conversations: {},
     rules: INITIAL_RULES,
@@ -101,6 +103,7 @@ const newCall = (call: Partial<CallState> & Pick<CallState, "step" | "kind" | "n
   erred: false,
   unresolved: false,
   look: "",
+  expects: "",
   ...call,
 });
 
@@ -163,6 +166,7 @@ const HANDLERS: Handlers = {
       effectKey: event.effectKey,
       effectClass: event.effectClass as CallState["effectClass"],
       args: event.args,
+      expects: event.expects,
       dueAtMs: 0,
       unresolved: known?.unresolved === true || (known?.status === "in-doubt" && known.effectClass !== "read"),
     });
@@ -345,16 +349,27 @@ const HANDLERS: Handlers = {
 
 const effectClassOf = (event: BusEvent): string => (event.type === "EffectAdmitted" ? event.effectClass : "");
 
+function versionsAfter(
+  chain: ChainState,
+  event: MessageOf<"EffectCommitted">,
+  policy: Policy | null,
+): ChainState["seen"] {
+  const call = chain.calls[event.callId];
+  if (call === undefined) return chain.seen;
+  return withVersion(chain.seen, policy, call, { version: event.version, offset: offsetOf(event.meta.eventId) });
+}
+
 /** Steps machine, calls, ledger and rules of a chain over one of its events. */
 export function replayChain(chain: ChainState, event: BusEvent, policy: Policy | null): ChainState {
   const handler = HANDLERS[event.type] as On<BusEvent["type"]> | undefined;
   const fact = factOf(chain, event, policy);
   const changed = handler === undefined ? chain : handler(chain, event as never, offsetOf(event.meta.eventId));
   const status = nextChainStatus(chain.status, event.type, effectClassOf(event));
+  const seen = event.type === "EffectCommitted" ? versionsAfter(chain, event, policy) : chain.seen;
   const sequence = event.meta.commandSeq > 0 ? Math.max(changed.sequence, event.meta.commandSeq) : changed.sequence;
   const counted =
     fact?.kind === "error" && "callId" in event ? withCall(changed, event.callId, { erred: true }) : changed;
-  const stepped = { ...counted, status, sequence, streamSeq: event.meta.streamSeq };
+  const stepped = { ...counted, seen, status, sequence, streamSeq: event.meta.streamSeq };
   if (fact === null || policy === null || stepped.halted !== null) return stepped;
   const [rules, trip] = stepRules(stepped.rules, fact, policy.rules);
   return { ...stepped, rules, trip: stepped.trip ?? trip };

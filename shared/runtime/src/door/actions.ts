@@ -24,6 +24,7 @@ import { createPartitionReader } from "../partition-reader.ts";
 import { pause } from "../ports.ts";
 import { Conversations } from "./conversations.ts";
 import { createExecutor, type Executor } from "./executor.ts";
+import { againstFiring, againstHandingOver, type QueuedAt } from "./fire-step.ts";
 import type { InputQueue } from "./input-queue.ts";
 import type { OwnerOptions } from "./owner-options.ts";
 import { childTask } from "./gateway-messages.ts";
@@ -34,12 +35,6 @@ export interface ActionsOptions extends OwnerOptions {
   readonly queue: InputQueue;
   push(input: Input): void;
   state(): PartitionState | null;
-}
-
-/** When a turn began: the fire bound of its admissions counts from here. */
-export interface QueuedAt {
-  readonly monotonicMs: number;
-  readonly wallMs: number;
 }
 
 const MAX_ASK_MS = 60_000;
@@ -217,20 +212,24 @@ export class Actions {
 
   /** The fire step (PROTOCOL 5.3): acknowledged just now, no halt queued, bound not over, admission still open. */
   #fire(event: MessageOf<"EffectAdmitted">, admitted: string, queued: QueuedAt): void {
-    const { clock, queue, push } = this.#options;
+    const { callId, meta } = event;
     const state = this.#options.state();
-    const { callId, meta, tool, fireBoundMs } = event;
     const call = state?.chains[meta.chainId]?.calls[callId];
-    if (state?.policy === undefined || state.policy === null || call?.admitted !== admitted || call.status !== "open")
-      return;
-    const elapsedMs = Math.max(clock.monotonicMs() - queued.monotonicMs, clock.nowMs() - queued.wallMs);
-    const isHalted = queue.hasHaltAgainst({ agent: meta.agent, tool, lineage: meta.lineage });
-    if (!isHalted && elapsedMs <= fireBoundMs) return this.#executor.startTool(event, admitted, state.policy);
-    const reason = isHalted
-      ? "a halt came before the effect was started"
-      : `its fire bound of ${fireBoundMs} ms is over`;
+    const policy = state?.policy ?? null;
+    if (policy === null || call?.admitted !== admitted || call.status !== "open") return;
+    const reason = againstFiring(this.#options, event, queued);
+    if (reason === null) return this.#handOver(event, call, policy, queued);
     const ids = { chainId: meta.chainId, callId, admitted, durationMs: 0 };
-    push({ kind: "outcome", outcome: { ...ids, kind: "abandoned", reason } satisfies CallOutcome });
+    this.#options.push({ kind: "outcome", outcome: { ...ids, kind: "abandoned", reason } satisfies CallOutcome });
+  }
+
+  #handOver(event: MessageOf<"EffectAdmitted">, call: CallState, policy: Policy, queued: QueuedAt): void {
+    const { admitted, unresolved } = call;
+    const { dependsOn } = own(policy.tools, event.tool) ?? DEFAULT_TOOL;
+    // What may have happened already has changed the version itself: its key protects it, not a comparison.
+    if (dependsOn?.check !== "gateway" || unresolved) return this.#executor.startTool(event, admitted, policy);
+    const against = (): string | null => againstHandingOver(this.#options, event, admitted, queued);
+    this.#executor.startTool(event, admitted, policy, { against });
   }
 
   #answerAgain(chainId: string, callId: string): void {

@@ -52,6 +52,7 @@ const admitted: MessageOf<"EffectAdmitted"> = {
   toolDigest: "",
   subject: "",
   keySinceMs: 0,
+  expects: "",
 };
 
 interface Open<T> {

@@ -14,11 +14,13 @@ import {
   type ClaimCheckRef,
   estimateTokens,
   lookAfter,
+  parseExpected,
   type Policy,
   type ToolPolicy,
+  versionOf,
 } from "@busbar/policy";
 import { type Clock, pause, type Timers, type ToolAnswer, type Toolbox } from "../ports.ts";
-import { look, notLooked, type ReadBackCall, shortened } from "./look.ts";
+import { look, notLooked, type ReadBackCall, shortened, staleness } from "./look.ts";
 
 /** Distributes over the union, unlike the built-in Omit. */
 type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
@@ -57,7 +59,8 @@ export const createRunningCalls = (): RunningCalls => ({ rows: new Map(), sink: 
 const KEPT_WITHOUT_OWNER = 4096;
 
 export interface Executor {
-  startTool(event: MessageOf<"EffectAdmitted">, admitted: string, policy: Policy): void;
+  /** `compare`: versions are compared here first, and then it is asked once more whether the call may be handed over. */
+  startTool(event: MessageOf<"EffectAdmitted">, admitted: string, policy: Policy, compare?: CompareFirst): void;
   startModel(event: MessageOf<"ModelCallAdmitted">, admitted: string): void;
   startCheck(event: MessageOf<"StatementRecorded">, admitted: string, policy: Policy): void;
   startReadBack(call: ReadBackCall): void;
@@ -94,6 +97,11 @@ interface Task {
   readonly key?: string;
 }
 
+/** Why a call may not be handed over now; null where it may. */
+export interface CompareFirst {
+  against(): string | null;
+}
+
 const keyOf = ({ admitted, callId }: Pick<Ids, "admitted" | "callId">): string => `${admitted} ${callId}`;
 const readBackKey = (ids: Pick<Ids, "admitted" | "callId">): string => `read-back ${keyOf(ids)}`;
 
@@ -107,7 +115,7 @@ class CallTable implements Executor {
     options.running.sink = options.deliver;
   }
 
-  startTool(event: MessageOf<"EffectAdmitted">, admitted: string, policy: Policy): void {
+  startTool(event: MessageOf<"EffectAdmitted">, admitted: string, policy: Policy, compare?: CompareFirst): void {
     const { clock, observe } = this.#options;
     const { callId, timeoutMs, tool } = event;
     const startedMs = clock.monotonicMs();
@@ -117,7 +125,27 @@ class CallTable implements Executor {
       return result;
     };
     const onTimeout: Result = { kind: "timeout", reason: `no answer within ${timeoutMs} ms` };
-    this.#start({ ids: { chainId: event.meta.chainId, callId, admitted }, timeoutMs, perform, onTimeout });
+    const task = { ids: { chainId: event.meta.chainId, callId, admitted }, timeoutMs, perform, onTimeout };
+    if (compare === undefined) this.#start(task);
+    else this.#compareFirst(task, event, policy, compare);
+  }
+
+  /** The table knows the call from now on; it is handed over only where the version is still the one that was read. */
+  #compareFirst(task: Task, event: MessageOf<"EffectAdmitted">, policy: Policy, { against }: CompareFirst): void {
+    const row = this.#open(task);
+    if (row === null) return;
+    const startedMs = this.#options.clock.monotonicMs();
+    const abort = new AbortController();
+    const cancel = this.#options.timers.after(event.fireBoundMs, () => abort.abort());
+    const next = (problem: Result | null): void => {
+      cancel();
+      // In the same turn as the hand-over, like any fire step (PROTOCOL 5.3).
+      const reason = against();
+      const stopped: Result | null = reason === null ? problem : { kind: "abandoned", reason };
+      if (stopped === null) this.#run(row, task);
+      else this.#report(row, task.ids, startedMs, stopped);
+    };
+    staleness(this.#options, event, policy, abort.signal).then(next, (error: unknown) => next(notCompared(error)));
   }
 
   startModel(event: MessageOf<"ModelCallAdmitted">, admitted: string): void {
@@ -189,11 +217,21 @@ class CallTable implements Executor {
   }
 
   /** Runs one call under its time-out; what comes later is told as well. */
-  #start({ ids, timeoutMs, perform, onTimeout, key = keyOf(ids) }: Task): void {
-    if (this.#running.has(key)) return;
+  #start(task: Task): void {
+    const row = this.#open(task);
+    if (row !== null) this.#run(row, task);
+  }
+
+  /** Null where it is in the table already: one admission starts one attempt. */
+  #open({ ids, key = keyOf(ids) }: Task): Running | null {
+    if (this.#running.has(key)) return null;
     const { chainId, callId, admitted } = ids;
     const row: Running = { chainId, callId, admitted, outcome: null };
     this.#running.set(key, row);
+    return row;
+  }
+
+  #run(row: Running, { ids, timeoutMs, perform, onTimeout }: Task): void {
     const startedMs = this.#options.clock.monotonicMs();
     const abort = new AbortController();
     const cancelTimeout = this.#options.timers.after(timeoutMs, () => {
@@ -238,6 +276,11 @@ function failure(error: unknown): Result {
   return { kind: "failed", code: "BUSBAR_TOOL_FAILED", reason: reasonOf(error), beforeEffect: false };
 }
 
+/** Nobody could compare: the call was not handed over. */
+function notCompared(error: unknown): Result {
+  return { kind: "failed", code: "BUSBAR_EFFECT_NOT_STARTED", reason: reasonOf(error), beforeEffect: true };
+}
+
 async function drain(
   running: ReadonlyMap<string, Running>,
   { clock, timers }: Pick<ExecutorOptions, "clock" | "timers">,
@@ -257,13 +300,24 @@ async function runTool(
 ): Promise<Result> {
   const { tool, effectKey: key, attempt, callId, meta } = event;
   const args = parseJson(event.args) ?? null;
-  const run = { tool, args, key, attempt, atMs: meta.atMs, callId, chainId: meta.chainId, agent: meta.agent, signal };
-  const answer = await options.toolbox.runTool(run);
+  const ids = { callId, chainId: meta.chainId, agent: meta.agent };
+  const expected = parseExpected(event.expects);
+  const answer = await options.toolbox.runTool({
+    tool,
+    args,
+    key,
+    attempt,
+    atMs: meta.atMs,
+    ...ids,
+    signal,
+    ...(expected === null ? {} : { expected: { subject: expected.subject, version: expected.version } }),
+  });
   if (answer.kind === "failed") {
     const code = answer.beforeEffect ? "BUSBAR_EFFECT_NOT_STARTED" : "BUSBAR_TOOL_FAILED";
     return { kind: "failed", code, reason: answer.reason, beforeEffect: answer.beforeEffect };
   }
   if (answer.kind === "unknown" || answer.kind === "throttled") return answer;
+  if (answer.kind === "stale") return { ...answer, now: shortened(canonicalJson(answer.now)) };
   return doneOf(options, answer, policy.tools[tool], args);
 }
 
@@ -281,7 +335,7 @@ async function doneOf(
   if (problem !== null) return { kind: "invalid", result, reason: problem, claimCheck };
   const declared = tool?.readBack ?? null;
   const readBack = declared === null ? "" : lookAfter(declared, args, answer.result);
-  return { kind: "committed", result, claimCheck, readBack };
+  return { kind: "committed", result, claimCheck, readBack, version: versionOf(tool, args, answer.result) };
 }
 
 /** A text as a record may hold it: itself, or nothing and where it is. An oversize result is never a lost outcome. */

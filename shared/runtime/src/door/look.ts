@@ -1,6 +1,15 @@
 /** Looks at the world: whether a change is there, as its tool declared how to see it (read-back.ts of the policy). */
-import { canonicalJson, sha256Hex } from "@busbar/kernel";
-import { type CallOutcome, type Look, missingFrom } from "@busbar/policy";
+import type { MessageOf } from "@busbar/events";
+import { canonicalJson, own, parseJson, sha256Hex } from "@busbar/kernel";
+import {
+  type CallOutcome,
+  dependedRead,
+  type Look,
+  missingFrom,
+  parseExpected,
+  type Policy,
+  versionOf,
+} from "@busbar/policy";
 import { type Clock, pause, type Timers, type Toolbox } from "../ports.ts";
 
 export interface ReadBackCall {
@@ -74,4 +83,42 @@ async function lookOnce(
   const missing = missingFrom(expect, answer.result);
   const reason = missing ?? `${tool} shows the effect`;
   return { kind: "read-back", shown: missing === null, failed: false, result, reason };
+}
+
+type Stale = Pick<Extract<CallOutcome, { kind: "stale" }>, "kind" | "now" | "reason">;
+
+/**
+ * What a change depends on, read once more: stale where its version is not the one that its chain read, null where it
+ * is. Rejects where nobody could read it.
+ */
+export async function staleness(
+  { toolbox, clock }: LookPorts,
+  event: MessageOf<"EffectAdmitted">,
+  policy: Policy,
+  signal: AbortSignal,
+): Promise<Stale | null> {
+  const { callId, expects, meta } = event;
+  const tool = own(policy.tools, event.tool);
+  const expected = parseExpected(expects);
+  const read = tool === undefined ? null : dependedRead(policy, tool, parseJson(event.args) ?? null);
+  if (expected === null || read === null) return null;
+  const { chainId, agent } = meta;
+  const { tool: name, args } = read;
+  const run = { tool: name, args, key: "", attempt: 1, atMs: clock.nowMs(), callId, chainId, agent, signal };
+  const answer = await untilAborted(toolbox.runTool(run), signal, name);
+  if (answer.kind !== "result") throw new Error(`${name}, on which it depends, cannot be read: ${answer.reason}`);
+  const version = versionOf(own(policy.tools, name), args, answer.result);
+  if (version === expected.version) return null;
+  const now = canonicalJson({ version, result: answer.result });
+  return { kind: "stale", now: shortened(now), reason: `${name} tells another version than the chain has read` };
+}
+
+/** A read that does not answer in time is given up, whatever it does with its signal. */
+function untilAborted<T>(answer: Promise<T>, signal: AbortSignal, name: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener("abort", () => reject(new Error(`${name}, on which it depends, did not answer in time`)), {
+      once: true,
+    });
+    answer.then(resolve, reject);
+  });
 }

@@ -50,7 +50,14 @@ async function failures(log: EventLog, tool: string, count: number): Promise<voi
   ]);
   for (let at = 1n; at <= BigInt(count); at += 1n) {
     const meta = metaWith({ eventId: `${topics.events}/0/${at}`, atMs: Number(at), chainId: `c${at}`, agent: "a" });
-    const failed = { code: "BUSBAR_TOOL_FAILED", reason: "down", final: true, retryAtMs: 0, durationMs: 1 };
+    const failed = {
+      code: "BUSBAR_TOOL_FAILED",
+      reason: "down",
+      final: true,
+      retryAtMs: 0,
+      durationMs: 1,
+      freshness: "",
+    };
     const ids = { callId: `c${at}:1`, effectKey: "k", tool, attempt: 1, admitted: "0" };
     const value = codec.encode("EffectFailed", { meta, ...ids, ...failed });
     const headers = stampHeaders({ type: "EffectFailed", at, claim, prev: "0".repeat(64), value });
