@@ -34,7 +34,7 @@ export const ATTEMPT_PROMISES = {
     "http:url-fixed": "no argument changes host, path shape or query of a call, and none that tries is sent",
     "http:call-mapped": "arguments, the effect's key and secrets go where the declaration says and nowhere else",
     "http:secrets-by-name":
-      "a call names its secrets; their values come from the gateway's environment and reach no reason",
+      "a call names its secrets and so declares them; their values come from the gateway's secrets, not from the bare environment, and reach no reason or answer",
     "http:definition-checked": "a declaration that can never work is refused when it is loaded",
     "http:call-in-digest":
       "the call of an HTTP tool is a part of its digest: one that points elsewhere is another tool",

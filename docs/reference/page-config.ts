@@ -56,7 +56,7 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
   "httpTools.<name>.dependsOn.args": ["", "its arguments: `$args.x` or literals"],
   "httpTools.<name>.dependsOn.check": [
     "`gateway`",
-    "who compares: the gateway by a read right before the change, or the endpoint by `If-Match` (412 is stale)",
+    "who compares: the gateway by a read right before the change, or the endpoint (`http.versionHeader`)",
   ],
   "httpTools.<name>.http.method": ["", "method"],
   "httpTools.<name>.http.url": ["", "address; `{argument}` stands in path segments only, encoded"],
@@ -69,6 +69,10 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
   "httpTools.<name>.http.idempotencyHeader": [
     "`Idempotency-Key` for class exact",
     "header that carries the effect's key",
+  ],
+  "httpTools.<name>.http.versionHeader": [
+    "`If-Match`",
+    "with `dependsOn.check: tool`: header that carries the version; 412 then says that the change is stale",
   ],
   "httpTools.<name>.http.serverErrors": [
     "`unknown`",
@@ -84,7 +88,7 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
   "models.<name>.kind": ["none", "declares a model here, without a module: behind an OpenAI-compatible endpoint"],
   "models.<name>.model": ["the row's name", "how the endpoint knows it"],
   "models.<name>.baseUrl": ["`OPENAI_BASE_URL` of the gateway's environment, else OpenAI's", "address of the endpoint"],
-  "models.<name>.apiKeyEnv": ["`OPENAI_API_KEY`", "variable of the gateway's environment that holds the key"],
+  "models.<name>.apiKey": ["`OPENAI_API_KEY`, which may be missing", "name of the secret that holds the key"],
   "models.<name>.firstTokenTimeoutMs": ["`30000`", "up to the first token of a streamed answer"],
   "models.<name>.stream": ["`true`", "`false` for endpoints that cannot stream"],
   "agents.<name>.tools": ["none", "tools that it may call, or `*`"],

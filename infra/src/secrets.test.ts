@@ -23,6 +23,12 @@ describe("secrets of tools", () => {
     ]);
   });
 
+  it("the key of models that name none is one of them, also where it is short [http:secrets-by-name]", () => {
+    expect([...toolSecrets({ OPENAI_API_KEY: "x" })]).toEqual([["OPENAI_API_KEY", "x"]]);
+    expect([...toolSecrets({ OPENAI_API_KEY: "" })]).toEqual([]);
+    expect(secretsOf({ OPENAI_API_KEY: "x" })).toEqual([]);
+  });
+
   it("are known as secrets together with the credentials that have other names [security:redacted]", () => {
     const names = secretsOf({ BUSBAR_SECRET_DB: "12345678", OPENAI_API_KEY: "sk-12345678" }).map(({ name }) => name);
     expect(names).toEqual(["DB", "OPENAI_API_KEY"]);

@@ -9,8 +9,10 @@ import { busbarError, reasonOf } from "@busbar/kernel";
 
 const PREFIX = "BUSBAR_SECRET_";
 const FOLDER = "BUSBAR_SECRETS";
-/** Credentials that have names of their own; no tool gets them by `ctx.secret`, and no record or log line holds them. */
-const OTHERS = ["OPENAI_API_KEY", "BUSBAR_SASL_PASSWORD", "BUSBAR_ADMIN_PASSWORD"] as const;
+/** The key of models that name none: a secret under the name that everybody gives it. */
+const MODEL_KEY = "OPENAI_API_KEY";
+/** Credentials that have names of their own; no record or log line holds them. */
+const OTHERS = [MODEL_KEY, "BUSBAR_SASL_PASSWORD", "BUSBAR_ADMIN_PASSWORD"] as const;
 /** What is shorter is found everywhere: redaction would tear records apart. */
 const LENGTH_MIN = 8;
 
@@ -34,13 +36,23 @@ function inFolder(folder: string): readonly Secret[] {
   }
 }
 
-/** What tools may ask for: BUSBAR_SECRET_<NAME>, and the files of the folder BUSBAR_SECRETS. Throws BUSBAR_CONFIG_INVALID. */
+/**
+ * What tools and models may ask for: BUSBAR_SECRET_<NAME>, the files of the folder BUSBAR_SECRETS, and OPENAI_API_KEY
+ * (which may be short: endpoints that check no key are given any). Throws BUSBAR_CONFIG_INVALID.
+ */
 export function toolSecrets(env: NodeJS.ProcessEnv): ReadonlyMap<string, string> {
+  const key = env[MODEL_KEY] ?? "";
+  const secrets = namedSecrets(env).map(({ name, value }) => [name, value] as const);
+  return new Map([...(key === "" ? [] : [[MODEL_KEY, key] as const]), ...secrets]);
+}
+
+function namedSecrets(env: NodeJS.ProcessEnv): readonly Secret[] {
   const variables = Object.entries(env).filter(([name, value]) => name.startsWith(PREFIX) && (value ?? "") !== "");
   const named = variables.map(([name, value = ""]) => secret(name.slice(PREFIX.length), value, name));
   const folder = env[FOLDER] ?? "";
   const all = [...named, ...(folder === "" ? [] : inFolder(folder))];
-  return new Map(all.map(({ name, value }) => [name, value]));
+  // A file stands for a variable of the same name.
+  return [...new Map(all.map((one) => [one.name, one])).values()];
 }
 
 /** Everything that this process knows to be secret. */
@@ -49,7 +61,7 @@ export function secretsOf(env: NodeJS.ProcessEnv): readonly Secret[] {
     const value = env[name] ?? "";
     return value.length < LENGTH_MIN ? [] : [{ name, value }];
   });
-  return [...[...toolSecrets(env)].map(([name, value]) => ({ name, value })), ...others];
+  return [...namedSecrets(env), ...others];
 }
 
 /** Takes what this process knows to be secret out of a line of its log. */

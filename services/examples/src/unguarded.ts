@@ -46,7 +46,7 @@ function directWorld(tools: readonly ToolDefinition[]): CleanerWorld {
       };
       return (await tool.run(args, context)) as R;
     },
-    model: async (_name, request) => adversary.complete(request, { signal, callId: "", chainId }),
+    model: async (_name, request) => adversary.complete(request, { signal, callId: "", chainId, secret: () => "" }),
   };
 }
 

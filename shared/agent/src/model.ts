@@ -56,6 +56,11 @@ export interface ModelRunContext {
   readonly signal: AbortSignal;
   readonly callId: string;
   readonly chainId: string;
+  /**
+   * A secret that the model declares, from the gateway's environment or files; "" for an optional one that is not there.
+   * Throws for a name that the model does not declare.
+   */
+  secret(name: string): string;
 }
 
 export interface ModelSpec {
@@ -64,6 +69,10 @@ export interface ModelSpec {
   readonly timeoutMs?: number;
   /** Attempts of one call; being throttled takes none. Default 3. */
   readonly attempts?: number;
+  /** Names of the secrets that it asks its context for; the gateway does not start without them. */
+  readonly secrets?: readonly string[];
+  /** Names of those that it can do without. */
+  readonly optionalSecrets?: readonly string[];
   /**
    * One attempt. After `throw noReply(reason)` another one follows, after `throw throttled(reason, ms)` not before that
    * time; any other error is final.
@@ -97,6 +106,8 @@ export function defineModel(spec: ModelSpec): ModelDefinition {
     name: spec.name,
     timeoutMs,
     attempts,
+    ...(spec.secrets === undefined ? {} : { secrets: spec.secrets }),
+    ...(spec.optionalSecrets === undefined ? {} : { optionalSecrets: spec.optionalSecrets }),
     complete: (request, context) => spec.complete(request, context),
   };
 }

@@ -299,7 +299,7 @@ export const ERRORS = {
   BUSBAR_SCHEMA_UNKNOWN: row("invalid", "schema id {id} is not known", "npx busbar schemas push", 2, 400),
   BUSBAR_SECRET_MISSING: row(
     "fatal",
-    "tool {tool} declares the secret {secret}, which this gateway does not have",
+    "{what} declares the secret {secret}, which this gateway does not have",
     "set BUSBAR_SECRET_{secret} for the gateway, or put a file {secret} into the folder that BUSBAR_SECRETS names",
     1,
     500,

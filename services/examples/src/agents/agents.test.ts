@@ -38,7 +38,7 @@ function worldOf(spoken: Spoken, answer: (name: string, args: JsonObject) => Jso
     async model(name, request) {
       answer(`model:${name}`, {});
       const model = name === "adversary" ? adversary : adversaryLoop;
-      return model.complete(request, { signal, callId: "", chainId: "c" });
+      return model.complete(request, { signal, callId: "", chainId: "c", secret: () => "" });
     },
     async state(subject, statement) {
       spoken.statements.push(`${subject}: ${statement}`);

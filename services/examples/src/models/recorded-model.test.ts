@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { adversary, adversaryLoop } from "./index.ts";
 import { recordedModel } from "./recorded-model.ts";
 
-const context = { signal: new AbortController().signal, callId: "c:1", chainId: "c" };
+const context = { signal: new AbortController().signal, callId: "c:1", chainId: "c", secret: () => "" };
 const USER: ModelMessage = { role: "user", content: "Tidy up." };
 
 async function planOf(model: typeof adversary, turns: number): Promise<readonly ModelReply[]> {

@@ -268,6 +268,9 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
               "idempotencyHeader": {
                 "type": "string"
               },
+              "versionHeader": {
+                "type": "string"
+              },
               "serverErrors": {
                 "enum": [
                   "unknown",
@@ -333,7 +336,7 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
           "baseUrl": {
             "type": "string"
           },
-          "apiKeyEnv": {
+          "apiKey": {
             "type": "string",
             "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"
           },

@@ -6,7 +6,7 @@
  * C2 A read changes nothing, so whatever broke it off may be tried again.
  * C3 Being asked to come later is no error.
  */
-import { notStarted, outcomeUnknown, throttled } from "../attempt-errors.ts";
+import { notStarted, outcomeUnknown, stale, throttled } from "../attempt-errors.ts";
 import { parseDateMs } from "../timers.ts";
 import type { ToolClass, ToolEffect } from "../tool.ts";
 
@@ -16,6 +16,8 @@ export interface HttpTraits {
   readonly toolClass: ToolClass;
   /** What a 5xx of this endpoint means for a change: `unknown` unless its makers promise that nothing was done. */
   readonly serverErrors: "unknown" | "not-done";
+  /** The call carried a version that the server compares: 412 says that another one is there. */
+  readonly isConditional?: boolean;
 }
 
 export type HttpEnd =
@@ -54,6 +56,8 @@ export function failureOf(traits: HttpTraits, end: HttpEnd): Error | null {
   if (status === 429 || (status === 503 && waitMs !== null)) return throttled(reason, waitMs ?? RETRY_AFTER_DEFAULT_MS);
   // RFC 9110 15.5.9 and RFC 8470: the server did not take the request up.
   if (status === 408 || status === 425) return notStarted(reason);
+  // RFC 9110 15.5.13: the precondition was evaluated before the request's method.
+  if (status === 412 && traits.isConditional === true) return stale(reason, null);
   return status >= 500 ? serverFailed(traits, reason) : refused(traits, end);
 }
 

@@ -8,7 +8,7 @@ import { invalidResult } from "../attempt-errors.ts";
 import { systemTimers } from "../timers.ts";
 import { defineTool, type Template, type ToolDefinition, type ToolRunContext, type ToolSpec } from "../tool.ts";
 import { failureOf, type HttpTraits } from "./classify.ts";
-import { withSecrets } from "./secret.ts";
+import { secretsIn, withSecrets } from "./secret.ts";
 import { type BoundedText, type HttpResponse, readText, send, TransportError } from "./transport.ts";
 import { fillUrl, parseUrlTemplate, type UrlTemplate } from "./url-template.ts";
 
@@ -22,7 +22,7 @@ export interface HttpCall {
   readonly url: string;
   /** Query parameters: `"$args.x"` or literals; null ones are left out. */
   readonly query?: Readonly<Record<string, Template>>;
-  /** Literal values with secrets by name: `Bearer ${PAY_TOKEN}`, taken from the gateway's environment. */
+  /** Literal values with secrets by name: `Bearer ${PAY_TOKEN}`. The tool declares them thereby (`secrets`). */
   readonly headers?: Readonly<Record<string, string>>;
   /**
    * JSON body with `"$args"`, `"$args.x"` and `"$key"` (the effect's key) anywhere in it. Default: for POST, PUT and
@@ -31,6 +31,11 @@ export interface HttpCall {
   readonly body?: Template;
   /** Header that carries the effect's key. Default for class exact: `Idempotency-Key`; for others none. */
   readonly idempotencyHeader?: string;
+  /**
+   * Of a tool whose `dependsOn` says `check: tool`: header that carries the version. Default `If-Match`, as an entity tag;
+   * any other one carries the version as it is. A 412 then says that the change is stale.
+   */
+  readonly versionHeader?: string;
   /** What a 5xx means for a change. Default `unknown`: in doubt. `not-done` only where its makers promise it. */
   readonly serverErrors?: "unknown" | "not-done";
   /** Form of the result. Default `json`. */
@@ -55,6 +60,7 @@ interface Plan {
   readonly template: UrlTemplate;
   readonly traits: HttpTraits;
   readonly keyHeader: string | null;
+  readonly versionHeader: string | null;
   /** Arguments that neither path nor query take. */
   readonly bodyFields: readonly string[];
   readonly limitBytes: number;
@@ -73,7 +79,7 @@ function callProblem({ http: call, effect, args }: HttpToolSpec, template: UrlTe
   if (!HTTP_METHODS.includes(call.method)) return `method ${String(call.method)} is none of ${HTTP_METHODS.join(", ")}`;
   if (isSafe && effect !== "read") return `${call.method} is a read, and the tool declares effect ${effect}`;
   if (isSafe && call.body !== undefined) return `${call.method} has no body`;
-  const names = [...Object.keys(call.headers ?? {}), call.idempotencyHeader ?? "x"];
+  const names = [...Object.keys(call.headers ?? {}), call.idempotencyHeader ?? "x", call.versionHeader ?? "x"];
   const wrong = names.find((name) => !HEADER_NAME.test(name));
   if (wrong !== undefined) return `${JSON.stringify(wrong)} is no name of a header`;
   const stranger = template.placeholders.find((name) => !declaredIn(args).includes(name));
@@ -95,10 +101,12 @@ function planOf(spec: HttpToolSpec): Plan {
   const reason = callProblem(spec, template);
   if (reason !== null) throw busbarError("BUSBAR_CONFIG_INVALID", { file, reason });
   const taken = new Set([...template.placeholders, ...argsNamedIn(call.query)]);
-  const traits = { effect, toolClass, serverErrors: call.serverErrors ?? "unknown" } as const;
+  const isConditional = spec.dependsOn?.check === "tool";
+  const traits = { effect, toolClass, serverErrors: call.serverErrors ?? "unknown", isConditional } as const;
+  const versionHeader = isConditional ? (call.versionHeader ?? "If-Match") : null;
   const limitBytes = call.responseLimitBytes ?? RESPONSE_LIMIT_BYTES;
   const bodyFields = declaredIn(spec.args).filter((name) => !taken.has(name));
-  return { call, template, traits, keyHeader: keyHeaderOf(spec), bodyFields, limitBytes };
+  return { call, template, traits, keyHeader: keyHeaderOf(spec), versionHeader, bodyFields, limitBytes };
 }
 
 /** Checks the call and makes a tool of it. Throws BUSBAR_CONFIG_INVALID for what can never work. */
@@ -107,7 +115,9 @@ export function defineHttpTool(spec: HttpToolSpec): ToolDefinition {
   const { http, ...tool } = spec;
   // Without what is left out, as JSON has it: equal calls have equal digests.
   const transport = JSON.parse(JSON.stringify({ http })) as JsonObject;
-  return defineTool({ attempts: 3, ...tool, transport, run: (args, context) => run(plan, args, context) });
+  const named = [...new Set([...(tool.secrets ?? []), ...secretsIn(http.headers ?? {})])];
+  const secrets = named.length === 0 ? {} : { secrets: named };
+  return defineTool({ attempts: 3, ...tool, ...secrets, transport, run: (args, context) => run(plan, args, context) });
 }
 
 function bodyOf(plan: Plan, args: JsonObject, key: string): string | null {
@@ -120,23 +130,39 @@ function bodyOf(plan: Plan, args: JsonObject, key: string): string | null {
   return JSON.stringify(Object.fromEntries(entries));
 }
 
-function headersOf(plan: Plan, key: string, body: string | null): Readonly<Record<string, string>> {
+function headersOf(
+  plan: Plan,
+  key: string,
+  body: string | null,
+  version: string | null,
+  secret: ToolRunContext["secret"],
+): Readonly<Record<string, string>> {
   const { call, keyHeader } = plan;
   return {
     accept: call.expects === "text" ? "*/*" : "application/json",
     "user-agent": "busbar",
     ...(body === null ? {} : { "content-type": "application/json" }),
-    ...withSecrets(call.headers ?? {}),
+    ...withSecrets(call.headers ?? {}, secret),
     ...(keyHeader === null ? {} : { [keyHeader]: key }),
+    ...(plan.versionHeader === null || version === null ? {} : { [plan.versionHeader]: version }),
   };
 }
 
-async function run(plan: Plan, args: JsonObject, { key, attempt, signal }: ToolRunContext): Promise<Json> {
+/** A version as an entity tag (RFC 9110, 8.8.3), unless it is one. */
+function versionIn({ versionHeader }: Plan, version: string): string {
+  const isTag = /^(W\/)?"[^"]*"$/.test(version);
+  return versionHeader?.toLowerCase() === "if-match" && !isTag ? `"${version}"` : version;
+}
+
+async function run(plan: Plan, args: JsonObject, context: ToolRunContext): Promise<Json> {
+  const { key, attempt, signal, expected = null } = context;
+  const secret = (name: string): string => context.secret(name);
   const { call, traits } = plan;
   const query = fillTemplate(call.query ?? {}, { args, key });
   let url = fillUrl(plan.template, args, isJsonObject(query) ? query : {});
   const body = bodyOf(plan, args, key);
-  const headers = headersOf(plan, key, body);
+  const version = expected === null ? null : versionIn(plan, expected.version);
+  const headers = headersOf(plan, key, body, version, secret);
   const isRepeatable = traits.effect === "read" || traits.toolClass === "exact";
   const { method } = call;
   for (let hops = 0; ; hops += 1) {

@@ -22,7 +22,6 @@ import {
 import { systemTimers } from "../timers.ts";
 import { ChatAnswer } from "./chat-answer.ts";
 import { retryAfterMs } from "./classify.ts";
-import { secretNamed } from "./secret.ts";
 import { offeredName, type WireNames, wireNames } from "./tool-names.ts";
 import { type HttpResponse, readText, send } from "./transport.ts";
 
@@ -33,8 +32,8 @@ export interface OpenAiModelSpec {
   readonly model?: string;
   /** Default: the environment's OPENAI_BASE_URL, else `https://api.openai.com/v1`. */
   readonly baseUrl?: string;
-  /** Variable of the gateway's environment that holds the key. Default OPENAI_API_KEY, which may be missing. */
-  readonly apiKeyEnv?: string;
+  /** Name of the secret that holds the key. Default OPENAI_API_KEY, which may be missing: an endpoint may want none. */
+  readonly apiKey?: string;
   /** The whole answer; default 60000. */
   readonly timeoutMs?: number;
   /** Up to the first token of a streamed answer; default 30000. */
@@ -46,7 +45,7 @@ export interface OpenAiModelSpec {
 }
 
 const BASE_URL = "https://api.openai.com/v1";
-const KEY_ENV = "OPENAI_API_KEY";
+const KEY_NAME = "OPENAI_API_KEY";
 const FIRST_TOKEN_MS = 30_000;
 const ANSWER_LIMIT_BYTES = 4_194_304;
 const TOLD_BYTES = 8192;
@@ -64,6 +63,7 @@ export function defineOpenAiModel(spec: OpenAiModelSpec): ModelDefinition {
     name,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(attempts === undefined ? {} : { attempts }),
+    ...(spec.apiKey === undefined ? { optionalSecrets: [KEY_NAME] } : { secrets: [spec.apiKey] }),
     complete: (request, context) => complete(spec, firstTokenTimeoutMs, request, context),
   });
 }
@@ -82,13 +82,13 @@ function addressOf({ name, baseUrl }: OpenAiModelSpec): URL {
   return new URL(`${base.replace(/\/+$/, "")}/chat/completions`);
 }
 
-function headersOf({ apiKeyEnv }: OpenAiModelSpec): Readonly<Record<string, string>> {
-  const isGiven = apiKeyEnv !== undefined || (process.env[KEY_ENV] ?? "") !== "";
+function headersOf({ apiKey }: OpenAiModelSpec, context: ModelRunContext): Readonly<Record<string, string>> {
+  const key = context.secret(apiKey ?? KEY_NAME);
   return {
     "content-type": "application/json",
     accept: "text/event-stream, application/json",
     "user-agent": "busbar",
-    ...(isGiven ? { authorization: `Bearer ${secretNamed(apiKeyEnv ?? KEY_ENV)}` } : {}),
+    ...(key === "" ? {} : { authorization: `Bearer ${key}` }),
   };
 }
 
@@ -152,7 +152,14 @@ async function complete(
   const attempt: Attempt = { body, answer: new ChatAnswer(), begun: cancel };
   try {
     const signal = AbortSignal.any([context.signal, late.signal]);
-    const asked = { method: "POST", url: addressOf(spec), headers: headersOf(spec), body, isRepeatable: true, signal };
+    const asked = {
+      method: "POST",
+      url: addressOf(spec),
+      headers: headersOf(spec, context),
+      body,
+      isRepeatable: true,
+      signal,
+    };
     const response = await send(asked).catch((error: unknown) => {
       throw noReply(error);
     });

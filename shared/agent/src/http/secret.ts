@@ -1,21 +1,20 @@
-/** Secrets by name: the one place where an HTTP tool or model takes a credential from. Only a gateway process calls it. */
-import { busbarError } from "@busbar/kernel";
+/** Secrets by name in the headers of a call. Their values come from the context of the run, which only a gateway has. */
 
 /** `${NAME}` in the value of a header. */
 const REFERENCE = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 
-/** The secret of a name: the variable of the gateway's environment. Throws BUSBAR_CONFIG_INVALID, naming it alone. */
-export function secretNamed(name: string): string {
-  const value = process.env[name];
-  if (value === undefined || value === "")
-    throw busbarError("BUSBAR_CONFIG_INVALID", { file: "environment", reason: `${name} is not set` });
-  return value;
+type Headers = Readonly<Record<string, string>>;
+
+/** Names of the secrets that headers refer to, each once. */
+export function secretsIn(headers: Headers): readonly string[] {
+  const names = Object.values(headers).flatMap((value) => [...value.matchAll(REFERENCE)].map(([, name = ""]) => name));
+  return [...new Set(names)];
 }
 
-/** Headers with their secrets filled in: `Bearer ${PAY_TOKEN}`. Throws as {@link secretNamed}. */
-export function withSecrets(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+/** Headers with their secrets filled in: `Bearer ${PAY_TOKEN}`. Throws what `secret` throws. */
+export function withSecrets(headers: Headers, secret: (name: string) => string): Headers {
   const filled = Object.entries(headers).map(
-    ([name, value]) => [name, value.replaceAll(REFERENCE, (_, secret: string) => secretNamed(secret))] as const,
+    ([name, value]) => [name, value.replaceAll(REFERENCE, (_, wanted: string) => secret(wanted))] as const,
   );
   return Object.fromEntries(filled);
 }

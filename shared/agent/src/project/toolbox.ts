@@ -13,20 +13,31 @@ export type ProjectToolbox = Toolbox<AbortSignal>;
 /** Secrets by name, as the gateway's process has them. */
 export type ToolSecrets = ReadonlyMap<string, string>;
 
-/** What a tool of this name may ask for. Throws before any effect for what it does not declare. */
-function secretOf(tool: ToolDefinition, secrets: ToolSecrets, name: string): string {
+interface Asking {
+  readonly name: string;
+  readonly secrets?: readonly string[];
+  readonly optionalSecrets?: readonly string[];
+}
+
+/** What a tool or model may ask for. Throws before any effect for what it does not declare. */
+function secretOf(what: "tool" | "model", asking: Asking, secrets: ToolSecrets, name: string): string {
+  const { secrets: declared = [], optionalSecrets: optional = [] } = asking;
   const value = secrets.get(name);
-  if (value !== undefined && (tool.secrets ?? []).includes(name)) return value;
-  throw notStarted(`tool ${tool.name} does not declare the secret ${name}`);
+  if (value !== undefined && (declared.includes(name) || optional.includes(name))) return value;
+  if (optional.includes(name)) return "";
+  throw notStarted(`${what} ${asking.name} does not declare the secret ${name}`);
 }
 
 /** Every declared secret is there. Throws BUSBAR_SECRET_MISSING. */
-function assertSecrets(tools: readonly ToolDefinition[], secrets: ToolSecrets): void {
-  for (const { name: tool, secrets: names = [] } of tools) {
-    const missing = names.find((name) => !secrets.has(name));
-    if (missing !== undefined) throw busbarError("BUSBAR_SECRET_MISSING", { tool, secret: missing });
+function assertSecrets(kind: "tool" | "model", all: readonly Asking[], secrets: ToolSecrets): void {
+  for (const { name, secrets: names = [] } of all) {
+    const missing = names.find((one) => !secrets.has(one));
+    if (missing !== undefined) throw busbarError("BUSBAR_SECRET_MISSING", { what: `${kind} ${name}`, secret: missing });
   }
 }
+
+/** What is shorter is found everywhere: redaction would tear answers apart. */
+const REDACTED_LENGTH_MIN = 8;
 
 /** Answers hold no secret that is given here. Throws BUSBAR_SECRET_MISSING where a tool declares another one. */
 export function createToolbox(
@@ -34,8 +45,10 @@ export function createToolbox(
   models: readonly ModelDefinition[] = [],
   secrets: ToolSecrets = new Map(),
 ): ProjectToolbox {
-  assertSecrets(tools, secrets);
-  const redactor = createRedactor([...secrets].map(([name, value]) => ({ name, value })));
+  assertSecrets("tool", tools, secrets);
+  assertSecrets("model", models, secrets);
+  const known = [...secrets].map(([name, value]) => ({ name, value }));
+  const redactor = createRedactor(known.filter(({ value }) => value.length >= REDACTED_LENGTH_MIN));
   const toolbox = openToolbox(tools, models, secrets);
   return {
     runTool: async (run) => redactor.deep(await toolbox.runTool(run)),
@@ -56,7 +69,7 @@ function openToolbox(
       // The policy on the log knows a tool that this process does not have: nothing has happened.
       if (tool === undefined) return { kind: "failed", reason: `this gateway has no tool ${name}`, beforeEffect: true };
       try {
-        const secret = (wanted: string): string => secretOf(tool, secrets, wanted);
+        const secret = (wanted: string): string => secretOf("tool", tool, secrets, wanted);
         const { expected = null, ...attempt } = context;
         const result = await tool.run(args as never, { ...attempt, expected, secret });
         return { kind: "result", result: result ?? null };
@@ -69,7 +82,8 @@ function openToolbox(
       if (model === undefined) return failedReply(`this gateway has no model ${name}`);
       try {
         const asked = offering(request, toolByName);
-        return replyOf(await model.complete(asked, context), asked);
+        const secret = (wanted: string): string => secretOf("model", model, secrets, wanted);
+        return replyOf(await model.complete(asked, { ...context, secret }), asked);
       } catch (error) {
         return replyOfError(error);
       }

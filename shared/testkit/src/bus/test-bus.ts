@@ -49,6 +49,8 @@ export interface TestBusOptions {
   readonly log?: EventLog;
   /** The log as the agents see it; default: the log. */
   readonly agentLog?: (log: EventLog) => EventLog;
+  /** Secrets of tools and models, by name. */
+  readonly secrets?: Readonly<Record<string, string>>;
   /** Default: the tools and models above. */
   readonly toolbox?: Toolbox;
   readonly settings?: Partial<OwnerSettings>;
@@ -148,7 +150,8 @@ class MemoryBus implements TestBus {
 
   async #startGateway(): Promise<void> {
     const { tools = [], models = [], clock } = this.#options;
-    const toolbox = this.#options.toolbox ?? createToolbox(tools, models);
+    const toolbox =
+      this.#options.toolbox ?? createToolbox(tools, models, new Map(Object.entries(this.#options.secrets ?? {})));
     const settings = { ...FAST, ...this.#options.settings };
     const common = { ...this.#common(), ...(clock === undefined ? {} : { clock }) };
     const owner = `gateway-${this.#processes}`;

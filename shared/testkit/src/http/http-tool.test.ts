@@ -1,4 +1,5 @@
-import { attemptEndOf, type ToolDefinition } from "@busbar/agent";
+import { createToolbox } from "@busbar/agent/project";
+import { attemptEndOf, notStarted, type ToolDefinition, toolManifest } from "@busbar/agent";
 import { closeConnections, defineHttpTool, type HttpCall, type HttpToolSpec } from "@busbar/agent/http";
 import type { Json, JsonObject } from "@busbar/kernel";
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -48,12 +49,22 @@ function look(http: Partial<HttpCall> = {}): ToolDefinition {
 interface Ran {
   readonly attempt?: number;
   readonly signal?: AbortSignal;
+  readonly version?: string;
 }
 
 async function run(tool: ToolDefinition, args: JsonObject = { id: "c1", cents: 5 }, ran: Ran = {}): Promise<Json> {
   const { attempt = 1, signal = new AbortController().signal } = ran;
   const ids = { key: "key-1", attempt, atMs: 0, callId: "c:1", chainId: "c", agent: "a" };
-  return tool.run(args, { ...ids, signal, secret: () => "" });
+  const secret = (name: string): string => {
+    if (name === "PAY_TOKEN" && (tool.secrets ?? []).includes(name)) return "s3cret-12";
+    throw notStarted(`it does not declare ${name}`);
+  };
+  return tool.run(args, {
+    ...ids,
+    signal,
+    secret,
+    ...(ran.version === undefined ? {} : { expected: { subject: "s", version: ran.version } }),
+  });
 }
 
 /** How an attempt ended: `result`, `failed`, or the kind that the tool told; with its reason. */
@@ -67,7 +78,6 @@ async function end(tool: ToolDefinition, args?: JsonObject, ran?: Ran): Promise<
 
 describe("a call", () => {
   it("puts arguments into path, query and body, secrets into headers and the effect's key where it belongs [http:call-mapped]", async () => {
-    vi.stubEnv("PAY_TOKEN", "s3cret");
     server.script(replies(200, { charged: 5 }));
     const http = { query: { source: "$args.source" }, headers: { authorization: "Bearer ${PAY_TOKEN}" } };
     const properties = { ...ARGS.properties, source: { type: "string" }, note: { type: "string" } };
@@ -75,7 +85,7 @@ describe("a call", () => {
     expect(await run(tool, { id: "c/1", cents: 5, source: "a&b", note: "hi" })).toEqual({ charged: 5 });
     const [request] = server.requests;
     expect(request).toMatchObject({ method: "POST", path: "/customers/c%2F1/charges?source=a%26b" });
-    expect(request?.headers).toMatchObject({ authorization: "Bearer s3cret", "idempotency-key": "key-1" });
+    expect(request?.headers).toMatchObject({ authorization: "Bearer s3cret-12", "idempotency-key": "key-1" });
     expect(JSON.parse(request?.body ?? "")).toEqual({ cents: 5, note: "hi" });
   });
 
@@ -96,10 +106,39 @@ describe("a call", () => {
     expect(server.requests.map(({ headers }) => headers["idempotency-key"])).toEqual([undefined, undefined]);
   });
 
-  it("without its secret is not sent, and names it without a value [http:secrets-by-name]", async () => {
-    const [kind, reason] = await end(charge({ http: { headers: { authorization: "${NO_SUCH_TOKEN}" } } }));
-    expect([kind, reason]).toEqual(["failed", expect.stringContaining("NO_SUCH_TOKEN")]);
-    expect(server.requests).toEqual([]);
+  it("declares the secrets that its headers name: a gateway without one does not start [http:secrets-by-name]", () => {
+    const tool = charge({
+      http: { headers: { authorization: "Bearer ${NO_SUCH_TOKEN}", "x-id": "${NO_SUCH_TOKEN}" } },
+    });
+    expect(toolManifest(tool).secrets).toEqual(["NO_SUCH_TOKEN"]);
+    const missing = { code: "BUSBAR_SECRET_MISSING", fields: { what: `tool ${tool.name}`, secret: "NO_SUCH_TOKEN" } };
+    expect(() => createToolbox([tool])).toThrow(expect.objectContaining(missing));
+  });
+
+  it("takes no secret from the bare environment, and its answer holds none [http:secrets-by-name]", async () => {
+    vi.stubEnv("SHOP_TOKEN", "from the environment");
+    server.script(replies(200, { told: "Bearer the-declared-one" }));
+    const tool = charge({ http: { headers: { authorization: "Bearer ${SHOP_TOKEN}" } } });
+    const box = createToolbox([tool], [], new Map([["SHOP_TOKEN", "the-declared-one"]]));
+    const ids = { key: "", attempt: 1, atMs: 0, callId: "c:1", chainId: "c", agent: "a" };
+    const { signal } = new AbortController();
+    const answer = await box.runTool({ tool: tool.name, args: { id: "c1", cents: 5 }, ...ids, signal });
+    expect(answer).toMatchObject({ result: { told: "Bearer [redacted:SHOP_TOKEN]" } });
+    expect(server.requests[0]?.headers.authorization).toBe("Bearer the-declared-one");
+  });
+
+  it("carries the version that its chain has read, and a 412 says that it is stale [effects:stale-refused]", async () => {
+    const dependsOn = { tool: "customers.find", args: { id: "$args.id" }, check: "tool" } as const;
+    server.script(replies(412, { error: "changed" }), replies(412, { error: "changed" }), replies(200, {}));
+    expect((await end(charge({ dependsOn }), undefined, { version: "7" }))[0]).toBe("stale");
+    expect((await end(charge(), undefined))[0]).toBe("failed");
+    const own = charge({ dependsOn, http: { versionHeader: "X-Version" } });
+    expect((await end(own, undefined, { version: "7" }))[0]).toBe("result");
+    expect(server.requests.map(({ headers }) => [headers["if-match"], headers["x-version"]])).toEqual([
+      ['"7"', undefined],
+      [undefined, undefined],
+      [undefined, "7"],
+    ]);
   });
 
   it("whose argument attacks the path is not sent [http:url-fixed]", async () => {
@@ -180,11 +219,10 @@ describe("a server that", () => {
   });
 
   it("tells why it refuses: its words are in the reason, its secrets are not [http:secrets-by-name]", async () => {
-    vi.stubEnv("PAY_TOKEN", "s3cret");
     server.script(replies(402, { error: "no funds" }));
     const [, reason] = await end(charge({ http: { headers: { authorization: "Bearer ${PAY_TOKEN}" } } }));
     expect(reason).toContain("no funds");
-    expect(reason).not.toContain("s3cret");
+    expect(reason).not.toContain("s3cret-12");
   });
 
   it("answers garbage to a change: what it said is kept, bounded [http:ends-classified]", async () => {

@@ -33,7 +33,6 @@ beforeEach(async () => {
   [llm, shop] = await Promise.all([createFaultServer(), createFaultServer()]);
   journal = [];
   vi.stubEnv("OPENAI_BASE_URL", `${llm.url}/v1`);
-  vi.stubEnv("OPENAI_API_KEY", "sk-test");
 });
 afterEach(async () => {
   await bus?.stop();

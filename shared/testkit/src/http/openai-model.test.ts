@@ -1,3 +1,4 @@
+import { createToolbox } from "@busbar/agent/project";
 import { attemptEndOf, type ModelDefinition, type ModelReply, type ModelRequest, modelTool } from "@busbar/agent";
 import { closeConnections, defineOpenAiModel, type OpenAiModelSpec } from "@busbar/agent/http";
 import type { Json } from "@busbar/kernel";
@@ -20,7 +21,7 @@ let server: FaultServer;
 beforeEach(async () => {
   server = await createFaultServer();
   vi.stubEnv("OPENAI_BASE_URL", `${server.url}/v1`);
-  vi.stubEnv("OPENAI_API_KEY", "sk-test");
+  vi.stubEnv("TEST_KEY", "sk-test");
 });
 afterEach(async () => {
   await server.close();
@@ -43,7 +44,7 @@ const ASKED: ModelRequest = { messages: [{ role: "user", content: "Say hello" }]
 const model = (spec: Partial<OpenAiModelSpec> = {}): ModelDefinition => defineOpenAiModel({ name: "gpt", ...spec });
 
 async function ask(one = model(), request = ASKED, signal = new AbortController().signal): Promise<ModelReply> {
-  return one.complete(request, { signal, callId: "c:1", chainId: "c" });
+  return one.complete(request, { signal, callId: "c:1", chainId: "c", secret: () => process.env["TEST_KEY"] ?? "" });
 }
 
 /** How an attempt ended: `reply`, `failed` (final), or what the model told, with its reason. */
@@ -239,13 +240,32 @@ describe("an endpoint that", () => {
 });
 
 describe("a definition", () => {
-  it("names its key by a variable; a declared one that is missing is said, without a value [http:secrets-by-name]", async () => {
-    expect(await end(model({ apiKeyEnv: "NO_SUCH_KEY" }))).toEqual(["failed", expect.stringContaining("NO_SUCH_KEY")]);
-    expect(server.requests).toEqual([]);
+  it("names its key, and a gateway that lacks it does not start; the usual one may be missing [http:secrets-by-name]", () => {
+    const missing = { code: "BUSBAR_SECRET_MISSING", fields: { what: "model gpt", secret: "NO_SUCH_KEY" } };
+    expect(() => createToolbox([], [model({ apiKey: "NO_SUCH_KEY" })])).toThrow(expect.objectContaining(missing));
+    expect(() => createToolbox([], [model()])).not.toThrow();
+  });
+
+  it("gets its key from the gateway's secrets, and its answers do not hold it [http:secrets-by-name]", async () => {
+    server.script(streams([chunk({ content: "the key is sk-12345678" }), chunk({}, "stop"), "[DONE]"]));
+    const box = createToolbox([], [model({ apiKey: "LLM_KEY" })], new Map([["LLM_KEY", "sk-12345678"]]));
+    const { signal } = new AbortController();
+    const run = { model: "gpt", request: ASKED as unknown as Json, callId: "c:1", chainId: "c", signal };
+    expect(await box.askModel(run)).toMatchObject({ response: { content: "the key is [redacted:LLM_KEY]" } });
+    expect(server.requests[0]?.headers.authorization).toBe("Bearer sk-12345678");
+  });
+
+  it("takes nothing from the bare environment, and no other secret than its own [http:secrets-by-name]", async () => {
+    vi.stubEnv("OPENAI_API_KEY", "sk-bare-1234");
+    server.script(streams(HELLO));
+    const box = createToolbox([], [model()], new Map([["OTHER", "another secret"]]));
+    const { signal } = new AbortController();
+    await box.askModel({ model: "gpt", request: ASKED as unknown as Json, callId: "c:1", chainId: "c", signal });
+    expect(server.requests[0]?.headers.authorization).toBeUndefined();
   });
 
   it("needs no key where none is set: local endpoints have none [models:environment-suffices]", async () => {
-    vi.stubEnv("OPENAI_API_KEY", "");
+    vi.stubEnv("TEST_KEY", "");
     server.script(streams(HELLO));
     await ask();
     expect(server.requests[0]?.headers.authorization).toBeUndefined();
