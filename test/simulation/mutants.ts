@@ -153,7 +153,7 @@ export const MUTANTS: readonly Mutant[] = [
     "key-of-the-attempt",
     "every attempt of an effect carries one key",
     edit(
-      `${DOOR}/executor.ts`,
+      `${DOOR}/attempt.ts`,
       "effectKey: key, attempt, callId, meta } = event;",
       "effectKey, attempt, callId, meta } = event;\n  const key = effectKey + attempt;",
     ),

@@ -56,8 +56,6 @@ export function failureOf(traits: HttpTraits, end: HttpEnd): Error | null {
   if (status === 429 || (status === 503 && waitMs !== null)) return throttled(reason, waitMs ?? RETRY_AFTER_DEFAULT_MS);
   // RFC 9110 15.5.9 and RFC 8470: the server did not take the request up.
   if (status === 408 || status === 425) return notStarted(reason);
-  // RFC 9110 15.5.13: the precondition was evaluated before the request's method.
-  if (status === 412 && traits.isConditional === true) return stale(reason, null);
   return status >= 500 ? serverFailed(traits, reason) : refused(traits, end);
 }
 
@@ -77,8 +75,10 @@ function broken(traits: HttpTraits, reason: string): Error {
   return traits.effect === "read" ? notStarted(reason) : outcomeUnknown(reason);
 }
 
-/** A 4xx is final, but for the 409 that tells that an earlier attempt under the same key is still being worked on. */
+/** A 4xx is final, but for the 412 that tells of another version, and the 409 that tells that an earlier attempt under the same key is still being worked on. */
 function refused(traits: HttpTraits, end: AnsweredEnd): Error {
+  // RFC 9110 15.5.13: the precondition was evaluated before the request's method.
+  if (end.status === 412 && traits.isConditional === true) return stale(end.reason, null);
   const isSecond = traits.effect !== "read" && traits.toolClass === "exact" && end.attempt > 1;
   return isSecond && end.status === 409 ? outcomeUnknown(end.reason) : new Error(end.reason);
 }

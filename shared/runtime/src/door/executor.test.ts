@@ -19,7 +19,8 @@ import {
   type ToolAnswer,
   type ToolRun,
 } from "../ports.ts";
-import { createExecutor, createRunningCalls, RESULT_LIMIT } from "./executor.ts";
+import { RESULT_LIMIT } from "./attempt.ts";
+import { createExecutor, createRunningCalls } from "./executor.ts";
 
 const POLICY: Policy = {
   version: 1,

@@ -6,40 +6,18 @@
  * X1 One admission starts one attempt, here, once: an admission that is already in the table is not started again.
  * X2 A time-out is told at once; the tool's own late answer is told as well, if the process lives to see it.
  */
-import { type History, type MessageOf, readRequest, wholeRequest } from "@busbar/events";
-import { canonicalJson, isBusbarError, type Json, parseJson, reasonOf } from "@busbar/kernel";
-import {
-  atPath,
-  type CallOutcome,
-  type ClaimCheckRef,
-  estimateTokens,
-  lookAfter,
-  parseExpected,
-  type Policy,
-  type ToolPolicy,
-  versionOf,
-} from "@busbar/policy";
-import { type Clock, pause, type Timers, type ToolAnswer, type Toolbox } from "../ports.ts";
-import { look, notLooked, type ReadBackCall, shortened, staleness } from "./look.ts";
+import { type MessageOf, readRequest } from "@busbar/events";
+import { parseJson, reasonOf } from "@busbar/kernel";
+import { type CallOutcome, estimateTokens, type Policy } from "@busbar/policy";
+import { pause, type Timers } from "../ports.ts";
+import { type AttemptPorts, askModel, check, type Result, runTool } from "./attempt.ts";
+import { look, notLooked, type ReadBackCall, staleness } from "./look.ts";
 
-/** Distributes over the union, unlike the built-in Omit. */
-type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
-type Result = Without<CallOutcome, "chainId" | "callId" | "admitted" | "durationMs">;
-
-export interface ExecutorOptions {
-  readonly toolbox: Toolbox;
+export interface ExecutorOptions extends AttemptPorts {
   readonly running: RunningCalls;
-  readonly clock: Clock;
   readonly timers: Pick<Timers, "after">;
-  /** JSON Schema check: null, or what is wrong. */
-  check(schema: Json, value: Json): string | null;
   /** Where an outcome goes; called again for kept outcomes after a reload. */
   deliver(outcome: CallOutcome): void;
-  /** Puts a text that is too large for a record aside; where it is then. */
-  claimCheck(text: string): Promise<ClaimCheckRef>;
-  /** The messages that a model call refers to (PROTOCOL 5.8). Rejects with BUSBAR_MESSAGES_UNKNOWN. */
-  messagesOf(chainId: string, history: History): Promise<readonly Json[]>;
-  observe(kind: "tool" | "model", name: string, outcome: string, durationMs: number): void;
 }
 
 interface Running extends Ids {
@@ -78,9 +56,6 @@ export interface Executor {
   /** Resolves when nothing runs any more, or after the bound. */
   drain(boundMs: number): Promise<void>;
 }
-
-/** Results longer than this are put aside (bytes of JSON text). */
-export const RESULT_LIMIT = 262_144;
 
 export interface Ids {
   readonly chainId: string;
@@ -290,128 +265,4 @@ async function drain(
   while ([...running.values()].some((row) => row.outcome === null) && clock.monotonicMs() < endMs) {
     await pause(timers, 10);
   }
-}
-
-async function runTool(
-  options: ExecutorOptions,
-  event: MessageOf<"EffectAdmitted">,
-  policy: Policy,
-  signal: AbortSignal,
-): Promise<Result> {
-  const { tool, effectKey: key, attempt, callId, meta } = event;
-  const args = parseJson(event.args) ?? null;
-  const ids = { callId, chainId: meta.chainId, agent: meta.agent };
-  const expected = parseExpected(event.expects);
-  const answer = await options.toolbox.runTool({
-    tool,
-    args,
-    key,
-    attempt,
-    atMs: meta.atMs,
-    ...ids,
-    signal,
-    ...(expected === null ? {} : { expected: { subject: expected.subject, version: expected.version } }),
-  });
-  if (answer.kind === "failed") {
-    const code = answer.beforeEffect ? "BUSBAR_EFFECT_NOT_STARTED" : "BUSBAR_TOOL_FAILED";
-    return { kind: "failed", code, reason: answer.reason, beforeEffect: answer.beforeEffect };
-  }
-  if (answer.kind === "unknown" || answer.kind === "throttled") return answer;
-  if (answer.kind === "stale") return { ...answer, now: shortened(canonicalJson(answer.now)) };
-  return doneOf(options, answer, policy.tools[tool], args);
-}
-
-/** It happened: whether its result is what the tool promises, and what there is to look at. */
-async function doneOf(
-  options: ExecutorOptions,
-  answer: Extract<ToolAnswer, { kind: "result" | "invalid" }>,
-  tool: ToolPolicy | undefined,
-  args: Json,
-): Promise<Result> {
-  const schema = tool?.result ?? null;
-  const wrong = schema === null ? null : options.check(schema, answer.result);
-  const problem = answer.kind === "invalid" ? answer.reason : wrong;
-  const { text: result, claimCheck } = await bounded(options, canonicalJson(answer.result));
-  if (problem !== null) return { kind: "invalid", result, reason: problem, claimCheck };
-  const declared = tool?.readBack ?? null;
-  const readBack = declared === null ? "" : lookAfter(declared, args, answer.result);
-  return { kind: "committed", result, claimCheck, readBack, version: versionOf(tool, args, answer.result) };
-}
-
-/** A text as a record may hold it: itself, or nothing and where it is. An oversize result is never a lost outcome. */
-async function bounded(
-  options: ExecutorOptions,
-  text: string,
-): Promise<{ readonly text: string; readonly claimCheck: ClaimCheckRef | null }> {
-  if (Buffer.byteLength(text) <= RESULT_LIMIT) return { text, claimCheck: null };
-  return { text: "", claimCheck: await options.claimCheck(text) };
-}
-
-/** The request with all that it refers to. A hole is a failure: no model is asked less than the agent did. */
-async function wholeOf(
-  options: ExecutorOptions,
-  { request: text, meta }: MessageOf<"ModelCallAdmitted">,
-): Promise<{ readonly request: Json } | Result> {
-  const request = parseJson(text) ?? null;
-  const read = readRequest(request);
-  if (read === null || read.history.head === "") return { request };
-  try {
-    return { request: wholeRequest(read, await options.messagesOf(meta.chainId, read.history)) };
-  } catch (error) {
-    // What is unknown stays so; a log that does not answer is asked again with the next attempt.
-    const isUnknown = isBusbarError(error) && error.disposition !== "transient";
-    const code = isUnknown ? "BUSBAR_MESSAGES_UNKNOWN" : "BUSBAR_LOG_UNAVAILABLE";
-    return {
-      kind: "model-failed",
-      code,
-      reason: reasonOf(error),
-      retryable: !isUnknown,
-      inputTokens: 0,
-      outputTokens: 0,
-    };
-  }
-}
-
-async function askModel(
-  options: ExecutorOptions,
-  event: MessageOf<"ModelCallAdmitted">,
-  signal: AbortSignal,
-): Promise<Result> {
-  const { model, callId, meta } = event;
-  const startedMs = options.clock.monotonicMs();
-  const asked = await wholeOf(options, event);
-  if ("kind" in asked) return asked;
-  const { request } = asked;
-  const answer = await options.toolbox.askModel({ model, request, callId, chainId: meta.chainId, signal });
-  options.observe("model", model, answer.kind, options.clock.monotonicMs() - startedMs);
-  if (answer.kind === "failed") return { ...answer, kind: "model-failed", code: "BUSBAR_TOOL_FAILED" };
-  if (answer.kind === "throttled") return { ...answer, kind: "model-throttled" };
-  const text = canonicalJson(answer.response);
-  const { text: response, claimCheck } = await bounded(options, text);
-  const { inputTokens, outputTokens, estimated, finishReason, problems } = answer;
-  const told = { inputTokens, outputTokens, estimated, finishReason, problems };
-  return { kind: "model-completed", response, ...told, claimCheck };
-}
-
-/** Asks the authority of a subject and compares its fact with the statement: the agent's word is never evidence. */
-async function check(
-  toolbox: Toolbox,
-  event: MessageOf<"StatementRecorded">,
-  policy: Policy,
-  atMs: number,
-  signal: AbortSignal,
-): Promise<Result> {
-  const authority = policy.statements[event.subject];
-  if (authority === undefined)
-    return { kind: "checked", fact: "", source: "", agrees: false, evidence: ["no authority"] };
-  const { callId, meta } = event;
-  const common = { key: "", attempt: 1, atMs, callId, chainId: meta.chainId, agent: "gateway", signal };
-  const answer = await toolbox.runTool({ ...common, tool: authority.tool, args: authority.args });
-  if (answer.kind !== "result") {
-    return { kind: "checked", fact: "", source: authority.tool, agrees: false, evidence: [answer.reason] };
-  }
-  const found = atPath(answer.result, authority.refutedWhen.path);
-  const isRefuted = found !== undefined && canonicalJson(found) === canonicalJson(authority.refutedWhen.equals);
-  const fact = shortened(canonicalJson(answer.result));
-  return { kind: "checked", fact, source: authority.tool, agrees: !isRefuted, evidence: [] };
 }

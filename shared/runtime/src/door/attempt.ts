@@ -1,0 +1,160 @@
+/** One attempt of a call: what a tool, a model or an authority is asked, and what its answer means as an outcome. */
+import { type History, type MessageOf, readRequest, wholeRequest } from "@busbar/events";
+import { canonicalJson, isBusbarError, type Json, parseJson, reasonOf } from "@busbar/kernel";
+import {
+  atPath,
+  type CallOutcome,
+  type ClaimCheckRef,
+  lookAfter,
+  parseExpected,
+  type Policy,
+  type ToolPolicy,
+  versionOf,
+} from "@busbar/policy";
+import type { Clock, ToolAnswer, Toolbox } from "../ports.ts";
+import { shortened } from "./look.ts";
+
+/** Distributes over the union, unlike the built-in Omit. */
+type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+/** An outcome without the call that it belongs to. */
+export type Result = Without<CallOutcome, "chainId" | "callId" | "admitted" | "durationMs">;
+
+/** What one attempt needs. */
+export interface AttemptPorts {
+  readonly toolbox: Toolbox;
+  readonly clock: Clock;
+  /** JSON Schema check: null, or what is wrong. */
+  check(schema: Json, value: Json): string | null;
+  /** Puts a text that is too large for a record aside; where it is then. */
+  claimCheck(text: string): Promise<ClaimCheckRef>;
+  /** The messages that a model call refers to (PROTOCOL 5.8). Rejects with BUSBAR_MESSAGES_UNKNOWN. */
+  messagesOf(chainId: string, history: History): Promise<readonly Json[]>;
+  observe(kind: "tool" | "model", name: string, outcome: string, durationMs: number): void;
+}
+
+/** Results longer than this are put aside (bytes of JSON text). */
+export const RESULT_LIMIT = 262_144;
+
+export async function runTool(
+  options: AttemptPorts,
+  event: MessageOf<"EffectAdmitted">,
+  policy: Policy,
+  signal: AbortSignal,
+): Promise<Result> {
+  const { tool, effectKey: key, attempt, callId, meta } = event;
+  const args = parseJson(event.args) ?? null;
+  const ids = { callId, chainId: meta.chainId, agent: meta.agent };
+  const expected = parseExpected(event.expects);
+  const answer = await options.toolbox.runTool({
+    tool,
+    args,
+    key,
+    attempt,
+    atMs: meta.atMs,
+    ...ids,
+    signal,
+    ...(expected === null ? {} : { expected: { subject: expected.subject, version: expected.version } }),
+  });
+  if (answer.kind === "failed") {
+    const code = answer.beforeEffect ? "BUSBAR_EFFECT_NOT_STARTED" : "BUSBAR_TOOL_FAILED";
+    return { kind: "failed", code, reason: answer.reason, beforeEffect: answer.beforeEffect };
+  }
+  if (answer.kind === "unknown" || answer.kind === "throttled") return answer;
+  if (answer.kind === "stale") return { ...answer, now: shortened(canonicalJson(answer.now)) };
+  return doneOf(options, answer, policy.tools[tool], args);
+}
+
+/** It happened: whether its result is what the tool promises, and what there is to look at. */
+async function doneOf(
+  options: AttemptPorts,
+  answer: Extract<ToolAnswer, { kind: "result" | "invalid" }>,
+  tool: ToolPolicy | undefined,
+  args: Json,
+): Promise<Result> {
+  const schema = tool?.result ?? null;
+  const wrong = schema === null ? null : options.check(schema, answer.result);
+  const problem = answer.kind === "invalid" ? answer.reason : wrong;
+  const { text: result, claimCheck } = await bounded(options, canonicalJson(answer.result));
+  if (problem !== null) return { kind: "invalid", result, reason: problem, claimCheck };
+  const declared = tool?.readBack ?? null;
+  const readBack = declared === null ? "" : lookAfter(declared, args, answer.result);
+  return { kind: "committed", result, claimCheck, readBack, version: versionOf(tool, args, answer.result) };
+}
+
+/** A text as a record may hold it: itself, or nothing and where it is. An oversize result is never a lost outcome. */
+async function bounded(
+  options: AttemptPorts,
+  text: string,
+): Promise<{ readonly text: string; readonly claimCheck: ClaimCheckRef | null }> {
+  if (Buffer.byteLength(text) <= RESULT_LIMIT) return { text, claimCheck: null };
+  return { text: "", claimCheck: await options.claimCheck(text) };
+}
+
+/** The request with all that it refers to. A hole is a failure: no model is asked less than the agent did. */
+async function wholeOf(
+  options: AttemptPorts,
+  { request: text, meta }: MessageOf<"ModelCallAdmitted">,
+): Promise<{ readonly request: Json } | Result> {
+  const request = parseJson(text) ?? null;
+  const read = readRequest(request);
+  if (read === null || read.history.head === "") return { request };
+  try {
+    return { request: wholeRequest(read, await options.messagesOf(meta.chainId, read.history)) };
+  } catch (error) {
+    // What is unknown stays so; a log that does not answer is asked again with the next attempt.
+    const isUnknown = isBusbarError(error) && error.disposition !== "transient";
+    const code = isUnknown ? "BUSBAR_MESSAGES_UNKNOWN" : "BUSBAR_LOG_UNAVAILABLE";
+    return {
+      kind: "model-failed",
+      code,
+      reason: reasonOf(error),
+      retryable: !isUnknown,
+      inputTokens: 0,
+      outputTokens: 0,
+    };
+  }
+}
+
+export async function askModel(
+  options: AttemptPorts,
+  event: MessageOf<"ModelCallAdmitted">,
+  signal: AbortSignal,
+): Promise<Result> {
+  const { model, callId, meta } = event;
+  const startedMs = options.clock.monotonicMs();
+  const asked = await wholeOf(options, event);
+  if ("kind" in asked) return asked;
+  const { request } = asked;
+  const answer = await options.toolbox.askModel({ model, request, callId, chainId: meta.chainId, signal });
+  options.observe("model", model, answer.kind, options.clock.monotonicMs() - startedMs);
+  if (answer.kind === "failed") return { ...answer, kind: "model-failed", code: "BUSBAR_TOOL_FAILED" };
+  if (answer.kind === "throttled") return { ...answer, kind: "model-throttled" };
+  const text = canonicalJson(answer.response);
+  const { text: response, claimCheck } = await bounded(options, text);
+  const { inputTokens, outputTokens, estimated, finishReason, problems } = answer;
+  const told = { inputTokens, outputTokens, estimated, finishReason, problems };
+  return { kind: "model-completed", response, ...told, claimCheck };
+}
+
+/** Asks the authority of a subject and compares its fact with the statement: the agent's word is never evidence. */
+export async function check(
+  toolbox: Toolbox,
+  event: MessageOf<"StatementRecorded">,
+  policy: Policy,
+  atMs: number,
+  signal: AbortSignal,
+): Promise<Result> {
+  const authority = policy.statements[event.subject];
+  if (authority === undefined)
+    return { kind: "checked", fact: "", source: "", agrees: false, evidence: ["no authority"] };
+  const { callId, meta } = event;
+  const common = { key: "", attempt: 1, atMs, callId, chainId: meta.chainId, agent: "gateway", signal };
+  const answer = await toolbox.runTool({ ...common, tool: authority.tool, args: authority.args });
+  if (answer.kind !== "result") {
+    return { kind: "checked", fact: "", source: authority.tool, agrees: false, evidence: [answer.reason] };
+  }
+  const found = atPath(answer.result, authority.refutedWhen.path);
+  const isRefuted = found !== undefined && canonicalJson(found) === canonicalJson(authority.refutedWhen.equals);
+  const fact = shortened(canonicalJson(answer.result));
+  return { kind: "checked", fact, source: authority.tool, agrees: !isRefuted, evidence: [] };
+}
