@@ -11,6 +11,8 @@ export const LOG_PROMISES = {
       "a rejected or unanswered send throws its producer away; the next append goes through a new one",
     "append:every-partition-answers":
       "a send that does not bring exactly one answer for the partition it named is unknown",
+    "append:bad-topic-alone":
+      "a topic that may not be written, or is gone, fails alone: what is published with it for other topics is appended",
     "append:never-sent-twice": "the log port never sends the same records a second time",
     "append:one-in-flight":
       "one idempotent producer per owned partition, acks of all, explicit partition, one request in flight",

@@ -123,6 +123,19 @@ describe("the broker's wall", () => {
     expect(await write(log, bus.topics.heartbeats)).toBe("appended");
   });
 
+  test("what is published beside a topic that agent A may not write is written all the same [append:bad-topic-alone]", async () => {
+    const log = logOf("agent:looper");
+    const [good, bad] = [bus.topics.heartbeats, bus.topics.directives];
+    const outcomes = await log.publish(
+      [good, bad, good].map((topic) => ({ topic, partition: 0, record: record("k") })),
+    );
+    expect(outcomes.map(({ kind }) => kind)).toEqual([
+      "appended",
+      outcomes[1]?.kind === "refused" ? "refused" : "unknown",
+      "appended",
+    ]);
+  });
+
   test("agent A reads its inbox and the directives, and no events, no commands, no other inbox [security:agent-reads-its-own]", async () => {
     const log = logOf("agent:looper");
     const { events, commands, control, heartbeats, directives, inbox } = bus.topics;

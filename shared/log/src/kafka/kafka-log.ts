@@ -1,6 +1,6 @@
 /**
  * The EventLog on Kafka. This file only joins the parts and decides who shares a connection:
- * each appender, the publisher, each followed topic (each further follower of the same partition too), all range
+ * each appender, each topic that is published to, each followed topic (each further follower of the same partition too), all range
  * reads together, and administration have their own, since a broker answers one connection in order and a fetch that
  * waits would hold up everything behind it.
  */
