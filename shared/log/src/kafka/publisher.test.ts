@@ -73,7 +73,10 @@ describe("a topic that may not be written", () => {
       "appended",
       "appended",
     ]);
-    expect(requests.toSorted()).toEqual([["commands a", "commands c"], ["directives d"], ["inbox.stranger b"]]);
+    expect(new Set(requests.map((one) => one.join(", ")))).toEqual(
+      new Set(["commands a, commands c", "directives d", "inbox.stranger b"]),
+    );
+    expect(requests).toHaveLength(3);
     await publisher.close();
   });
 
