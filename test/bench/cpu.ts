@@ -32,13 +32,16 @@ function usedBy(pid: number): number | null {
   return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }
 
-/** What has been used so far; null where the system does not tell it of each process. */
-export function sampleCpu(pids: ReadonlyMap<string, number>): CpuSample | null {
+/** What has been used so far, by name, one or more processes each; null where the system does not tell it of each process. */
+export function sampleCpu(pids: ReadonlyMap<string, readonly number[]>): CpuSample | null {
   const used = new Map<string, number>();
-  for (const [name, pid] of pids) {
-    const ms = usedBy(pid);
-    if (ms === null) return null;
-    used.set(name, ms);
+  for (const [name, all] of pids) {
+    const parts = all.map(usedBy);
+    if (parts.includes(null)) return null;
+    used.set(
+      name,
+      parts.reduce<number>((sum, ms) => sum + (ms ?? 0), 0),
+    );
   }
   let busyMs = 0;
   let totalMs = 0;

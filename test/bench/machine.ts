@@ -44,7 +44,7 @@ export function describeMachine(): readonly string[] {
   const java = /version "([^"]+)"/.exec(outputOf("java", ["-version"]))?.[1] ?? "unknown";
   return [
     `Machine: ${all.length} cores ${all[0]?.model ?? "unknown"}, ${Math.round(totalmem() / GIB)} GiB, ${type()} ${release()}; broker, services and load share it.`,
-    `Versions: Apache Kafka ${KAFKA.version} (one node, one replica), Java ${java}, Node ${process.versions.node}, kafkajs ${versionOf("kafkajs")}, avsc ${versionOf("avsc")}.`,
+    `Versions: Apache Kafka ${KAFKA.version}, Java ${java}, Node ${process.versions.node}, kafkajs ${versionOf("kafkajs")}, avsc ${versionOf("avsc")}.`,
     `Commit: ${commit()}.`,
   ];
 }

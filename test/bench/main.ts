@@ -13,7 +13,7 @@
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type Durability, type JvmKafka, startJvmKafka } from "@busbar/infra";
+import { type Durability, type JvmKafka, startJvmCluster, startJvmKafka } from "@busbar/infra";
 import { startService } from "../harness/process.ts";
 import { type BenchBus, startBenchBus } from "./bus.ts";
 import { cpuBetween, sampleCpu } from "./cpu.ts";
@@ -35,10 +35,14 @@ const BUSY_SHARE = 0.15;
 const WARM_UP_CHAINS = 64;
 const MARKERS = ["<!-- bench:begin -->", "<!-- bench:end -->"] as const;
 
+type Settings = readonly (readonly [Setting, Durability])[];
+
 interface Plan {
   readonly more: MorePlan;
   readonly repeats: number;
-  readonly settings: readonly (readonly [Setting, Durability])[];
+  readonly settings: Settings;
+  /** On three brokers, two of which acknowledge. */
+  readonly replicated: Settings;
   readonly concurrencies: readonly number[];
   /** Before the first window of a fresh bus, ms. */
   readonly firstMs: number;
@@ -47,7 +51,7 @@ interface Plan {
   readonly floorMs: number;
 }
 
-const SETTINGS: Plan["settings"] = [
+const SETTINGS: Settings = [
   ["page cache", "page-cache"],
   ["flush.messages=1", "disk"],
 ];
@@ -55,6 +59,7 @@ const FULL: Plan = {
   more: { haltsMs: 20_000, floodPerSecond: 20_000, kills: 5 },
   repeats: 3,
   settings: SETTINGS,
+  replicated: [["three replicas", "page-cache"]],
   concurrencies: [1, 16, 128, 512],
   firstMs: 8000,
   warmUpMs: 1000,
@@ -67,6 +72,7 @@ const QUICK: Plan = {
   concurrencies: [1, 16, 128],
   repeats: 1,
   settings: SETTINGS.slice(0, 1),
+  replicated: [],
   firstMs: 300,
   warmUpMs: 200,
   measuredMs: 1000,
@@ -74,17 +80,22 @@ const QUICK: Plan = {
 };
 
 const NOT_MEASURED = [
-  "Not measured: replication, several brokers, brokers over a network, the schema registry on the path (built-in ids are",
+  "Not measured: brokers on several machines or over a network, the schema registry on the path (built-in ids are",
   "used), large payloads, models, sub-tasks, runs longer than a window, agents and gateways of more than one process.",
 ];
 
 const say = (line: string): void => void process.stderr.write(`bench: ${line}\n`);
 
+interface Brokers {
+  readonly brokers: readonly string[];
+  readonly pids: readonly number[];
+}
+
 /** Where a measurement stands: what every window of it needs. */
 interface Stand {
   readonly plan: Plan;
   readonly bus: BenchBus;
-  readonly broker: JvmKafka;
+  readonly brokers: Brokers;
   readonly setting: Setting;
   readonly repeat: number;
   readonly samples: Sample[];
@@ -98,11 +109,11 @@ async function measureChains(
   concurrency: number,
   ms: { readonly warmUpMs: number; readonly measuredMs: number },
 ): Promise<Sample> {
-  const { bus, broker, setting, repeat } = stand;
-  const services = bus.processes.map(({ name, pid }) => [name, pid] as const);
+  const { bus, brokers, setting, repeat } = stand;
+  const services = bus.processes.map(({ name, pid }) => [name, [pid]] as const);
   const samples: ReturnType<typeof sampleCpu>[] = [];
   const onEdge = (client: number): void =>
-    void samples.push(sampleCpu(new Map([["client", client], ...services, ["broker", broker.pid]])));
+    void samples.push(sampleCpu(new Map([["client", [client]], ...services, ["broker", brokers.pids]])));
   const args = [concurrency, ms.warmUpMs, ms.measuredMs, `${setting}/${repeat}/${concurrency}/${ms.measuredMs}`].map(
     String,
   );
@@ -155,12 +166,12 @@ async function measureFloors(stand: Stand): Promise<void> {
 }
 
 /** A fresh bus for each repeat of each setting: what an earlier window left behind slows no later one. */
-async function runPlan(plan: Plan, broker: JvmKafka): Promise<readonly Sample[]> {
+async function runPlan(plan: Plan, settings: Settings, brokers: Brokers): Promise<readonly Sample[]> {
   const samples: Sample[] = [];
   for (let repeat = 1; repeat <= plan.repeats; repeat += 1) {
-    for (const [setting, durability] of plan.settings) {
-      const bus = await startBenchBus({ brokers: broker.brokers, name: `bench-${repeat}-${durability}`, durability });
-      const stand = { plan, bus, broker, setting, repeat, samples };
+    for (const [setting, durability] of settings) {
+      const bus = await startBenchBus({ brokers: brokers.brokers, name: `bench-${repeat}-${durability}`, durability });
+      const stand = { plan, bus, brokers, setting, repeat, samples };
       try {
         await measureSetting(stand);
       } finally {
@@ -184,8 +195,20 @@ async function runMore(plan: Plan, broker: JvmKafka): Promise<Omit<More, "restar
   }
 }
 
+/** Three brokers on this machine's cores, when the one is gone. */
+async function runReplicated(plan: Plan): Promise<readonly Sample[]> {
+  if (plan.replicated.length === 0) return [];
+  const cluster = await startJvmCluster({ nodes: 3, heap: "512m", onProgress: say });
+  try {
+    const { brokers, nodes } = cluster;
+    return await runPlan(plan, plan.replicated, { brokers, pids: nodes.map(({ pid }) => pid) });
+  } finally {
+    await cluster.stop();
+  }
+}
+
 async function runAll(plan: Plan, broker: JvmKafka): Promise<readonly [readonly Sample[], More]> {
-  const samples = await runPlan(plan, broker);
+  const samples = await runPlan(plan, plan.settings, { brokers: broker.brokers, pids: [broker.pid] });
   const more = await runMore(plan, broker);
   say("kills of the broker");
   return [samples, { ...more, restartsMs: await measureRestarts(broker, "bench-more.floor", plan.more.kills) }];
@@ -226,7 +249,9 @@ async function benchChains(args: readonly string[]): Promise<void> {
   const loadBefore = loadNow();
   const broker = await startJvmKafka({ heap: "1g", onProgress: say });
   try {
-    const [samples, more] = await runAll(plan, broker);
+    const [single, more] = await runAll(plan, broker);
+    await broker.stop();
+    const samples = [...single, ...(await runReplicated(plan))];
     const text = render(plan, more, samples, [loadBefore, loadNow()]);
     process.stdout.write(`${text}\n`);
     if (values.write) writeIfQuiet(text, othersShare(samples));

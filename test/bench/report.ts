@@ -11,7 +11,7 @@ export interface Sample extends Window {
   readonly cpu: CpuUse | null;
 }
 
-export type Setting = "page cache" | "flush.messages=1";
+export type Setting = "page cache" | "flush.messages=1" | "three replicas";
 export type Row = "chain" | "append" | "journal" | "round trip";
 
 const TITLES: Readonly<Record<Row, string>> = {
