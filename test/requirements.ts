@@ -185,6 +185,17 @@ const PROMISES = {
       "a slow agent under several times its load: open chains stay bounded, others go on, every task is done; without flow control they pile up",
     "flow:load-is-the-log": "reported load is what the records say, to within the distance of the marks",
   },
+  drift: {
+    "drift:index": "drift is measured by the population stability index of two windows of an agent's decisions",
+    "drift:chance":
+      "an agent that does not change is told to have drifted by chance once in a thousand windows at most",
+    "drift:detected": "a window of decisions that differs from the reference is told once, with what moved most",
+    "drift:minimum": "nothing is said before a window is full and a reference is there",
+    "drift:deterministic": "the same decisions give the same findings, from any checkpoint on",
+    "drift:bounded": "the state of drift is bounded whatever agents ask for",
+    "drift:informs":
+      "drift is a notice that changes no decision; an agent is halted for it only where the policy says so",
+  },
   agents: {
     "agents:stale-refusals-asked-again":
       "after a person's resume the refusals that nothing rests on yet are asked again as new steps, alike in every later run; the others stand",

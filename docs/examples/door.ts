@@ -2,6 +2,7 @@
 import {
   createPureDoor,
   DEFAULT_BREAKER,
+  DEFAULT_DRIFT,
   DEFAULT_FLOW,
   DEFAULT_LIMITS,
   DEFAULT_RULES,
@@ -19,6 +20,7 @@ door.open({
   rules: DEFAULT_RULES,
   breaker: DEFAULT_BREAKER,
   flow: DEFAULT_FLOW,
+  drift: DEFAULT_DRIFT,
   limits: DEFAULT_LIMITS,
 });
 

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isJsonObject, type Json, type JsonObject, parseJson } from "@busbar/kernel";
-import { DEFAULT_BREAKER, DEFAULT_FLOW, DEFAULT_LIMITS, DEFAULT_RULES } from "@busbar/policy";
+import { DEFAULT_BREAKER, DEFAULT_DRIFT, DEFAULT_FLOW, DEFAULT_LIMITS, DEFAULT_RULES } from "@busbar/policy";
 import { code, pageOf, table } from "./markdown.ts";
 
 const MANIFEST = "that of the tool's manifest";
@@ -145,6 +145,9 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
   "flow.intervalMs": ["", "shortest time between two new tasks in one partition while throttled"],
   "flow.retryAfterMs": ["", "what a submitter is told to wait at least; up to twice as long, by its task"],
   "flow.orderEveryMs": ["", "shortest time between two orders of flow control about one agent or partition"],
+  "drift.window": ["", "decisions of an agent in a window; each full one is compared with a reference; 0 turns it off"],
+  "drift.psi": ["", "population stability index from which a window has drifted"],
+  "drift.action": ["", "`halt` halts the agent as well; it is always told"],
   "limits.maxSteps": ["", "highest step of a tool call; a task may ask for fewer"],
   "limits.maxOpenCalls": ["", "calls of one chain without an answer; more are deferred"],
   "limits.maxChildren": ["", "open sub-tasks of one chain; more are refused"],
@@ -165,6 +168,7 @@ const DEFAULTS: Readonly<Record<string, object>> = {
   rules: DEFAULT_RULES,
   breaker: DEFAULT_BREAKER,
   flow: DEFAULT_FLOW,
+  drift: DEFAULT_DRIFT,
   limits: DEFAULT_LIMITS,
 };
 

@@ -8,6 +8,7 @@ export interface ProjectOverrides {
   readonly rules?: Readonly<Record<string, number>>;
   readonly breaker?: Readonly<Record<string, number>>;
   readonly flow?: Readonly<Record<string, number | Readonly<Record<string, number>>>>;
+  readonly drift?: Readonly<Record<string, number | string>>;
   /** Of every mutating tool, ms. */
   readonly fireBoundMs?: number;
   readonly timeoutMs?: number;
@@ -42,6 +43,6 @@ export function projectText(folder: string, overrides: ProjectOverrides): string
   const limits = { maxSteps: 10_000, settleMarginMs: 300 };
   const rules = { consecutiveErrors: 2, ...overrides.rules };
   const breaker = { consecutiveFailures: 0, agentFailures: 0, pairFailures: 0, ...overrides.breaker };
-  const { flow = {} } = overrides;
-  return JSON.stringify({ version: 1, modules, tools, agents, rules, breaker, flow, limits });
+  const { flow = {}, drift = {} } = overrides;
+  return JSON.stringify({ version: 1, modules, tools, agents, rules, breaker, flow, drift, limits });
 }

@@ -126,12 +126,15 @@ test(
   async () => {
     const names = ["booker", "porter"] as const;
     const run = async (name: string, breaker: Record<string, number>, story: (bus: Bus) => Promise<void>) =>
-      withBus({ brokers: inject("brokers"), name, project: { breaker } }, async (bus) => {
-        await Promise.all([bus.supervisor("s1"), bus.gateway("g1"), bus.agent("a1", { names })]);
-        await bus.doorsOpen();
-        await story(bus);
-        expect((await bus.check()).findings).toEqual([]);
-      });
+      withBus(
+        { brokers: inject("brokers"), name, project: { breaker, fireBoundMs: 30_000, timeoutMs: 30_000 } },
+        async (bus) => {
+          await Promise.all([bus.supervisor("s1"), bus.gateway("g1"), bus.agent("a1", { names })]);
+          await bus.doorsOpen();
+          await story(bus);
+          expect((await bus.check()).findings).toEqual([]);
+        },
+      );
     const cooldownMs = 60_000;
     await run("pair", { consecutiveFailures: 2, perAgent: 1, pairFailures: 2, cooldownMs }, async (bus) => {
       await failAlone(bus, `agent:booker/${KEY}`);

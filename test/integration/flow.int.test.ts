@@ -68,7 +68,8 @@ test(
   { timeout: 180_000 },
   async () => {
     const agent = { lower: 2, upper: 4, pause: PAUSE };
-    const on = { flow: { agent, intervalMs: 50, retryAfterMs: 300, orderEveryMs: 100 } };
+    const patient = { fireBoundMs: 30_000, timeoutMs: 30_000 };
+    const on = { ...patient, flow: { agent, intervalMs: 50, retryAfterMs: 300, orderEveryMs: 100 } };
     await withBus({ brokers: inject("brokers"), name: "flow", project: on }, async (bus) => {
       const { finish } = await overload(bus);
       await bus.watch.until(() => heldOf(bus) >= TASKS - PAUSE, "what is too much is put off");
@@ -79,7 +80,7 @@ test(
       expect(openBookings(bus)).toEqual({ now: 0, most: PAUSE });
       expect((await bus.check()).findings).toEqual([]);
     });
-    const off = { flow: { agent: { lower: 0, upper: 0, pause: 0 } } };
+    const off = { ...patient, flow: { agent: { lower: 0, upper: 0, pause: 0 } } };
     await withBus({ brokers: inject("brokers"), name: "no-flow", project: off }, async (bus) => {
       const { finish } = await overload(bus);
       await bus.watch.until(() => openBookings(bus).now === TASKS, "everything is open");

@@ -9,6 +9,7 @@ export const CLI_PROMISES = {
   "cli:agents-list": "agents are listed as declared and as they live: state, processes, chains",
   "cli:breakers-list": "breakers are listed with state, cause, since when, grants left and next probe",
   "cli:throttle": "what flow control holds back is listed with why and by whom; a person sets it and lifts it",
+  "cli:drift": "agents that decide otherwise than they used to are shown with what moved",
   "cli:tools-list": "tools are listed with effect, class, bounds, schema digest, breaker and read-back",
   "cli:dlq-list": "dead letters are listed with position, origin, reason, size and age",
   "cli:dlq-show": "the bytes of a dead letter are shown so that they cannot steer the terminal",

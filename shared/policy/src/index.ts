@@ -25,6 +25,8 @@ export * from "./breaker/keys.ts";
 export * from "./breaker/signals.ts";
 export { type Cap, capKey, type Caps, type NarrowCap, narrowCaps, type RateCap, shareOf } from "./slots/caps.ts";
 export { type CapView, viewCaps } from "./slots/cap-view.ts";
+export * from "./drift/decisions.ts";
+export * from "./drift/drift.ts";
 export * from "./flow/at-door.ts";
 export * from "./flow/flow.ts";
 export * from "./flow/load.ts";

@@ -176,6 +176,17 @@ export interface BreakerView {
   readonly granted: number;
 }
 
+/** The last notice that an agent decides otherwise than it used to. */
+export interface DriftView {
+  readonly reason: string;
+  /** Population stability index, and what it had to reach. */
+  readonly index: number;
+  readonly limit: number;
+  /** Event id of the record that completed the window, and its time, ms. */
+  readonly cause: string;
+  readonly atMs: number;
+}
+
 /** What flow control holds against new tasks of a key. */
 export interface FlowView {
   /** `lifted`: a person let go, and no machine takes hold again before the load has gone down. */
@@ -227,6 +238,8 @@ export interface PartitionState {
   slots: Slots;
   /** By key of flow control; replaced, never edited. */
   flows: Readonly<Record<string, FlowView>>;
+  /** By `agent:<name>`; replaced, never edited. No decision asks it. */
+  drifts: Readonly<Record<string, DriftView>>;
   deployments: Deployments;
   /** What each resumed scope covered, per events partition: a trip whose cause lies before has no effect. */
   covered: Record<string, Record<string, string>>;
@@ -264,6 +277,7 @@ export function initialPartitionState(partition: number): PartitionState {
     grants: {},
     slots: {},
     flows: {},
+    drifts: {},
     deployments: {},
     covered: {},
     chains: {},

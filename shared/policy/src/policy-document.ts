@@ -126,6 +126,15 @@ export interface FlowPolicy {
   readonly orderEveryMs: number;
 }
 
+export interface DriftPolicy {
+  /** Decisions of an agent in a window; 0 turns it off. */
+  readonly window: number;
+  /** Population stability index from which a window has drifted. */
+  readonly psi: number;
+  /** What comes of it beside the notice. */
+  readonly action: "inform" | "halt";
+}
+
 export interface LimitsPolicy {
   readonly maxSteps: number;
   readonly maxOpenCalls: number;
@@ -149,6 +158,7 @@ export interface Policy {
   readonly rules: RulesPolicy;
   readonly breaker: BreakerPolicy;
   readonly flow: FlowPolicy;
+  readonly drift: DriftPolicy;
   readonly limits: LimitsPolicy;
   /** Bulkheads and rates over the whole bus; absent: none. */
   readonly caps?: Caps;
@@ -178,6 +188,7 @@ export const DEFAULT_FLOW: FlowPolicy = {
   retryAfterMs: 1000,
   orderEveryMs: 1000,
 };
+export const DEFAULT_DRIFT: DriftPolicy = { window: 200, psi: 0.25, action: "inform" };
 export const DEFAULT_LIMITS: LimitsPolicy = {
   maxSteps: 200,
   maxOpenCalls: 16,

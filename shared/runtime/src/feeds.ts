@@ -236,7 +236,7 @@ async function learnSchema(options: FeedOptions, record: StoredRecord, isStopped
  * service, whatever key it has (PROTOCOL 5.5); and which code runs is a person's word as well.
  */
 const SERVICE_ORDERS: Readonly<Record<string, readonly BusDirective["type"][]>> = {
-  supervisor: ["Halt", "OpenBreaker", "CloseBreaker", "Grant", "Throttle", "Unthrottle"],
+  supervisor: ["Halt", "OpenBreaker", "CloseBreaker", "Grant", "Throttle", "Unthrottle", "DriftDetected"],
   gateway: ["Halt", "SetPolicy"],
 };
 

@@ -23,6 +23,8 @@ export const METRICS = {
   flowOpen: "busbar_flow_open_chains",
   flowWaiting: "busbar_flow_waiting_chains",
   flowLag: "busbar_flow_lag_seconds",
+  drift: "busbar_drift_index",
+  driftFound: "busbar_drift_detected_total",
   defects: "busbar_rule_disagreements_total",
   lag: "busbar_consumer_lag_records",
 } as const;
@@ -50,6 +52,8 @@ export interface Metrics {
   readonly flowOpen: Gauge<"key">;
   readonly flowWaiting: Gauge<"key">;
   readonly flowLag: Gauge<"key">;
+  readonly drift: Gauge<"key">;
+  readonly driftFound: Counter<"key">;
   readonly defects: Counter<string>;
 }
 
@@ -82,6 +86,8 @@ export function createMetrics(): Metrics {
     flowOpen: gauge(METRICS.flowOpen, "Open chains of an agent or a partition, as reported", ["key"]),
     flowWaiting: gauge(METRICS.flowWaiting, "Open chains that their agent has not begun, as reported", ["key"]),
     flowLag: gauge(METRICS.flowLag, "Age of the oldest chain that was not begun, as reported", ["key"]),
+    drift: gauge(METRICS.drift, "Population stability index of an agent's last window of decisions", ["key"]),
+    driftFound: counter(METRICS.driftFound, "Windows in which an agent decided otherwise than before", ["key"]),
     defects: counter(METRICS.defects, "Trips on which door and supervisor disagree"),
   };
 }

@@ -17,9 +17,9 @@ async function readAgents(bus: OpenBus): Promise<readonly AgentRow[]> {
   const views = await Promise.all(partitionsOf(bus).map((partition) => viewPartition(bus, partition)));
   const nowMs = Date.now();
   const life = foldLife(await readBeats(bus, nowMs), nowMs);
-  const { agents } = foldStatus(views, life, await inboxAgents(bus), nowMs);
+  const { agents, drifts } = foldStatus(views, life, await inboxAgents(bus), nowMs);
   const states = views.map(({ state }) => state);
-  return foldAgents(agents, states, life.agents);
+  return foldAgents(agents, states, drifts, life.agents);
 }
 
 const COLUMNS: readonly Column<AgentRow>[] = [
@@ -33,6 +33,7 @@ const COLUMNS: readonly Column<AgentRow>[] = [
   { title: "in doubt", value: ({ inDoubt }) => String(inDoubt), align: "right" },
   { title: "tools", value: ({ tools }) => tools.join(",") },
   { title: "sends to", value: ({ sends }) => sends.join(",") },
+  { title: "drift", value: ({ drift }) => drift },
   { title: "models", value: ({ models }) => models.join(",") },
 ];
 

@@ -90,6 +90,12 @@ const FLOWS: readonly Column<BusStatus["flows"][number]>[] = [
   column("why", ({ reason }) => reason),
 ];
 
+const driftColumns = (nowMs: number): readonly Column<BusStatus["drifts"][number]>[] => [
+  column("agent", ({ agent }) => agent),
+  column("since", ({ atMs }) => `${formatDuration(Math.max(0, nowMs - atMs))} ago`),
+  column("what moved", ({ reason }) => reason),
+];
+
 const HALTED: readonly Column<BusStatus["haltedChains"][number]>[] = [
   column("halted chain", ({ chainId }) => chainId),
   column("agent", ({ agent }) => agent),
@@ -130,6 +136,8 @@ export function hintsOf(status: BusStatus): readonly string[] {
   if (freeze !== undefined) hints.push(`npx busbar freeze --lift ${freeze.id} --reason "<why>"`);
   const [breaker] = status.breakers;
   if (breaker !== undefined) hints.push(`npx busbar breakers close ${shortBreakerKey(breaker.scope)} --reason "<why>"`);
+  const [drift] = status.drifts;
+  if (drift !== undefined) hints.push(`npx busbar agents show ${drift.agent}`);
   const flow = status.flows.find(({ level }) => level !== "lifted");
   if (flow !== undefined) hints.push(`npx busbar throttle lift ${flow.key} --reason "<why>"`);
   const [doubt] = status.inDoubt;
@@ -167,6 +175,7 @@ function render(output: Output, status: BusStatus): string {
       () => output.table(status.freezes, standingColumns("scope", "freeze", count)),
     ],
     ["Flow control", status.flows.length > 0, () => output.table(status.flows, FLOWS)],
+    ["Drift", status.drifts.length > 0, () => output.table(status.drifts, driftColumns(Date.now()))],
     ["Breakers", status.breakers.length > 0, () => output.table(status.breakers, standingColumns("key", "id", count))],
     ["Caps", status.caps.length > 0, () => output.table(status.caps, CAPS)],
     ["Effects in doubt or disputed", status.inDoubt.length > 0, () => output.table(status.inDoubt, DOUBTS)],

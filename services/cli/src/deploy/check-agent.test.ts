@@ -2,6 +2,7 @@ import { defineAgent } from "@busbar/agent";
 import type { Project } from "@busbar/agent/project";
 import {
   DEFAULT_BREAKER,
+  DEFAULT_DRIFT,
   DEFAULT_FLOW,
   DEFAULT_LIMITS,
   DEFAULT_RULES,
@@ -25,6 +26,7 @@ const policy = (more: Partial<Policy> = {}): Policy => ({
   rules: DEFAULT_RULES,
   breaker: DEFAULT_BREAKER,
   flow: DEFAULT_FLOW,
+  drift: DEFAULT_DRIFT,
   limits: DEFAULT_LIMITS,
   ...more,
 });

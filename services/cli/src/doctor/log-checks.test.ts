@@ -1,6 +1,7 @@
 import type { BusHeartbeat } from "@busbar/events";
 import {
   DEFAULT_BREAKER,
+  DEFAULT_DRIFT,
   DEFAULT_FLOW,
   DEFAULT_LIMITS,
   DEFAULT_RULES,
@@ -177,6 +178,7 @@ describe("the policies in force", () => {
     rules: DEFAULT_RULES,
     breaker: DEFAULT_BREAKER,
     flow: DEFAULT_FLOW,
+    drift: DEFAULT_DRIFT,
     limits: DEFAULT_LIMITS,
   });
   const governed = (partition: number, one: Policy | null) => {

@@ -5,7 +5,15 @@
  * The breaker over all chains is off: recorded runs are independent of each other, and which of them run side by side
  * here is chance. A verdict must not depend on it.
  */
-import { DEFAULT_FLOW, DEFAULT_LIMITS, DEFAULT_RULES, NO_BREAKER, type Policy, type ToolPolicy } from "@busbar/policy";
+import {
+  DEFAULT_DRIFT,
+  DEFAULT_FLOW,
+  DEFAULT_LIMITS,
+  DEFAULT_RULES,
+  NO_BREAKER,
+  type Policy,
+  type ToolPolicy,
+} from "@busbar/policy";
 import { RECORDED_AGENT } from "./recorded-agent.ts";
 
 const MAX_STEPS = 1_000_000;
@@ -22,6 +30,7 @@ export function playPolicy(tools: Readonly<Record<string, ToolPolicy>>): Policy 
     rules: DEFAULT_RULES,
     breaker: NO_BREAKER,
     flow: DEFAULT_FLOW,
+    drift: DEFAULT_DRIFT,
     limits: { ...DEFAULT_LIMITS, maxSteps: MAX_STEPS, closedChainsMs: REMEMBERED_MS },
   };
 }

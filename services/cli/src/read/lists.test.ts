@@ -3,6 +3,7 @@ import { canonicalJson, type Json, sha256Hex } from "@busbar/kernel";
 import {
   type BreakerView,
   DEFAULT_BREAKER,
+  DEFAULT_DRIFT,
   DEFAULT_FLOW,
   DEFAULT_LIMITS,
   DEFAULT_RULES,
@@ -34,6 +35,7 @@ const policyOf = (tools: Policy["tools"], agents: Policy["agents"] = {}): Policy
   rules: DEFAULT_RULES,
   breaker: DEFAULT_BREAKER,
   flow: DEFAULT_FLOW,
+  drift: DEFAULT_DRIFT,
   limits: DEFAULT_LIMITS,
 });
 const stateWith = (partition: number, more: Partial<PartitionState>): PartitionState => ({
@@ -148,10 +150,11 @@ describe("the list of agents", () => {
     );
     const policy = policyOf({}, { support: { tools: ["mail"], sends: ["stray"], models: ["m"] } });
     const life = { agent: "support", instance: "i1", version: "", state: "working", chains: ["c1"], ageMs: 40 };
-    const rows = foldAgents(status, [stateWith(0, {}), stateWith(1, { policy })], [life]);
+    const drift = { agent: "stray", reason: "it moved", index: 0.4, limit: 0.3, cause: "busbar.events/0/1", atMs: NOW };
+    const rows = foldAgents(status, [stateWith(0, {}), stateWith(1, { policy })], [drift], [life]);
     expect(rows).toMatchObject([
       { agent: "support", declared: true, tools: ["mail"], sends: ["stray"], models: ["m"], instances: [life], chains },
-      { agent: "stray", declared: false, tools: [], instances: [] },
+      { agent: "stray", declared: false, tools: [], instances: [], drift: "it moved" },
     ]);
   });
 });

@@ -1,5 +1,6 @@
 import {
   DEFAULT_BREAKER,
+  DEFAULT_DRIFT,
   DEFAULT_FLOW,
   DEFAULT_LIMITS,
   DEFAULT_RULES,
@@ -19,6 +20,7 @@ const policy = (more: Partial<Policy> = {}): Policy => ({
   rules: DEFAULT_RULES,
   breaker: DEFAULT_BREAKER,
   flow: DEFAULT_FLOW,
+  drift: DEFAULT_DRIFT,
   limits: DEFAULT_LIMITS,
   ...more,
 });

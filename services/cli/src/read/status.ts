@@ -7,6 +7,7 @@ import { againstFiringAgain, type CallState, type ChainState, type PartitionStat
 import type { SupervisorState } from "../deploy/state-file.ts";
 import { type CapStatus, foldCaps } from "./caps.ts";
 import { type DeploymentRow, foldDeployments } from "./deployments.ts";
+import { type DriftRow, foldDrifts } from "./drifts.ts";
 import { type FlowRow, foldFlows } from "./flows.ts";
 import type { AgentLife, Life } from "./heartbeats.ts";
 import type { PartitionView } from "./partition.ts";
@@ -74,6 +75,8 @@ export interface BusStatus {
   readonly breakers: readonly Standing[];
   /** What flow control holds back. */
   readonly flows: readonly FlowRow[];
+  /** Agents that were told to decide otherwise than they used to, within the last day. */
+  readonly drifts: readonly DriftRow[];
   readonly haltedChains: readonly HaltedChain[];
   readonly inDoubt: readonly Doubt[];
   readonly supervisors: Life["supervisors"];
@@ -214,6 +217,10 @@ export function foldStatus(
     freezes: standing(views, freezesAt(nowMs)),
     breakers: standing(views, breakersOf),
     flows: foldFlows(views.map(({ state }) => state)),
+    drifts: foldDrifts(
+      views.map(({ state }) => state),
+      nowMs,
+    ),
     haltedChains: haltedChains(views),
     inDoubt: doubts(views, nowMs),
     supervisors: life.supervisors,

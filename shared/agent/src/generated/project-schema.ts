@@ -515,6 +515,25 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
         }
       }
     },
+    "drift": {
+      "type": "object",
+      "additionalProperties": false,
+      "properties": {
+        "window": {
+          "$ref": "#/definitions/count"
+        },
+        "psi": {
+          "type": "number",
+          "exclusiveMinimum": 0
+        },
+        "action": {
+          "enum": [
+            "inform",
+            "halt"
+          ]
+        }
+      }
+    },
     "limits": {
       "type": "object",
       "additionalProperties": false,

@@ -8,6 +8,7 @@ import { pathToFileURL } from "node:url";
 import { busbarError, isBusbarError, reasonOf } from "@busbar/kernel";
 import {
   DEFAULT_BREAKER,
+  DEFAULT_DRIFT,
   DEFAULT_FLOW,
   DEFAULT_LIMITS,
   DEFAULT_RULES,
@@ -16,6 +17,7 @@ import {
   type AgentPolicy,
   type Authority,
   type BreakerPolicy,
+  type DriftPolicy,
   type FlowMarks,
   type FlowPolicy,
   type LimitsPolicy,
@@ -49,6 +51,7 @@ export interface ProjectFile {
   readonly statements?: Readonly<Record<string, Partial<Authority> & Pick<Authority, "tool" | "refutedWhen">>>;
   readonly breaker?: Partial<BreakerPolicy>;
   readonly flow?: FlowRow;
+  readonly drift?: Partial<DriftPolicy>;
   readonly limits?: Partial<LimitsPolicy>;
 }
 
@@ -104,6 +107,7 @@ export function buildPolicy(
     rules: { ...DEFAULT_RULES, ...project.rules },
     breaker: { ...DEFAULT_BREAKER, ...project.breaker },
     flow: flowPolicyOf(file, project.flow ?? {}),
+    drift: { ...DEFAULT_DRIFT, ...project.drift },
     limits: { ...DEFAULT_LIMITS, ...project.limits },
     ...capsOf(project),
   };

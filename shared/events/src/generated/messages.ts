@@ -72,6 +72,24 @@ export interface ClaimCheck {
   readonly offset: string;
 }
 
+/** How often an agent decided so. */
+export interface DecisionCount {
+  /** What was asked for and what came of it. (internal) */
+  readonly decision: string;
+  /** How often. (internal) */
+  readonly count: number;
+}
+
+/** A kind of decision whose share has changed. */
+export interface DecisionShift {
+  /** What was asked for and what came of it. (internal) */
+  readonly decision: string;
+  /** Its share in the reference window, in thousandths. (internal) */
+  readonly beforeMilli: number;
+  /** Its share in the window that was compared, in thousandths. (internal) */
+  readonly afterMilli: number;
+}
+
 /** A partition that a gateway holds, loads or drains. */
 export interface DoorLife {
   /** Number of the partition. (internal) */
@@ -1176,6 +1194,35 @@ export interface CloseBreaker {
   readonly by: string;
 }
 
+/** A notice: an agent decides otherwise than it used to. It changes no decision. */
+export interface DriftDetected {
+  readonly type: "DriftDetected";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** agent:<name>. (internal) */
+  readonly key: string;
+  /** Id of the rule that decided; empty where a person did. (public) */
+  readonly rule: string;
+  /** Id of the record that completed the window; with the rule it makes the notice idempotent. (internal) */
+  readonly cause: string;
+  /** Population stability index of the window against the reference, in thousandths. (internal) */
+  readonly indexMilli: number;
+  /** What it had to reach, in thousandths. (internal) */
+  readonly limitMilli: number;
+  /** Decisions in the reference window. (internal) */
+  readonly before: number;
+  /** Decisions in the window that was compared. (internal) */
+  readonly after: number;
+  /** What moved most. (internal) */
+  readonly moved: readonly DecisionShift[];
+  /** Time of that record, in ms since the epoch. (internal) */
+  readonly atMs: number;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Principal who ordered it. (internal) */
+  readonly by: string;
+}
+
 /** Forbids classes of effects in a scope for a time. */
 export interface Freeze {
   readonly type: "Freeze";
@@ -1350,6 +1397,27 @@ export interface Unthrottle {
   readonly reason: string;
   /** Principal who ordered it. (internal) */
   readonly by: string;
+}
+
+/** Decisions of an agent in one events partition since its last report, for the statistic of drift. */
+export interface DecisionReport {
+  readonly type: "DecisionReport";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** agent:<name>. (internal) */
+  readonly key: string;
+  /** Kinds of decisions with their numbers. (internal) */
+  readonly counts: readonly DecisionCount[];
+  /** Events partition that the signal comes from. (internal) */
+  readonly sourcePartition: number;
+  /** Offset of the event that the signal comes from. (internal) */
+  readonly sourceOffset: string;
+  /** Id of the rule that decided; empty where a person did. (public) */
+  readonly rule: string;
+  /** Number of the signal among those of the same event and rule. (internal) */
+  readonly index: number;
+  /** Time of the source event, in ms since the epoch. (internal) */
+  readonly atMs: number;
 }
 
 /** Load of an agent in one events partition, or of the partition as a whole, for flow control. */
@@ -1549,6 +1617,7 @@ export type BusDirective =
   | AgentScaled
   | AgentUndeployed
   | CloseBreaker
+  | DriftDetected
   | Freeze
   | Grant
   | Halt
@@ -1561,6 +1630,7 @@ export type BusDirective =
   | Unthrottle;
 
 export type BusSignal =
+  | DecisionReport
   | LoadReport
   | ToolOutcome;
 
@@ -1629,6 +1699,7 @@ export interface MessageMap {
   readonly AgentScaled: AgentScaled;
   readonly AgentUndeployed: AgentUndeployed;
   readonly CloseBreaker: CloseBreaker;
+  readonly DriftDetected: DriftDetected;
   readonly Freeze: Freeze;
   readonly Grant: Grant;
   readonly Halt: Halt;
@@ -1639,6 +1710,7 @@ export interface MessageMap {
   readonly Throttle: Throttle;
   readonly Unfreeze: Unfreeze;
   readonly Unthrottle: Unthrottle;
+  readonly DecisionReport: DecisionReport;
   readonly LoadReport: LoadReport;
   readonly ToolOutcome: ToolOutcome;
   readonly AgentHeartbeat: AgentHeartbeat;
@@ -1717,6 +1789,7 @@ export const FAMILY_OF = {
   AgentScaled: "directive",
   AgentUndeployed: "directive",
   CloseBreaker: "directive",
+  DriftDetected: "directive",
   Freeze: "directive",
   Grant: "directive",
   Halt: "directive",
@@ -1727,6 +1800,7 @@ export const FAMILY_OF = {
   Throttle: "directive",
   Unfreeze: "directive",
   Unthrottle: "directive",
+  DecisionReport: "signal",
   LoadReport: "signal",
   ToolOutcome: "signal",
   AgentHeartbeat: "heartbeat",

@@ -4,6 +4,7 @@ import { canonicalJson, type Json, type JsonObject, own } from "@busbar/kernel";
 import type { ChainState } from "../partition-state.ts";
 import {
   DEFAULT_BREAKER,
+  DEFAULT_DRIFT,
   DEFAULT_FLOW,
   DEFAULT_LIMITS,
   DEFAULT_RULES,
@@ -47,6 +48,7 @@ export const POLICY: Policy = {
   rules: DEFAULT_RULES,
   breaker: DEFAULT_BREAKER,
   flow: DEFAULT_FLOW,
+  drift: DEFAULT_DRIFT,
   limits: DEFAULT_LIMITS,
 };
 

@@ -125,6 +125,13 @@ describe("a person", () => {
   });
 });
 
+it("who has read less than what stands orders nothing by time alone [supervisor:restart-same-orders]", () => {
+  const standing: FlowInput = { kind: "ordered", level: "paused", sinceMs: 5000 };
+  expect(run([standing, { kind: "tick", atMs: 99_000 }]).orders).toEqual([]);
+  expect(run([standing, load(30, 4000), { kind: "tick", atMs: 99_000 }]).orders).toEqual([]);
+  expect(run([standing, load(0, 5000), { kind: "tick", atMs: 99_000 }]).said).toEqual(["Unthrottle flowing"]);
+});
+
 it("who has nothing open and no order is forgotten [ownership:state-bounded]", () => {
   expect(isIdle(run([load(3, 1000), load(0, 2000)]).state)).toBe(true);
   expect(isIdle(run([load(3, 1000)]).state)).toBe(false);

@@ -98,7 +98,8 @@ export function stepFlow(key: string, state: FlowState, input: FlowInput, policy
     case "load":
       return decide(key, withLoad(state, input), input.atMs, policy);
     case "tick":
-      return decide(key, state, input.atMs, policy);
+      // Who has read less than what stands was made from has nothing to add to it.
+      return state.atMs < state.sinceMs ? [state, []] : decide(key, state, input.atMs, policy);
     case "ordered":
       // One that is older than ours was ours, told again.
       return input.sinceMs < state.sinceMs
@@ -137,7 +138,7 @@ function decide(key: string, state: FlowState, nowMs: number, policy: FlowPolicy
   return [next, [{ type: level === "flowing" ? "Unthrottle" : "Throttle", ...order }]];
 }
 
-/** True where nothing is worth remembering. */
-export function isIdle({ level, sources, hand }: FlowState): boolean {
-  return level === "flowing" && hand === "none" && Object.keys(sources).length === 0;
+/** True where nothing is worth remembering; the time of the last order is (F2). */
+export function isIdle({ sinceMs, sources, hand }: FlowState): boolean {
+  return sinceMs === 0 && hand === "none" && Object.keys(sources).length === 0;
 }

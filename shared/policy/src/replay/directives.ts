@@ -130,6 +130,17 @@ const APPLY: Readonly<Record<string, Apply>> = {
     state.policy = policy as unknown as Policy;
     state.policyHash = text(body, "hash");
   },
+  DriftDetected(state, _applied, body) {
+    const [reason, cause, atMs] = [text(body, "reason"), text(body, "cause"), number(body, "atMs")];
+    const drift = {
+      reason,
+      cause,
+      atMs,
+      index: number(body, "indexMilli") / 1000,
+      limit: number(body, "limitMilli") / 1000,
+    };
+    state.drifts = { ...state.drifts, [text(body, "key")]: drift };
+  },
   Throttle: applyThrottle,
   Unthrottle: applyUnthrottle,
   Grant(state, _applied, body) {

@@ -3,6 +3,7 @@ import { busbarError, type Json } from "@busbar/kernel";
 import {
   type CallOutcome,
   DEFAULT_BREAKER,
+  DEFAULT_DRIFT,
   DEFAULT_FLOW,
   DEFAULT_LIMITS,
   DEFAULT_RULES,
@@ -31,6 +32,7 @@ const POLICY: Policy = {
   rules: DEFAULT_RULES,
   breaker: DEFAULT_BREAKER,
   flow: DEFAULT_FLOW,
+  drift: DEFAULT_DRIFT,
   limits: DEFAULT_LIMITS,
 };
 const meta = metaWith({ eventId: "e", atMs: 5, chainId: "c", agent: "support" });

@@ -17,6 +17,8 @@ import type { StageOptions } from "./stage-options.ts";
 
 export interface FlowDeskOptions extends Pick<StageOptions, "metrics" | "logger" | "name"> {
   readonly policy: () => FlowPolicy;
+  /** Whether the reports about a key come to this partition of the signals: about others it has nothing to say. */
+  readonly isOwn: (key: string) => boolean;
   /** By key; part of the stage's checkpoint. */
   readonly flows: () => Record<string, FlowState>;
   readonly publish: (order: FlowDirective, sinceMs: number) => void;
@@ -47,12 +49,10 @@ export class FlowDesk {
     if (directive.kind !== "Throttle" && directive.kind !== "Unthrottle") return;
     const body = directiveBody(directive);
     const [by, sinceMs, level] = [body["by"], body["sinceMs"], body["level"]];
-    if (typeof by !== "string" || typeof sinceMs !== "number") return;
+    if (typeof by !== "string" || typeof sinceMs !== "number" || !this.#options.isOwn(directive.id)) return;
     if (!by.startsWith("supervisor")) {
       return this.#step(directive.id, { kind: directive.kind === "Throttle" ? "set" : "lifted" });
     }
-    // About keys that nobody reports on there is nothing to remember.
-    if (own(this.#options.flows(), directive.id) === undefined) return;
     const now: FlowLevel = level === "throttled" || level === "paused" ? level : "flowing";
     this.#step(directive.id, { kind: "ordered", level: now, sinceMs });
   }

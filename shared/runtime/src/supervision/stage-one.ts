@@ -7,9 +7,14 @@ import { toDeadLetter } from "@busbar/events/codec";
 import { type Json, own } from "@busbar/kernel";
 import type { Delivery, Follower, Publication } from "@busbar/log";
 import {
+  batchOf,
   type ChainState,
+  type DecisionBook,
+  decisionOf,
+  DEFAULT_DRIFT,
   DEFAULT_FLOW,
   disagreement,
+  DRIFT_RULE,
   FLOW_RULE,
   initialPartitionState,
   type LoadBook,
@@ -19,6 +24,7 @@ import {
   type PartitionState,
   replay,
   signalsOf,
+  takeDecision,
   takeReport,
 } from "@busbar/policy";
 import { metaWith } from "../meta.ts";
@@ -26,12 +32,13 @@ import { createPartitionReader, type PartitionReader, type ReadEvent, withKnownS
 import { pause } from "../ports.ts";
 import { publishAll, type StageOptions } from "./stage-options.ts";
 
-const VERSION = "stage-one-5";
+const VERSION = "stage-one-6";
 const CHECKPOINT = "supervisor-events";
 const SCHEMA_RETRY_MS = 500;
 /** Ends of calls that say nothing to breakers. */
 /** Numbers of load reports among the signals of an event begin here: behind those of outcomes. */
 const LOAD_INDEX = 8;
+const DECISION_INDEX = 16;
 const QUIET_ENDS: ReadonlySet<string> = new Set(["EffectAbandoned", "EffectSettled"]);
 
 /** What every signal says of where it comes from, and most say of whom. */
@@ -49,6 +56,7 @@ interface StageOneState {
   /** Grants that calls which are still open have spent, by call id and key of the breaker. */
   readonly probes: Record<string, Readonly<Record<string, string>>>;
   readonly load: LoadBook;
+  readonly decisions: DecisionBook;
 }
 
 export class StageOne {
@@ -62,7 +70,7 @@ export class StageOne {
 
   constructor(options: StageOptions) {
     this.#options = options;
-    this.#state = { partition: initialPartitionState(options.partition), probes: {}, load: {} };
+    this.#state = { partition: initialPartitionState(options.partition), probes: {}, load: {}, decisions: {} };
     this.#reader = createPartitionReader(options.codec);
   }
 
@@ -147,6 +155,7 @@ export class StageOne {
     const before = own(chains, event.meta.chainId);
     replay(this.#state.partition, { offset, event, digest });
     this.#reportLoad(event, before, signals);
+    this.#reportDecision(event, signals);
     const callId = "callId" in event ? event.callId : "";
     const told = signalsOf(event, this.#state.partition, this.#state.probes[callId] ?? {});
     if (told.length > 0 || QUIET_ENDS.has(event.type)) delete this.#state.probes[callId];
@@ -193,7 +202,26 @@ export class StageOne {
     }
   }
 
-  #publication<T extends "ToolOutcome" | "LoadReport">(type: T, signal: Said & EventBody<T>): Publication {
+  #reportDecision(event: BusEvent, signals: Publication[]): void {
+    const { partition, partitionCount } = this.#options;
+    const { agent, eventId, atMs } = event.meta;
+    const policy = this.policy();
+    const { window } = policy?.drift ?? DEFAULT_DRIFT;
+    const kind = agent === "" || window === 0 ? null : decisionOf(event, policy);
+    if (kind === null) return;
+    const counts = takeDecision(this.#state.decisions, agent, kind, batchOf(window, partitionCount));
+    if (counts === null) return;
+    const told = Object.entries(counts).map(([decision, count]) => ({ decision, count }));
+    const at = { sourcePartition: partition, sourceOffset: offsetOf(eventId), rule: DRIFT_RULE, atMs };
+    signals.push(
+      this.#publication("DecisionReport", { key: `agent:${agent}`, counts: told, ...at, index: DECISION_INDEX }),
+    );
+  }
+
+  #publication<T extends "ToolOutcome" | "LoadReport" | "DecisionReport">(
+    type: T,
+    signal: Said & EventBody<T>,
+  ): Publication {
     const { codec, topics, partitionCount, namespace } = this.#options;
     const { key } = signal;
     const eventId = `${topics.events}/${signal.sourcePartition}/${signal.sourceOffset}`;

@@ -2,7 +2,7 @@
  * Stage 2 of a supervisor, per signals partition: what is counted across chains (PROTOCOL 7.1, 7.3). It keeps the
  * highest (offset, index) of each source and drops what is not higher, so that a signal said twice counts once.
  */
-import { type BusDirective, type BusSignal, HEADER, type MessageOf } from "@busbar/events";
+import { type BusDirective, type BusSignal, HEADER, type MessageOf, partitionOf } from "@busbar/events";
 import { frameSchemaId, toDeadLetter } from "@busbar/events/codec";
 import type { Json } from "@busbar/kernel";
 import type { Delivery, Follower, Publication, StoredRecord } from "@busbar/log";
@@ -13,7 +13,9 @@ import {
   CLOSED_BREAKER,
   BREAKER_RULE,
   DEFAULT_BREAKER,
+  DEFAULT_DRIFT,
   DEFAULT_FLOW,
+  type DriftState,
   type FlowState,
   peerOf,
   type Policy,
@@ -22,16 +24,24 @@ import {
 } from "@busbar/policy";
 import { directiveBody } from "@busbar/policy";
 import { metaWith } from "../meta.ts";
+import { DriftDesk } from "./drift-desk.ts";
 import { FlowDesk } from "./flow-desk.ts";
 import { publishAll, type StageOptions } from "./stage-options.ts";
 import { signedPublication } from "../signed-publication.ts";
 
-const VERSION = "stage-two-3";
+const VERSION = "stage-two-4";
 const CHECKPOINT = "supervisor-signals";
+
+interface About {
+  readonly key: string;
+  readonly cause: string;
+  readonly id: string;
+}
 
 interface StageTwoState {
   readonly breakers: Record<string, BreakerState>;
   readonly flows: Record<string, FlowState>;
+  readonly drifts: Record<string, DriftState>;
   /** Highest `offset:index` taken, by source partition. */
   readonly taken: Record<string, string>;
   /** Directives seen, exclusive. */
@@ -42,7 +52,8 @@ export class StageTwo {
   readonly #options: StageOptions;
   readonly #policy: () => Policy | null;
   readonly #flow: FlowDesk;
-  #state: StageTwoState = { breakers: {}, flows: {}, taken: {}, directives: "0" };
+  readonly #drift: DriftDesk;
+  #state: StageTwoState = { breakers: {}, flows: {}, drifts: {}, taken: {}, directives: "0" };
   #follower: Follower | null = null;
   #cancelTick: () => void = () => undefined;
   #unsubscribe: () => void = () => undefined;
@@ -58,8 +69,16 @@ export class StageTwo {
     this.#flow = new FlowDesk({
       ...options,
       policy: () => policy()?.flow ?? DEFAULT_FLOW,
+      isOwn: (key) => partitionOf(key, options.partitionCount) === options.partition,
       flows: () => this.#state.flows,
-      publish: ({ type, ...body }, sinceMs) => this.#publish([this.#signed(type, body, String(sinceMs))]),
+      publish: ({ type, ...body }, sinceMs) =>
+        this.#publish([this.#signed(type, body, { ...body, id: String(sinceMs) })]),
+    });
+    this.#drift = new DriftDesk({
+      ...options,
+      policy: () => policy()?.drift ?? DEFAULT_DRIFT,
+      drifts: () => this.#state.drifts,
+      publish: ({ type, ...body }, key, cause) => this.#publish([this.#signed(type, body, { key, cause, id: cause })]),
     });
   }
 
@@ -117,6 +136,7 @@ export class StageTwo {
     if (!isHigher(signal, this.#state.taken[source])) return;
     this.#state.taken[source] = `${signal.sourceOffset}:${signal.index}`;
     if (signal.type === "LoadReport") this.#flow.take(signal);
+    else if (signal.type === "DecisionReport") this.#drift.take(signal);
     else this.#takeOutcome(signal);
   }
 
@@ -160,13 +180,12 @@ export class StageTwo {
 
   #publication({ type, ...fields }: BreakerOrder): Publication {
     const body = type === "CloseBreaker" ? { ...fields, by: `supervisor:${this.#options.name}` } : fields;
-    return this.#signed(type, body, "grantId" in fields ? fields.grantId : fields.cause);
+    return this.#signed(type, body, { ...fields, id: "grantId" in fields ? fields.grantId : fields.cause });
   }
 
   /** An order about a key; `id` tells it from others of its type and key. */
-  #signed(type: BusDirective["type"], body: { readonly key: string; readonly cause: string }, id: string): Publication {
+  #signed(type: BusDirective["type"], body: object, { key, cause, id }: About): Publication {
     const { codec, topics, keyring, clock, name, namespace } = this.#options;
-    const { key, cause } = body;
     const eventId = `${name}/${type}/${key}/${id}`;
     const meta = metaWith({ eventId, atMs: clock.nowMs(), causationId: cause, namespace });
     const value = codec.encode(type, { meta, ...body } as never);
@@ -202,10 +221,11 @@ export class StageTwo {
   async #checkpoint(): Promise<void> {
     this.#sinceCheckpoint = 0;
     const { checkpoints, partition } = this.#options;
-    const { breakers, flows, taken, directives } = this.#state;
+    const { breakers, flows, drifts, taken, directives } = this.#state;
     const state = {
       breakers: { ...breakers },
       flows: { ...flows },
+      drifts: { ...drifts },
       taken: { ...taken },
       directives,
     } as unknown as Json;

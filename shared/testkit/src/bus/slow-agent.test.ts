@@ -87,6 +87,12 @@ describe("an agent that is given several times what it can do", () => {
     for (let n = 0; n < 5; n += 1) expect((await test.submit("quick", {})).state).toBe("completed");
     const fence = await test.halt("agent:quick");
     await test.resume("agent:quick", fence);
+    // A person lets go: no supervisor takes hold, or says that it is over, while the load is as high as it was.
+    await test.order("Unthrottle", { key: "agent:slow", cause: "", sinceMs: 0, reason: "", by: "operator:test" });
+    for (let n = 0; n < 5; n += 1) await test.submit("quick", {});
+    // The person's word, in two partitions, and nothing since.
+    expect(orderedLevels(test).filter((level) => level === "flowing").length).toBe(2);
+    expect(orderedLevels(test).at(-1)).toBe("flowing");
     expect(await finish()).toEqual(Array.from({ length: TASKS }, () => "completed"));
     expect(openOverTime(test.events())).toEqual({ now: 0, most: PAUSE });
     await until(() => orderedLevels(test).at(-1) === "flowing", "it is let go", 45_000);
