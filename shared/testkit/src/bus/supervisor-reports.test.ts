@@ -36,10 +36,9 @@ async function newLog(): Promise<EventLog> {
 /** Reads all signals that are there, as one supervisor does, and ends; what stands on the directives then. */
 async function supervise(log: EventLog, name: string): Promise<readonly string[]> {
   const metrics = createMetrics();
-  const supervisor = new Supervisor({
-    ...{ log, codec, keyring, name, metrics, prefix: "test", logger: SILENT_LOGGER },
-    settings: { heartbeatMs: 5, tickMs: 5, checkpointEvery: 1_000_000 },
-  });
+  const settings = { heartbeatMs: 5, tickMs: 5, checkpointEvery: 1_000_000 };
+  const common = { log, codec, keyring, metrics, prefix: "test", logger: SILENT_LOGGER };
+  const supervisor = new Supervisor({ ...common, name, settings });
   await supervisor.start();
   const { end } = await log.offsets(topics.signals, 0);
   const hasRead = async (): Promise<boolean> => {
