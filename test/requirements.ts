@@ -88,6 +88,9 @@ const PROMISES = {
     "effects:read-back-mismatch":
       "a change that its read-back does not show is disputed with what was expected and seen, is one error, and its chain reads only until a person settles it",
     "effects:read-back-failed": "where nobody can look, the change is disputed too, and no error is counted",
+    "effects:read-back-cel":
+      "an expectation may be an expression over arguments, result and what is seen, checked when its tool is defined",
+    "effects:read-back-bounded": "an expression of an expectation is bounded in size and in time",
     "effects:read-back-within": "a change has the declared time to show",
     "effects:version-carried":
       "a change carries the version that its chain has read of what it depends on, in each attempt; a chain that has not read it is refused",

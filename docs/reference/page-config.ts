@@ -43,7 +43,10 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
     "a read that shows whether the change is there: made after each success, and for a change in doubt",
   ],
   "httpTools.<name>.readBack.args": ["", "its arguments: `$args.x`, `$result.y` or literals"],
-  "httpTools.<name>.readBack.expect": ["", "what its result must hold, by dotted path; the same templates"],
+  "httpTools.<name>.readBack.expect": [
+    "",
+    "what its result must hold: values by dotted path (the same templates), or a CEL expression over `args`, `result` and `seen`",
+  ],
   "httpTools.<name>.readBack.withinMs": ["`0`", "how long the change may take to show"],
   "httpTools.<name>.version": [
     "none",
@@ -193,6 +196,8 @@ function typeOf(node: JsonObject, root: JsonObject): string {
   if (node["const"] !== undefined) return `\`${JSON.stringify(node["const"])}\``;
   if (Array.isArray(node["enum"])) return (node["enum"] as readonly string[]).map((value) => code(value)).join(", ");
   if (node["type"] === "array") return "list of text";
+  if (Array.isArray(node["type"]))
+    return (node["type"] as readonly string[]).map((name) => (name === "string" ? "text" : name)).join(" or ");
   if (node["type"] === "integer") {
     const highest = node["maximum"] === undefined ? "" : ` to ${JSON.stringify(node["maximum"])}`;
     return `whole number from ${JSON.stringify(node["minimum"] ?? 0)}${highest}`;

@@ -37,6 +37,8 @@ describe("defineTool", () => {
       { readBack: { tool: "r", args: { id: "$args.order" }, expect: { a: 1 } } },
     ],
     ["a read-back that expects nothing", { readBack: { tool: "r", args: {}, expect: {} } }],
+    ["an expectation that is no expression", { readBack: { tool: "r", args: {}, expect: "seen.state ==" } }],
+    ["an expectation of something unknown", { readBack: { tool: "r", args: {}, expect: "world.state == 1" } }],
     ["a read-back of a read", { effect: "read" as const }],
     ["a key's lifetime of a tool that honours no key", { keyLifetimeMs: 60_000 }],
     ["a key's lifetime without room for an attempt", { toolClass: "exact" as const, keyLifetimeMs: 6000 }],

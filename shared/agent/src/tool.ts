@@ -3,6 +3,7 @@
  * and only the gateway calls it.
  */
 import { busbarError, type Json, type JsonObject } from "@busbar/kernel";
+import { expressionProblem } from "@busbar/policy";
 
 /** A JSON Schema (draft 2020-12 subset that Ajv compiles). */
 export type JsonSchema = JsonObject;
@@ -28,8 +29,11 @@ export interface ReadBack {
   readonly tool: string;
   /** Its arguments: `"$args.x"`, `"$result.y.z"` or a literal, by field. */
   readonly args: Readonly<Record<string, Template>>;
-  /** What its result must hold, by dotted path; same templates. */
-  readonly expect: Readonly<Record<string, Template>>;
+  /**
+   * What its result must hold: values by dotted path (same templates), or an expression in CEL over `args`, `result` and
+   * `seen`: `"seen.order.total == args.cents && seen.refunds.exists(r, r.id == result.refundId)"`.
+   */
+  readonly expect: Readonly<Record<string, Template>> | string;
   /** How long the change may take to show (a replica that catches up), in ms; default 0, at most 60000. */
   readonly withinMs?: number;
 }
@@ -153,9 +157,11 @@ function checkFields(spec: ToolSpec, what: string, fields: readonly string[] | u
 function checkReadBack(spec: ToolSpec): void {
   if (spec.readBack === undefined) return;
   if (spec.effect === "read") throw invalid(spec.name, "a read has no read-back");
-  if (Object.keys(spec.readBack.expect).length === 0)
-    throw invalid(spec.name, "readBack.expect is empty: it would accept anything");
-  const templates = [...Object.values(spec.readBack.args), ...Object.values(spec.readBack.expect)];
+  const { args, expect } = spec.readBack;
+  if (Object.keys(expect).length === 0) throw invalid(spec.name, "readBack.expect is empty: it would accept anything");
+  const problem = typeof expect === "string" ? expressionProblem(expect) : null;
+  if (problem !== null) throw invalid(spec.name, `readBack.expect: ${problem}`);
+  const templates = [...Object.values(args), ...(typeof expect === "string" ? [] : Object.values(expect))];
   const declared = declaredFields(spec.args);
   for (const template of templates) {
     if (typeof template !== "string" || !template.startsWith("$args.")) continue;

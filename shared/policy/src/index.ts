@@ -11,6 +11,7 @@ export { taskChainId } from "./door/tasks.ts";
 export { beginTurn, type EmittedEvent, type EventType, type Turn, type TurnEnv } from "./door/turn.ts";
 export * from "./deployed-policy.ts";
 export * from "./deployments.ts";
+export { expressionProblem } from "./expectation.ts";
 export * from "./freshness.ts";
 export * from "./partition-state.ts";
 export * from "./policy-document.ts";

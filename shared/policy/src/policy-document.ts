@@ -13,7 +13,8 @@ export type ToolClass = "exact" | "at-most-once";
 export interface ReadBack {
   readonly tool: string;
   readonly args: JsonObject;
-  readonly expect: JsonObject | null;
+  /** Values by dotted path, or an expression (expectation.ts). */
+  readonly expect: JsonObject | string | null;
   /** How long the effect may take to show, ms; default 0. */
   readonly withinMs?: number;
 }

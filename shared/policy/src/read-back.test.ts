@@ -25,6 +25,17 @@ describe("a read-back", () => {
     expect(lookForDoubt(null, ARGS)).toBeNull();
   });
 
+  it("by an expression keeps what that names, and no more [effects:read-back-cel]", () => {
+    const expect_ = "seen.refund.id == result.refund && seen.amount >= 100";
+    const look = parseLook(lookAfter({ ...readBack, expect: expect_ }, ARGS, { refund: "r1" }));
+    expect(look).toMatchObject({ expect: expect_, scope: { result: { refund: "r1" } } });
+    expect(look?.scope).not.toHaveProperty("args");
+    expect(look === null ? "" : missingFrom(look, { refund: { id: "r1" }, amount: 100 })).toBeNull();
+    expect(look === null ? "" : missingFrom(look, { refund: { id: "r2" }, amount: 100 })).toContain("does not hold");
+    expect(lookForDoubt({ ...readBack, expect: expect_ }, ARGS)).toBeNull();
+    expect(lookForDoubt({ ...readBack, expect: "seen.amount == args.amount" }, ARGS)?.scope).toEqual({ args: ARGS });
+  });
+
   it("that is too large for a record says so and looks at nothing [effects:read-back-failed]", () => {
     const text = lookAfter(readBack, { id: 7, amount: "x".repeat(40_000) }, {});
     expect(text.length).toBeLessThan(200);
@@ -37,7 +48,7 @@ describe("a read-back", () => {
     [{ refund: {} }, "refund.id is missing"],
     [null, "refund.id is missing"],
   ])("of %j: %s [effects:read-back-mismatch]", (seen, missing) => {
-    expect(missingFrom({ "refund.id": "r1" }, seen)).toBe(missing);
+    expect(missingFrom({ expect: { "refund.id": "r1" } }, seen)).toBe(missing);
   });
 });
 

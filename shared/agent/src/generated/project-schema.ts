@@ -199,7 +199,10 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
                 "type": "object"
               },
               "expect": {
-                "type": "object"
+                "type": [
+                  "object",
+                  "string"
+                ]
               },
               "withinMs": {
                 "type": "integer",

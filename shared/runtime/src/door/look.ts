@@ -1,6 +1,6 @@
 /** Looks at the world: whether a change is there, as its tool declared how to see it (read-back.ts of the policy). */
 import type { MessageOf } from "@busbar/events";
-import { canonicalJson, own, parseJson, sha256Hex } from "@busbar/kernel";
+import { canonicalJson, type Json, own, parseJson, sha256Hex } from "@busbar/kernel";
 import {
   type CallOutcome,
   dependedRead,
@@ -11,6 +11,7 @@ import {
   versionOf,
 } from "@busbar/policy";
 import { type Clock, pause, type Timers, type Toolbox } from "../ports.ts";
+import { withinTime } from "./bounded-call.ts";
 
 export interface ReadBackCall {
   readonly chainId: string;
@@ -70,17 +71,28 @@ export async function look(options: LookPorts, call: ReadBackCall, signal: Abort
   }
 }
 
+/** Longest time that an expression may take; the event loop stands still meanwhile, ms. */
+const EXPRESSION_MS = 50;
+
+/** Compared values take no time to speak of; an expression is cut off: then nobody knows, and undefined comes back. */
+function missingWithin(what: Look, seen: Json): string | null | undefined {
+  if (typeof what.expect !== "string") return missingFrom(what, seen);
+  return withinTime(EXPRESSION_MS, () => missingFrom(what, seen));
+}
+
 async function lookOnce(
   { toolbox, clock }: LookPorts,
   { callId, chainId, agent }: ReadBackCall,
-  { tool, args, expect }: Look,
+  what: Look,
   signal: AbortSignal,
 ): Promise<Looked> {
+  const { tool, args } = what;
   const run = { tool, args, key: "", attempt: 1, atMs: clock.nowMs(), callId, chainId, agent, signal };
   const answer = await toolbox.runTool(run);
   if (answer.kind !== "result") return notLooked(`${tool}: ${answer.reason}`);
   const result = shortened(canonicalJson(answer.result));
-  const missing = missingFrom(expect, answer.result);
+  const missing = missingWithin(what, answer.result);
+  if (missing === undefined) return notLooked(`the expectation takes more than ${EXPRESSION_MS} ms`);
   const reason = missing ?? `${tool} shows the effect`;
   return { kind: "read-back", shown: missing === null, failed: false, result, reason };
 }

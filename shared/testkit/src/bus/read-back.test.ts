@@ -2,7 +2,7 @@
  * A tool that reports a change which is not there, on a whole bus: with its read-back the harm is seen before the next
  * change; without it nobody sees it.
  */
-import { defineAgent, defineTool, type ToolDefinition } from "@busbar/agent";
+import { defineAgent, defineTool, type ReadBack, type ToolDefinition } from "@busbar/agent";
 import { isJsonObject, type Json } from "@busbar/kernel";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createTestBus, type TestBus } from "./test-bus.ts";
@@ -26,11 +26,7 @@ const ID = {
 } as const;
 const READ_BACK = { tool: "rows.get", args: { id: "$args.id" }, expect: { state: "$args.state" } };
 
-function tools(
-  rows: Rows,
-  write: Write,
-  readBack: (typeof READ_BACK & { withinMs?: number }) | null,
-): readonly ToolDefinition[] {
+function tools(rows: Rows, write: Write, readBack: ReadBack | null): readonly ToolDefinition[] {
   const set = defineTool<{ id: number; state: string }>({
     name: "rows.set",
     description: "Sets a row.",
@@ -109,6 +105,26 @@ describe("a tool that reports success", () => {
       expect([rows.get(1), rows.get(2)]).toEqual(["open", "open"]);
     },
   );
+
+  it("is judged by an expression over arguments, result and what is seen, which has a bound of time [effects:read-back-cel] [effects:read-back-bounded]", async () => {
+    const by = (expect: string): Parameters<typeof opened>[1] => ({ ...READ_BACK, expect });
+    const right = await opened(well, by("seen.state == args.state && result.ok"));
+    await expect(right.bus.submit("clerk", {})).resolves.toMatchObject({ state: "completed" });
+    await right.bus.stop();
+    const wrong = await opened(nothing, by("seen.state == args.state && result.ok"));
+    await wrong.bus.start("clerk", {});
+    const disputed = await wrong.bus.waitFor("EffectDisputed");
+    expect([disputed.code, disputed.expected]).toEqual([
+      "BUSBAR_READ_BACK_MISMATCH",
+      '"seen.state == args.state && result.ok"',
+    ]);
+    await wrong.bus.stop();
+    const bomb: Write = (rows, id) => rows.set(id, `${"a".repeat(60)}b`);
+    const endless = await opened(bomb, by('seen.state.matches("^(a+)+$")'));
+    await endless.bus.start("clerk", {});
+    const cut = await endless.bus.waitFor("EffectDisputed");
+    expect([cut.code, cut.reason]).toEqual(["BUSBAR_READ_BACK_FAILED", expect.stringContaining("more than 50 ms")]);
+  });
 
   it("and did what it says is verified before the next change [effects:read-back-due]", async () => {
     const { bus: test } = await opened(well, READ_BACK);
