@@ -154,13 +154,18 @@ function checkFields(spec: ToolSpec, what: string, fields: readonly string[] | u
   }
 }
 
+function expectationProblem(expect: ReadBack["expect"]): string | null {
+  if (Object.keys(expect).length === 0) return "is empty: it would accept anything";
+  const problem = typeof expect === "string" ? expressionProblem(expect) : null;
+  return problem === null ? null : `is no expression: ${problem}`;
+}
+
 function checkReadBack(spec: ToolSpec): void {
   if (spec.readBack === undefined) return;
   if (spec.effect === "read") throw invalid(spec.name, "a read has no read-back");
   const { args, expect } = spec.readBack;
-  if (Object.keys(expect).length === 0) throw invalid(spec.name, "readBack.expect is empty: it would accept anything");
-  const problem = typeof expect === "string" ? expressionProblem(expect) : null;
-  if (problem !== null) throw invalid(spec.name, `readBack.expect: ${problem}`);
+  const problem = expectationProblem(expect);
+  if (problem !== null) throw invalid(spec.name, `readBack.expect ${problem}`);
   const templates = [...Object.values(args), ...(typeof expect === "string" ? [] : Object.values(expect))];
   const declared = declaredFields(spec.args);
   for (const template of templates) {
