@@ -223,6 +223,16 @@ const PROMISES = {
     "agents:resend-same-bytes": "a command that was deferred or not answered is sent again with the same bytes",
     "agents:test-in-milliseconds": "a user's agent test runs on the in-memory bus without a broker",
   },
+  arguments: {
+    "arguments:by-reference":
+      "arguments above 256 KiB stand in the blobs topic; they are decided, fired and tried again as if they stood in the record",
+    "arguments:acknowledged-first": "content is acknowledged before the command that refers to it is made",
+    "arguments:missing-refused": "what a command refers to and is not whole in the log is a refusal, and nothing runs",
+    "arguments:forged-chunks-passed":
+      "what others write into the topic of blobs changes no content that a record names",
+    "arguments:bounded":
+      "content has a bound, is read only for a sender who is who it says, and waits in a bounded memory",
+  },
   timers: {
     "timers:on-the-log": "a handler's timer is a record with its time; whoever owns the partition then fires it, once",
     "timers:halt-and-deadline": "a halted chain's timers do not fire, and none outlives its chain or its deadline",

@@ -13,7 +13,7 @@ const WHAT: Readonly<Record<string, string>> = {
   heartbeats: "signs of life of supervisors and agents",
   checkpoints: "state of partitions, to load from; a cache",
   "dead-letters": "what could not be read, with bytes, reason and origin",
-  blobs: "results too large for a record, in content-addressed chunks",
+  blobs: "results and arguments too large for a record, in content-addressed chunks",
 };
 
 function settingsOf(config: Readonly<Record<string, string>>, common: ReadonlySet<string>): string {

@@ -10,7 +10,7 @@ const allowed = (principal: Parameters<typeof rulesOf>[1], operation: string): s
 /** Written from the promise, not from the table: a change of the table has to be a change here. */
 describe("what a principal may do on the broker", () => {
   it("an agent: commands and signs of life written, its own inbox and the directives read [security:one-principal-per-agent]", () => {
-    expect(allowed("agent:a", "write")).toEqual(["topic p.commands", "topic p.heartbeats"]);
+    expect(allowed("agent:a", "write")).toEqual(["topic p.blobs", "topic p.commands", "topic p.heartbeats"]);
     expect(allowed("agent:a", "read")).toEqual([
       "group p.agent.a",
       "group p.agent.a@*",
@@ -20,10 +20,11 @@ describe("what a principal may do on the broker", () => {
     ]);
   });
 
-  it("only gateways write events, inboxes and blobs; only a person writes control [security:deny-by-default]", () => {
+  it("only gateways write events and inboxes, agents what is too large for a command; only a person writes control [security:deny-by-default]", () => {
     const writersOf = (topic: string): string[] =>
       [...principalsOf(["a"], ["c"]), "registry" as const].filter((one) => accessOf(one).writes.includes(topic));
-    for (const topic of ["events", "inbox.*", "blobs"]) expect(writersOf(topic)).toEqual(["gateway"]);
+    for (const topic of ["events", "inbox.*"]) expect(writersOf(topic)).toEqual(["gateway"]);
+    expect(writersOf("blobs")).toEqual(["gateway", "agent:a"]);
     expect(writersOf("control")).toEqual(["operator"]);
     expect(writersOf("directives")).toEqual(["gateway", "supervisor", "operator"]);
   });

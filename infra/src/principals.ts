@@ -2,9 +2,10 @@
  * Who there is on a bus, and what each may do on its broker: the table, as data. What it does not allow is denied,
  * and nobody has a transactional id (PROTOCOL 1.5). docs/security.md shows it; a test holds the two together.
  *
- * A1 Only gateways write events, inboxes and blobs; only operators, supervisors and gateways write directives; only
+ * A1 Only gateways write events and inboxes; gateways and agents write blobs, of which only those count whose digests a
+ *    record names (shared/log/src/blobs.ts); only operators, supervisors and gateways write directives; only
  *    operators write control.
- * A2 An agent writes commands and signs of life, and reads its own inbox, the directives and what was too large for its
+ * A2 An agent writes commands, signs of life and what is too large for its commands, and reads its own inbox, the directives and what was too large for its
  *    inbox. It reads no events, no commands and no other inbox.
  * A3 Only the super user that sets a bus up creates topics, users and permissions. No service knows its password.
  */
@@ -47,7 +48,7 @@ export function accessOf(principal: Principal): Row {
   switch (role) {
     case "gateway":
       return {
-        reads: ["events", "commands", "control", "directives", "heartbeats", "checkpoints"],
+        reads: ["events", "commands", "control", "directives", "heartbeats", "checkpoints", "blobs"],
         writes: ["events", "commands", "directives", "heartbeats", "checkpoints", "dead-letters", "blobs", "inbox.*"],
         groups: ["gateway"],
       };
@@ -63,7 +64,7 @@ export function accessOf(principal: Principal): Row {
     case "agent":
       return {
         reads: [inboxTopic("", name).slice(1), "directives", "blobs"],
-        writes: ["commands", "heartbeats"],
+        writes: ["commands", "heartbeats", "blobs"],
         // One group per deployed version; no name of an agent holds an @.
         groups: [`agent.${name}`, `agent.${name}@*`],
       };

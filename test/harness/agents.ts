@@ -49,6 +49,8 @@ export interface BookerInput {
   readonly fails: readonly boolean[];
   /** How long it sleeps before the first booking, ms. */
   readonly sleepMs?: number;
+  /** Length of each parcel's label; default: it has none. */
+  readonly labelLength?: number;
 }
 
 /** Books, takes each failure as it comes, and leaves one note behind before and one after. */
@@ -59,10 +61,11 @@ const bookerNamed = (name: string) =>
     async handler({ input }, ctx) {
       let booked = 0;
       await ctx.tool("orders.annotate", { orderId: 1, n: 0, text: "before" });
+      const label = input.labelLength === undefined ? {} : { label: "x".repeat(input.labelLength) };
       if (input.sleepMs !== undefined) await ctx.sleep(input.sleepMs);
       for (const [n, fail] of input.fails.entries()) {
         try {
-          await ctx.tool("parcel.book", { n, fail });
+          await ctx.tool("parcel.book", { n, fail, ...label });
           booked += 1;
         } catch (thrown) {
           if (!isCallError(thrown) || (thrown.kind !== "failed" && thrown.kind !== "refused")) throw thrown;

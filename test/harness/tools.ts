@@ -33,22 +33,26 @@ function noted(tool: ToolDefinition): ToolDefinition {
 }
 
 /** Fails when it is told to; otherwise it does nothing at all. Nothing of it is in the database's journal. */
-const parcelBook = defineTool<{ readonly n: number; readonly fail: boolean }>({
+const parcelBook = defineTool<{ readonly n: number; readonly fail: boolean; readonly label?: string }>({
   name: "parcel.book",
   description: "Books parcel n, or fails.",
   effect: "write",
   toolClass: "at-most-once",
   args: {
     type: "object",
-    properties: { n: { type: "integer" }, fail: { type: "boolean" } },
+    properties: { n: { type: "integer" }, fail: { type: "boolean" }, label: { type: "string" } },
     required: ["n", "fail"],
     additionalProperties: false,
   },
-  result: { type: "object", properties: { booked: { type: "integer" } }, required: ["booked"] },
+  result: {
+    type: "object",
+    properties: { booked: { type: "integer" }, labelled: { type: "integer" } },
+    required: ["booked"],
+  },
   timeoutMs: 1500,
-  run: ({ n, fail }): Json => {
+  run: ({ n, fail, label }): Json => {
     if (fail) throw new Error(`parcel ${n} cannot be booked`);
-    return { booked: n };
+    return label === undefined ? { booked: n } : { booked: n, labelled: label.length };
   },
 });
 

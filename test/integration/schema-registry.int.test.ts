@@ -44,7 +44,7 @@ const message: MessageOf<"EffectSettled"> = {
     replay: false,
     policyHash: "",
     codeVersion: "0.1.0",
-    claimCheck: { sha256: "ab", bytes: 3, field: "result", offset: "7" },
+    claimCheck: { sha256: "ab", bytes: 3, field: "result", offset: "7", chunks: ["ab"] },
     progress: { commands: "10", control: "0", inbox: "3", forwards: "3" },
   },
   callId: "c1:4",

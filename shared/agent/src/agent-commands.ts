@@ -1,7 +1,9 @@
 /** How an agent process speaks: every command that it sends, in its name and with its key. */
+import type { ClaimCheck } from "@busbar/events";
 import type { Codec } from "@busbar/events/codec";
-import type { AppendOutcome, EventLog, NewRecord } from "@busbar/log";
+import { type AppendOutcome, blobOf, type EventLog, type NewRecord } from "@busbar/log";
 import { type CommandBody, commandRecord } from "./command-record.ts";
+import type { PutAside } from "./command-sender.ts";
 import type { AgentDefinition } from "./define-agent.ts";
 import type { RunCommand } from "./run-context.ts";
 import type { Timers } from "./timers.ts";
@@ -34,8 +36,16 @@ export class AgentCommands {
   }
 
   /** The record of one command of a run. Throws for what the codec refuses. */
-  encode(command: RunCommand, sequence: number, context: CommandContext): NewRecord {
-    return this.#record(command, sequence, context);
+  encode(command: RunCommand, sequence: number, context: CommandContext, aside: ClaimCheck | null): NewRecord {
+    return this.#record(command, sequence, context, aside);
+  }
+
+  /** Puts what has no room in a command into the blobs topic, once; see `PutAside`. */
+  async putAside(partition: number, text: string): Promise<PutAside> {
+    const { publications, refOf } = blobOf(`${this.#options.prefix}.blobs`, partition, text);
+    const outcomes = await this.#options.log.publish(publications);
+    const refused = outcomes.find((outcome) => outcome.kind === "refused");
+    return refused === undefined ? refOf(outcomes) : { refused: refused.error };
   }
 
   publish(partition: number, records: readonly NewRecord[]): Promise<readonly AppendOutcome[]> {
@@ -49,10 +59,15 @@ export class AgentCommands {
     await this.publish(partition, [this.#record({ type: "RequestJournal", reason }, 0, context)]);
   }
 
-  #record(body: CommandBody, sequence: number, context: CommandContext): NewRecord {
+  #record(
+    body: CommandBody,
+    sequence: number,
+    context: CommandContext,
+    claimCheck: ClaimCheck | null = null,
+  ): NewRecord {
     const { codec, prefix, key, agent, timers } = this.#options;
     const { partition, ...from } = context;
-    const meta = { ...from, sequence, agent: agent.name, atMs: timers.now(), codeVersion: agent.version };
+    const meta = { ...from, sequence, agent: agent.name, atMs: timers.now(), codeVersion: agent.version, claimCheck };
     return commandRecord({ codec, key, prefix, principal: `agent:${agent.name}` }, partition, body, meta);
   }
 }

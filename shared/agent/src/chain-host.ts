@@ -156,10 +156,11 @@ export class ChainHost {
       incarnation,
       timers,
       answerTimeoutMs,
-      encode: (command, sequence) => {
+      encode: (command, sequence, aside) => {
         const context = { chainId, partition, incarnation, lineage, traceparent, causationId: this.#lastSource };
-        return this.#options.commands.encode(command, sequence, context);
+        return this.#options.commands.encode(command, sequence, context, aside);
       },
+      putAside: (text) => this.#options.commands.putAside(partition, text),
       publish: (records) => this.#options.commands.publish(partition, records),
       onRejected: (code, reason) => {
         if (this.#incarnation === incarnation) this.#onRejected(code, reason);

@@ -147,7 +147,7 @@ describe("the end of a handler", () => {
   it("an output or argument without a JSON form never becomes a command [agents:results-in-log-order]", async () => {
     const output = await playLive(() => Promise.resolve({ value: 1n }), instant);
     expect(output.commands).toMatchObject([{ type: "FailTask" }]);
-    const args = await playLive((_task, ctx) => ctx.tool("one", { big: "x".repeat(262_145) }), instant);
+    const args = await playLive((_task, ctx) => ctx.tool("one", { big: "x".repeat(4 * 1024 * 1024) }), instant);
     expect(args.commands).toMatchObject([{ type: "FailTask", step: 1, code: "BUSBAR_RECORD_TOO_LARGE" }]);
   });
 });

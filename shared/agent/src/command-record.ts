@@ -1,5 +1,5 @@
 /** The records that agents and clients put into `<prefix>.commands`: framed, keyed by chain, authenticated. */
-import { type BusCommand, HEADER, type Meta, type MessageOf, metaWith } from "@busbar/events";
+import { type BusCommand, type ClaimCheck, HEADER, type Meta, type MessageOf, metaWith } from "@busbar/events";
 import { type Codec, signCommand } from "@busbar/events/codec";
 import type { NewRecord } from "@busbar/log";
 
@@ -15,6 +15,8 @@ export interface CommandMeta {
   readonly traceparent: string;
   readonly atMs: number;
   readonly codeVersion: string;
+  /** What the command refers to. Default: nothing. */
+  readonly claimCheck?: ClaimCheck | null;
 }
 
 export interface CommandRecordOptions {
@@ -28,7 +30,18 @@ export interface CommandRecordOptions {
 }
 
 function metaOf(prefix: string, from: CommandMeta): Meta {
-  const { chainId, lineage, agent, incarnation, sequence, causationId, traceparent, atMs, codeVersion } = from;
+  const {
+    chainId,
+    lineage,
+    agent,
+    incarnation,
+    sequence,
+    causationId,
+    traceparent,
+    atMs,
+    codeVersion,
+    claimCheck = null,
+  } = from;
   return metaWith({
     eventId: `${chainId}:${incarnation}:${sequence}`,
     chainId,
@@ -42,6 +55,7 @@ function metaOf(prefix: string, from: CommandMeta): Meta {
     streamSeq: sequence,
     namespace: prefix,
     codeVersion,
+    claimCheck,
   });
 }
 

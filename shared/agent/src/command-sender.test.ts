@@ -1,7 +1,7 @@
 import { busbarError } from "@busbar/kernel";
 import type { AppendOutcome, NewRecord } from "@busbar/log";
 import { describe, expect, it } from "vitest";
-import { CommandSender, type SenderOptions } from "./command-sender.ts";
+import { CommandSender, type PutAside, type SenderOptions } from "./command-sender.ts";
 import type { RunCommand } from "./run-context.ts";
 import { metaOf } from "./test-door.ts";
 
@@ -33,6 +33,7 @@ function build(change: Partial<SenderOptions> = {}) {
         };
       },
     },
+    putAside: () => Promise.resolve(null),
     onRejected: (code) => rejected.push(code),
     ...change,
   });
@@ -48,6 +49,55 @@ function build(change: Partial<SenderOptions> = {}) {
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 const event = (type: string, body: object, commandSeq = 0, incarnation = 2) =>
   ({ type, ...body, meta: metaOf(5n, incarnation, commandSeq) }) as never;
+
+describe("arguments that have no room in a command", () => {
+  const large = (step: number): RunCommand => ({ ...command(step), args: `"${"x".repeat(300_000)}"` }) as RunCommand;
+  const REF = { sha256: "s", bytes: 300_002, offset: "7", chunks: ["s"] };
+
+  it("are acknowledged first; the command then refers to them, and those behind it wait [arguments:acknowledged-first]", async () => {
+    const told: string[] = [];
+    let acknowledge: (ref: PutAside) => void = () => undefined;
+    const { sender, published } = build({
+      putAside: () => new Promise((resolve) => (acknowledge = resolve)),
+      encode: (body, sequence, aside) => {
+        told.push(`${sequence} ${body.type === "CallTool" ? body.args.length : 0} ${aside?.field} ${aside?.offset}`);
+        return { key: "c", value: new TextEncoder().encode(String(sequence)) };
+      },
+    });
+    sender.send(command(1));
+    sender.send(large(2));
+    sender.send(command(3));
+    await settle();
+    expect(published.flat()).toEqual(["1"]);
+    acknowledge(REF);
+    await settle();
+    expect(published.flat()).toEqual(["1", "2", "3"]);
+    expect(told).toEqual(["1 2 undefined undefined", "3 2 undefined undefined", "2 0 args 7"]);
+  });
+
+  it("are put aside again until the log has them, and no more after a stop [arguments:acknowledged-first]", async () => {
+    const answers: PutAside[] = [null, REF];
+    const { sender, published, fire } = build({ putAside: () => Promise.resolve(answers.shift() ?? null) });
+    sender.send(large(1));
+    await settle();
+    expect(published.flat()).toEqual([]);
+    await fire();
+    await settle();
+    expect(published.flat()).toEqual(["1"]);
+    sender.send(large(2));
+    sender.stop();
+    await settle();
+    expect(published.flat()).toEqual(["1"]);
+  });
+
+  it("that the log refuses end the run with the reason [arguments:missing-refused]", async () => {
+    const refused = busbarError("BUSBAR_LOG_FORBIDDEN", { what: "write", topic: "t.blobs" });
+    const { sender, published, rejected } = build({ putAside: () => Promise.resolve({ refused }) });
+    sender.send(large(1));
+    await settle();
+    expect([published.flat(), rejected]).toEqual([[], ["BUSBAR_LOG_FORBIDDEN"]]);
+  });
+});
 
 describe("the command sender [agents:resend-same-bytes]", () => {
   it("leaves out a number that another run of the incarnation has used [agents:second-run-same-numbers]", async () => {

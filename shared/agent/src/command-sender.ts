@@ -7,17 +7,22 @@
  *    a growing pause when nothing answers or the log could not tell.
  * C5 While a deferred command waits for its time nothing is sent: what follows it would only meet a gap.
  * C4 Records of one run go to the log in sequence order; one publication is under way at a time.
+ * C5 Arguments that have no room in a record are acknowledged in the blobs topic before the command that refers to them
+ *    is made; the commands behind it wait (PROTOCOL 5.8).
  */
-import type { BusCommand, BusEvent, MessageOf } from "@busbar/events";
-import { assert } from "@busbar/kernel";
-import type { AppendOutcome, NewRecord } from "@busbar/log";
+import type { BusCommand, BusEvent, ClaimCheck, MessageOf } from "@busbar/events";
+import { assert, type BusbarError, utf8Length } from "@busbar/kernel";
+import type { AppendOutcome, BlobRef, NewRecord } from "@busbar/log";
+import { PAYLOAD_LIMIT_BYTES } from "@busbar/policy";
 import type { RunCommand } from "./run-context.ts";
 import type { Timers } from "./timers.ts";
 
 export interface SenderOptions {
   readonly incarnation: number;
   /** Makes the record of a command: encoded, framed and authenticated. May throw for what can never be sent. */
-  encode(command: RunCommand, sequence: number): NewRecord;
+  encode(command: RunCommand, sequence: number, aside: ClaimCheck | null): NewRecord;
+  /** One try to put a text aside. */
+  putAside(text: string): Promise<PutAside>;
   publish(records: readonly NewRecord[]): Promise<readonly AppendOutcome[]>;
   readonly timers: Pick<Timers, "after">;
   /** First pause before an unanswered command is sent again, in ms; doubles up to eight times as much. */
@@ -28,13 +33,28 @@ export interface SenderOptions {
   onPublished?(isTaken: boolean): void;
 }
 
+/** Where a text stands; null: not known to be there, so it is put aside again. */
+export type PutAside = BlobRef | null | { readonly refused: BusbarError };
+
 interface Kept {
   readonly sequence: number;
   readonly type: BusCommand["type"];
   readonly step: number;
-  readonly record: NewRecord;
+  /** Null while what it refers to is on its way. */
+  record: NewRecord | null;
   /** Where the log has it, as far as we know; one per sending. */
   readonly offsets: Set<string>;
+}
+
+type Ready = Kept & { readonly record: NewRecord };
+const isReady = (kept: Kept): kept is Ready => kept.record !== null;
+
+type LargeCall = Extract<RunCommand, { type: "CallTool" }>;
+
+/** A call whose arguments have no room in its record; null for all others. */
+function largeArgumentsOf(command: RunCommand): LargeCall | null {
+  if (command.type !== "CallTool") return null;
+  return utf8Length(command.args) + utf8Length(command.tool) > PAYLOAD_LIMIT_BYTES ? command : null;
 }
 
 const UNKNOWN_PAUSE_MS = 200;
@@ -67,11 +87,32 @@ export class CommandSender {
   send(command: RunCommand): void {
     if (this.#isStopped) return;
     const sequence = this.#nextSequence;
-    const record = this.#options.encode(command, sequence);
+    const large = largeArgumentsOf(command);
+    const record = large === null ? this.#options.encode(command, sequence, null) : null;
     this.#nextSequence += 1;
     const { step } = command;
-    this.#kept.set(sequence, { sequence, type: command.type, step, record, offsets: new Set() });
-    void this.#publish();
+    const kept: Kept = { sequence, type: command.type, step, record, offsets: new Set() };
+    this.#kept.set(sequence, kept);
+    if (large === null) void this.#publish();
+    else void this.#publishAside(kept, large);
+  }
+
+  async #publishAside(kept: Kept, command: LargeCall): Promise<void> {
+    for (;;) {
+      const put = await this.#options.putAside(command.args);
+      if (this.#isStopped) return;
+      if (put !== null && "refused" in put) return this.#reject(put.refused.code, put.refused.message);
+      if (put !== null) {
+        kept.record = this.#options.encode({ ...command, args: "" }, kept.sequence, { ...put, field: "args" });
+        return void this.#publish();
+      }
+      await new Promise<void>((resolve) => this.#options.timers.after(UNKNOWN_PAUSE_MS, resolve));
+    }
+  }
+
+  #reject(code: string, reason: string): void {
+    this.stop();
+    this.#options.onRejected(code, reason);
   }
 
   /** Leaves out a number: another run of this incarnation has sent that command. */
@@ -104,9 +145,7 @@ export class CommandSender {
   #onRejected(event: MessageOf<"CommandRejected">): void {
     for (const kept of this.#kept.values()) {
       if (!kept.offsets.has(event.offset)) continue;
-      this.stop();
-      this.#options.onRejected(event.code, event.reason);
-      return;
+      return this.#reject(event.code, event.reason);
     }
   }
 
@@ -179,11 +218,12 @@ export class CommandSender {
     }
   }
 
-  #nextBatch(): readonly Kept[] {
+  #nextBatch(): readonly Ready[] {
     if (this.#isStopped || this.#deferred !== null) return [];
-    const batch: Kept[] = [];
+    const batch: Ready[] = [];
     for (const kept of this.#kept.values()) {
-      if (kept.sequence >= this.#cursor && batch.length < BATCH_MAX) batch.push(kept);
+      if (!isReady(kept) || batch.length >= BATCH_MAX) break;
+      if (kept.sequence >= this.#cursor) batch.push(kept);
     }
     const last = batch.at(-1);
     if (last !== undefined) this.#cursor = last.sequence + 1;
@@ -191,7 +231,7 @@ export class CommandSender {
   }
 
   /** False when the rest has to wait. */
-  async #publishBatch(batch: readonly Kept[]): Promise<boolean> {
+  async #publishBatch(batch: readonly Ready[]): Promise<boolean> {
     const outcomes = await this.#options.publish(batch.map((kept) => kept.record));
     assert(outcomes.length === batch.length, "CommandSender: one outcome for each record");
     for (const [index, outcome] of outcomes.entries()) {
@@ -201,8 +241,7 @@ export class CommandSender {
       }
       this.#options.onPublished?.(false);
       if (outcome.kind === "refused") {
-        this.stop();
-        this.#options.onRejected(outcome.error.code, outcome.error.message);
+        this.#reject(outcome.error.code, outcome.error.message);
       } else {
         this.#sendAgainFrom(batch[index]?.sequence ?? 0, UNKNOWN_PAUSE_MS);
       }

@@ -10,7 +10,8 @@ import {
   timerHash,
   withMessages,
 } from "@busbar/events";
-import { busbarError, chainId, type Json, type JsonObject, parseJson, shortHash } from "@busbar/kernel";
+import { busbarError, chainId, type Json, type JsonObject, parseJson, shortHash, utf8Length } from "@busbar/kernel";
+import { ARGUMENTS_LIMIT_BYTES, PAYLOAD_LIMIT_BYTES } from "@busbar/policy";
 import type { AgentContext, StatementVerdict, ToolAnswer, ToolOptions } from "./agent-context.ts";
 import { RefusedError } from "./errors.ts";
 import { type Answer, type AnswerValue, type CallShape, contentHash, jsonText } from "./journal.ts";
@@ -32,9 +33,6 @@ export type RunCommand =
   | { readonly type: "CompleteTask"; readonly step: number; readonly output: string }
   | { readonly type: "FailTask"; readonly step: number; readonly code: string; readonly reason: string }
   | { readonly type: "ReportDivergence"; readonly step: number; readonly expected: string; readonly actual: string };
-
-/** Length of the JSON text of arguments, requests, inputs and outputs that the door accepts. */
-const PAYLOAD_LIMIT = 262_144;
 
 export interface ContextPorts {
   readonly chainId: string;
@@ -80,7 +78,7 @@ async function callTool(
   args: JsonObject,
   options: ToolOptions = {},
 ): Promise<ToolAnswer> {
-  const text = requireJson(args, `arguments of ${tool}`);
+  const text = requireJson(args, `arguments of ${tool}`, ARGUMENTS_LIMIT_BYTES);
   const repeat = options.repeat ?? 0;
   const shape = { kind: "tool", name: tool, hash: contentHash(text) } as const;
   const answer = await ports.call(shape, (step) => ({ type: "CallTool", step, tool, args: text, repeat }));
@@ -173,12 +171,11 @@ function successOf<K extends Exclude<AnswerValue["kind"], "error">>(
 }
 
 /** Checked before the call takes its step: the door would refuse it without consuming its sequence number. */
-export function requireJson(value: unknown, what: string): string {
+export function requireJson(value: unknown, what: string, limit = PAYLOAD_LIMIT_BYTES): string {
   const text = jsonText(value);
   if (text === null) throw new TypeError(`${what}: it has no JSON form`);
-  if (text.length > PAYLOAD_LIMIT) {
-    throw busbarError("BUSBAR_RECORD_TOO_LARGE", { bytes: text.length, limit: PAYLOAD_LIMIT });
-  }
+  const bytes = utf8Length(text);
+  if (bytes > limit) throw busbarError("BUSBAR_RECORD_TOO_LARGE", { bytes, limit });
   return text;
 }
 

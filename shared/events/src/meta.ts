@@ -1,5 +1,5 @@
 /** The meta of records that no chain event gives one: claims, directives, heartbeats, commands of the gateway. */
-import type { Meta } from "./generated/messages.ts";
+import type { ClaimCheck, Meta } from "./generated/messages.ts";
 
 const BLANK: Meta = {
   eventId: "",
@@ -20,6 +20,11 @@ const BLANK: Meta = {
   claimCheck: null,
   progress: null,
 };
+
+/** Where the content of a field stands that is too large for its record; null: in the field. */
+export function asideOf({ meta }: { readonly meta: Meta }, field: string): ClaimCheck | null {
+  return meta.claimCheck?.field === field ? meta.claimCheck : null;
+}
 
 export function metaWith(fields: Partial<Meta> & Pick<Meta, "eventId" | "atMs">): Meta {
   return { ...BLANK, ...fields };

@@ -1,8 +1,9 @@
 /**
  * Content that is too large for a record: in chunks under its digest, acknowledged before anything refers to it
- * (PROTOCOL 5.8). Who reads it checks the digest, so it does not matter who wrote it.
+ * (PROTOCOL 5.8). The reference names the digest of each chunk, so it does not matter who else writes into the topic: what
+ * is not one of them is passed over.
  */
-import type { ClaimCheck } from "@busbar/events";
+import { type ClaimCheck, HEADER } from "@busbar/events";
 import { busbarError, sha256Hex } from "@busbar/kernel";
 import type { AppendOutcome, EventLog, Publication } from "./event-log.ts";
 
@@ -23,23 +24,22 @@ export function blobOf(
   const content = Buffer.from(text);
   const sha256 = sha256Hex(content);
   const count = Math.ceil(content.length / CHUNK_BYTES);
-  const publications = Array.from({ length: count }, (_, index) => ({
+  const parts = Array.from({ length: count }, (_, index) =>
+    content.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES),
+  );
+  const publications = parts.map((value) => ({
     topic,
     partition,
-    record: {
-      key: sha256,
-      value: content.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES),
-      headers: { type: "Blob", index: String(index), count: String(count) },
-    },
+    record: { key: sha256, value, headers: { [HEADER.type]: "Blob" } },
   }));
   return {
     publications,
-    /** Null: not all of it is known to be in the log. */
+    // Null: not all of it is known to be in the log.
     refOf: (outcomes) => {
       const offsets = outcomes.flatMap((outcome) => (outcome.kind === "appended" ? [outcome.baseOffset] : []));
       if (offsets.length < count) return null;
       const first = offsets.reduce((least, offset) => (offset < least ? offset : least));
-      return { sha256, bytes: content.length, offset: first.toString() };
+      return { sha256, bytes: content.length, offset: first.toString(), chunks: parts.map((part) => sha256Hex(part)) };
     },
   };
 }
@@ -59,30 +59,30 @@ export async function readBlob(
     id: `${topic}/${partition}/${ref.offset}`,
     sha256: ref.sha256,
   });
-  if (!/^\d{1,19}$/.test(ref.offset) || !(ref.bytes >= 0 && ref.bytes <= maxBytes)) throw missing;
+  const isBounded = ref.bytes >= 0 && ref.bytes <= maxBytes && ref.chunks.length === Math.ceil(ref.bytes / CHUNK_BYTES);
+  if (!isBounded || !/^\d{1,19}$/.test(ref.offset)) throw missing;
   const chunks = await readChunks(log, place, ref);
   const content = Buffer.concat(chunks);
   if (content.length !== ref.bytes || sha256Hex(content) !== ref.sha256) throw missing;
   return content.toString("utf8");
 }
 
-/** Chunks under the digest, in order; what is missing or forged shows in the digest. */
+/** The chunks that the reference names, in order; the same one may stand there more than once. */
 async function readChunks(
   log: Pick<EventLog, "read">,
   { topic, partition }: { readonly topic: string; readonly partition: number },
-  ref: BlobRef,
+  { chunks, offset }: BlobRef,
 ): Promise<readonly Uint8Array[]> {
-  const count = Math.ceil(ref.bytes / CHUNK_BYTES);
-  const chunks = new Map<number, Uint8Array>();
+  const found = new Map<string, Uint8Array>();
+  const wanted = new Set(chunks);
   let strangers = 0;
-  for await (const { records } of log.read(topic, partition, { from: BigInt(ref.offset) })) {
-    for (const { key, value, headers } of records) {
-      const index = Number(headers["index"]);
-      const isOurs = key === ref.sha256 && value !== null && index >= 0 && index < count && !chunks.has(index);
-      if (isOurs) chunks.set(index, value);
+  for await (const { records } of log.read(topic, partition, { from: BigInt(offset) })) {
+    for (const { value } of records) {
+      const digest = value === null || value.length > CHUNK_BYTES ? "" : sha256Hex(value);
+      if (value !== null && wanted.has(digest)) found.set(digest, value);
       else strangers += value?.length ?? 0;
     }
-    if (chunks.size >= count || strangers > STRANGERS_BYTES) break;
+    if (found.size === wanted.size || strangers > STRANGERS_BYTES) break;
   }
-  return [...chunks].toSorted(([left], [right]) => left - right).map(([, chunk]) => chunk);
+  return chunks.flatMap((digest) => found.get(digest) ?? []);
 }

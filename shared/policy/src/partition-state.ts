@@ -2,7 +2,7 @@
  * The state of one partition of the events topic: plain JSON, a fold of its valid records and of nothing else.
  * `replay` alone changes it. Offsets are decimal strings (JSON has no bigint), "" means none yet.
  */
-import { GENESIS_DIGEST } from "@busbar/events";
+import { type ClaimCheck, GENESIS_DIGEST } from "@busbar/events";
 import type { Deployments } from "./deployments.ts";
 import type { ChainStatus } from "./machines/chain.ts";
 import type { EffectClass, Policy } from "./policy-document.ts";
@@ -31,6 +31,8 @@ export interface CallState {
   readonly effectKey: string;
   readonly effectClass: EffectClass | "";
   readonly args: string;
+  /** Where the arguments stand that are too large for a record; `args` is empty then. */
+  readonly aside: ClaimCheck | null;
   /** When what is in doubt may be settled, what is delayed is tried again, or a timer fires, ms; 0 where none is so. */
   readonly dueAtMs: number;
   /** Attempts that were throttled: they count as no attempt. */

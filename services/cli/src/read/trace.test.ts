@@ -204,7 +204,7 @@ describe("the trace of a chain", () => {
   });
 
   it("names content that is kept apart by its size", () => {
-    const claimCheck = { sha256: "x", bytes: 300_000, field: "args", offset: "0" };
+    const claimCheck = { sha256: "x", bytes: 300_000, field: "args", offset: "0", chunks: ["x"] };
     const [, , sent] = eventsOf(0, [...opened(ROOT, "support"), { ...admitted(ROOT, 1, "mail.send"), args: "" }]);
     if (sent === undefined) return expect.unreachable();
     const event = { ...sent.event, meta: { ...sent.event.meta, claimCheck } };

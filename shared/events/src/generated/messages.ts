@@ -70,6 +70,8 @@ export interface ClaimCheck {
   readonly field: string;
   /** Offset of the first chunk in the same partition of the blobs topic. (internal) */
   readonly offset: string;
+  /** SHA-256 of each chunk in order, hex: only these are read. (internal) */
+  readonly chunks: readonly string[];
 }
 
 /** How often an agent decided so. */

@@ -2,7 +2,7 @@
  * Admission of a tool call: the door's decision, in the order in which a reader would ask. Every refusal is an event
  * with its reason; an admission permits one attempt (PROTOCOL 5.1, 5.2).
  */
-import { covers, type EventBody, type MessageOf } from "@busbar/events";
+import { asideOf, type ClaimCheck, covers, type EventBody, type MessageOf } from "@busbar/events";
 import {
   canonicalJson,
   type ErrorCode,
@@ -159,7 +159,18 @@ export interface ToolCall {
   readonly chain: ChainState;
   readonly policy: Policy;
   readonly causationId: string;
+  /** Why the arguments that were put aside are not there; null: `command.args` are the arguments, wherever they stand. */
+  readonly contentProblem: string | null;
 }
+
+/** Arguments of more bytes than this are refused, wherever they stand. */
+export const ARGUMENTS_LIMIT_BYTES = 4 * 1024 * 1024;
+
+/** Where the arguments stand that have no room in a record. */
+const argsAside = ({ command }: ToolCall): ClaimCheck | null => asideOf(command, "args");
+
+/** Arguments as records hold them. */
+const recorded = (call: ToolCall, text: string): string => (argsAside(call) === null ? text : "");
 
 function staticProblem(turn: Turn, call: ToolCall, tool: ToolPolicy | undefined): Verdict | null {
   const { chain, command, policy } = call;
@@ -172,6 +183,7 @@ function staticProblem(turn: Turn, call: ToolCall, tool: ToolPolicy | undefined)
   if (!mayCall(policy, chain.agent, command.tool)) {
     return refuse("BUSBAR_TOOL_FORBIDDEN", `agent ${chain.agent} may not call ${command.tool}`);
   }
+  if (call.contentProblem !== null) return refuse("BUSBAR_CONTENT_MISSING", call.contentProblem);
   const args = parseJson(command.args);
   const problem = args === undefined ? "the arguments are not JSON" : turn.env.check(tool.args, args);
   return problem === null ? null : refuse("BUSBAR_INPUT_INVALID", `arguments of ${command.tool}: ${problem}`);
@@ -199,12 +211,12 @@ function admitOrAnswer(turn: Turn, call: ToolCall, tool: ToolPolicy): void {
   if (verdict.kind !== "admit") return recordVerdict(turn, call, verdict, effect.key);
   const { key: effectKey, entry } = effect;
   const text = canonicalJson(args);
-  emitAdmission(turn, aboutCall(call), tool, {
+  emitAdmission(turn, { ...aboutCall(call), claimCheck: argsAside(call) }, tool, {
     callId: callIdOf(call),
     step: command.step,
     tool: command.tool,
     effectKey,
-    args: text,
+    args: recorded(call, text),
     argsHash: sha256Hex(text),
     keySinceMs: effectKey === "" ? 0 : (entry?.sinceMs ?? turn.env.atMs),
     attempt: (entry?.attempt ?? 0) + 1,
@@ -255,7 +267,9 @@ const aboutCall = (call: ToolCall) => ({
   commandSeq: call.command.meta.streamSeq,
 });
 
-function argsHashOf(command: MessageOf<"CallTool">): string {
+function argsHashOf({ command, contentProblem }: ToolCall): string {
+  // The author of arguments that are not there has said what they would be.
+  if (contentProblem !== null) return asideOf(command, "args")?.sha256 ?? "";
   const args = parseJson(command.args);
   return sha256Hex(args === undefined ? command.args : canonicalJson(args));
 }
@@ -270,7 +284,7 @@ function answerFromLedger(turn: Turn, call: ToolCall, effect: NamedEffect): bool
   const { command } = call;
   const { entry, key } = effect;
   if (entry === undefined || entry.status === "failed") return false;
-  const common = { callId: callIdOf(call), step: command.step, tool: command.tool, argsHash: argsHashOf(command) };
+  const common = { callId: callIdOf(call), step: command.step, tool: command.tool, argsHash: argsHashOf(call) };
   if (entry.status === "committed") {
     const body = { ...common, effectKey: key, originalOffset: entry.offset, result: alreadyDone(entry.offset) };
     emit(turn, "EffectAlreadyDone", aboutCall(call), body);
@@ -287,19 +301,24 @@ function recordVerdict(turn: Turn, call: ToolCall, verdict: Verdict, effectKey =
   if (verdict.kind !== "refuse") return;
   const { code, reason, evidence } = verdict;
   const policy = turn.state.policyHash.slice(0, 12);
-  emit(turn, "EffectRefused", aboutCall(call), {
-    callId,
-    step: command.step,
-    tool: command.tool,
-    args: command.args,
-    argsHash: argsHashOf(command),
-    effectKey,
-    code,
-    reason,
-    rule: policy === "" ? "door" : `door@${policy}`,
-    ruleVersion: 1,
-    evidence,
-  });
+  emit(
+    turn,
+    "EffectRefused",
+    { ...aboutCall(call), claimCheck: argsAside(call) },
+    {
+      callId,
+      step: command.step,
+      tool: command.tool,
+      args: recorded(call, command.args),
+      argsHash: argsHashOf(call),
+      effectKey,
+      code,
+      reason,
+      rule: policy === "" ? "door" : `door@${policy}`,
+      ruleVersion: 1,
+      evidence,
+    },
+  );
 }
 
 /**
@@ -317,7 +336,7 @@ export function readmit(turn: Turn, chainId: string, callId: string, origin: "ag
   const verdict = slotted(turn, subject, callId, true);
   if (verdict.kind !== "admit") return verdict;
   const about = { callId, attempt: call.attempt + 1, origin, probes: verdict.probes };
-  emitAdmission(turn, { chain }, tool, { ...admittedBefore(chain, call), ...about });
+  emitAdmission(turn, { chain, claimCheck: call.aside }, tool, { ...admittedBefore(chain, call), ...about });
   return verdict;
 }
 

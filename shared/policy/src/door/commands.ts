@@ -3,7 +3,7 @@
  * yields at least one event. A deferred command was not consumed: the sender sends the same bytes again.
  */
 import type { BusCommand, MessageOf } from "@busbar/events";
-import { partitionOf, TIMER_NAME, timerHash } from "@busbar/events";
+import { asideOf, partitionOf, TIMER_NAME, timerHash } from "@busbar/events";
 import { type ErrorCode, own, utf8Length } from "@busbar/kernel";
 import { canChain } from "../machines/chain.ts";
 import type { CallState, ChainState } from "../partition-state.ts";
@@ -71,12 +71,18 @@ function defer(turn: Turn, input: CommandInput, code: ErrorCode, expected: numbe
   emit(turn, "CommandDeferred", about, body);
 }
 
-/** Bytes of text that a command brings along; all of it ends in records. */
+/** Bytes of text that a command brings along and that ends in records; what was put aside does not. */
 function sizeOf(command: BusCommand): number {
   let bytes = 0;
-  for (const value of Object.values(command)) if (typeof value === "string") bytes += utf8Length(value);
+  for (const [name, value] of Object.entries(command)) {
+    if (typeof value === "string" && asideOf(command, name) === null) bytes += utf8Length(value);
+  }
   return bytes;
 }
+
+/** Only a tool's arguments stand aside; everything else has its bound in the record. */
+const isPutAside = (command: BusCommand): boolean => command.meta.claimCheck !== null;
+const mayPutAside = (command: BusCommand): boolean => command.type === "CallTool" && asideOf(command, "args") !== null;
 
 /** What is wrong with a command whatever the chain's state; null when nothing is. */
 function problemOf(turn: Turn, input: CommandInput): { readonly code: ErrorCode; readonly reason: string } | null {
@@ -87,6 +93,9 @@ function problemOf(turn: Turn, input: CommandInput): { readonly code: ErrorCode;
     return { code, reason: `${short(principal)}: ${authProblem}` };
   }
   if (command.meta.replay) return { code: "BUSBAR_INPUT_INVALID", reason: "a replayed command cannot act" };
+  if (isPutAside(command) && !mayPutAside(command)) {
+    return { code: "BUSBAR_INPUT_INVALID", reason: "only the arguments of a tool may be put aside" };
+  }
   const { chainId } = command.meta;
   if (partitionOf(chainId, env.partitionCount) !== state.partition) {
     return {
@@ -209,7 +218,7 @@ function decideCall(turn: Turn, input: CommandInput, command: CallCommand, chain
   const call = { chain, policy, causationId };
   switch (command.type) {
     case "CallTool":
-      return decideToolCall(turn, { ...call, command });
+      return decideToolCall(turn, { ...call, command, contentProblem: input.contentProblem ?? null });
     case "CallModel":
       return decideModelCall(turn, { ...call, command });
     case "SendTask":

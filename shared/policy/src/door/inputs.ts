@@ -1,14 +1,10 @@
 /** What comes to the owner of a partition; each input is decided in a turn and yields at least one event, or none
  * where it changes nothing. */
-import type { AppliedDirective, BusCommand, ToolCallProblem, ToolDigest } from "@busbar/events";
+import type { AppliedDirective, BusCommand, ClaimCheck, ToolCallProblem, ToolDigest } from "@busbar/events";
 import type { ErrorCode } from "@busbar/kernel";
 
-/** Content put aside in the blobs topic: digest, size and the offset of its first chunk in the same partition. */
-export interface ClaimCheckRef {
-  readonly sha256: string;
-  readonly bytes: number;
-  readonly offset: string;
-}
+/** Content put aside in the blobs topic of the same partition. */
+export type ClaimCheckRef = Omit<ClaimCheck, "field">;
 
 /** What a tool or model call came to, as the process that ran it saw it. */
 export type CallOutcome = {
@@ -96,6 +92,8 @@ export type Input =
       readonly principal: string;
       /** Why the sender is not who it says, or null. */
       readonly authProblem: string | null;
+      /** Why the content that it refers to is not there; absent or null: it is, and stands in its field. */
+      readonly contentProblem?: string | null;
     }
   | {
       readonly kind: "undecodable";

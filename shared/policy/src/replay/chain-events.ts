@@ -1,5 +1,6 @@
 /** How one event changes its chain: a pure function (chain, event) -> chain. Unknown events change nothing. */
 import {
+  asideOf,
   type BusEvent,
   type ConversationPart,
   type MessageOf,
@@ -97,6 +98,7 @@ const newCall = (call: Partial<CallState> & Pick<CallState, "step" | "kind" | "n
   effectKey: "",
   effectClass: "",
   args: "",
+  aside: null,
   dueAtMs: 0,
   throttled: 0,
   throttledSinceMs: 0,
@@ -115,7 +117,7 @@ const addCall = (chain: ChainState, callId: string, call: CallState): ChainState
 /** The first answer of a call is its answer. */
 const answer = (chain: ChainState, callId: string, offset: string): ChainState => {
   const answered = chain.calls[callId]?.answered || offset;
-  return withCall(chain, callId, { status: "answered", answered, args: "", dueAtMs: 0, look: "" });
+  return withCall(chain, callId, { status: "answered", answered, args: "", aside: null, dueAtMs: 0, look: "" });
 };
 
 /** Where the record is that says that it was done. */
@@ -167,6 +169,7 @@ const HANDLERS: Handlers = {
       effectClass: event.effectClass as CallState["effectClass"],
       args: event.args,
       expects: event.expects,
+      aside: asideOf(event, "args"),
       dueAtMs: 0,
       unresolved: known?.unresolved === true || (known?.status === "in-doubt" && known.effectClass !== "read"),
     });

@@ -2,8 +2,8 @@
  * What the owner does about acknowledged events: starts the calls they admit, tells agents and sub-tasks.
  * Nothing here decides; all of it can be done again after a crash.
  */
-import type { MessageOf } from "@busbar/events";
-import { own, parseJson } from "@busbar/kernel";
+import { asideOf, type ClaimCheck, type MessageOf } from "@busbar/events";
+import { own, parseJson, reasonOf } from "@busbar/kernel";
 import {
   againstFiringAgain,
   type CallOutcome,
@@ -22,17 +22,20 @@ import {
 import { blobOf, type BlobRef, locateClaim } from "@busbar/log";
 import { createPartitionReader } from "../partition-reader.ts";
 import { pause } from "../ports.ts";
+import type { Contents } from "./contents.ts";
 import { Conversations } from "./conversations.ts";
 import { createExecutor, type Executor } from "./executor.ts";
 import { againstFiring, againstHandingOver, type QueuedAt } from "./fire-step.ts";
 import type { InputQueue } from "./input-queue.ts";
+import { journalOf } from "./journal-of.ts";
 import type { OwnerOptions } from "./owner-options.ts";
-import { childTask } from "./gateway-messages.ts";
+import { childTask, parentOf } from "./gateway-messages.ts";
 import { type AckedEvent, type ProjectionStatus, Projector, type ProjectorOptions } from "./projector.ts";
 import type { Ticking } from "./ticks.ts";
 
 export interface ActionsOptions extends OwnerOptions {
   readonly queue: InputQueue;
+  readonly contents: Contents;
   push(input: Input): void;
   state(): PartitionState | null;
 }
@@ -50,7 +53,7 @@ export class Actions {
     this.#options = options;
     this.#projection = {
       ...options,
-      journal: (chainId, from, to) => this.#journal(chainId, from, to),
+      journal: (chainId, from, to) => journalOf(options, chainId, from, to),
       submittedAt: (chainId) => {
         const chain = options.state()?.chains[chainId];
         return chain === undefined ? null : BigInt(chain.submitted);
@@ -212,6 +215,14 @@ export class Actions {
 
   /** The fire step (PROTOCOL 5.3): acknowledged just now, no halt queued, bound not over, admission still open. */
   #fire(event: MessageOf<"EffectAdmitted">, admitted: string, queued: QueuedAt): void {
+    const aside = asideOf(event, "args");
+    if (aside === null) return this.#fireNow(event, admitted, queued);
+    const args = this.#options.contents.peek(aside);
+    if (args === null) return this.#readThenFire(event, aside, admitted, queued);
+    this.#fireNow({ ...event, args }, admitted, queued);
+  }
+
+  #fireNow(event: MessageOf<"EffectAdmitted">, admitted: string, queued: QueuedAt): void {
     const { callId, meta } = event;
     const state = this.#options.state();
     const call = state?.chains[meta.chainId]?.calls[callId];
@@ -230,6 +241,22 @@ export class Actions {
     if (dependsOn?.check !== "gateway" || unresolved) return this.#executor.startTool(event, admitted, policy);
     const against = (): string | null => againstHandingOver(this.#options, event, admitted, queued);
     this.#executor.startTool(event, admitted, policy, { against });
+  }
+
+  /** A further attempt, or a busy memory: the arguments are read first, and then all is asked that is asked before a start. */
+  #readThenFire(event: MessageOf<"EffectAdmitted">, aside: ClaimCheck, admitted: string, queued: QueuedAt): void {
+    const { contents, push } = this.#options;
+    const epoch = this.#options.state()?.claim?.nonce;
+    contents.read(aside).then(
+      () => {
+        // Read for an epoch that is over: whoever owns the partition now has been told of an admission in doubt.
+        if (this.#options.state()?.claim?.nonce === epoch) this.#fire(event, admitted, queued);
+      },
+      (error: unknown) => {
+        const ids = { chainId: event.meta.chainId, callId: event.callId, admitted, durationMs: 0 };
+        push({ kind: "outcome", outcome: { ...ids, kind: "abandoned", reason: reasonOf(error) } });
+      },
+    );
   }
 
   #answerAgain(chainId: string, callId: string): void {
@@ -298,8 +325,18 @@ export class Actions {
     if (policy === null || tool === undefined || tool.effect === "read") return;
     // What may be fired again needs no look: its key settles it.
     if (againstFiringAgain(policy, chain, call, nowMs) === null) return;
-    const look = lookForDoubt(tool.readBack, parseJson(call.args) ?? null);
+    const args = this.#argumentsOf(call);
+    // Being read: the next tick finds them.
+    if (args === null) return;
+    const look = lookForDoubt(tool.readBack, parseJson(args) ?? null);
     if (look !== null) this.#look(chain, callId, call, look, policy);
+  }
+
+  #argumentsOf({ args, aside }: CallState): string | null {
+    if (aside === null) return args;
+    const kept = this.#options.contents.peek(aside);
+    if (kept === null) this.#options.contents.read(aside).catch(() => undefined);
+    return kept;
   }
 
   #look(
@@ -324,33 +361,6 @@ export class Actions {
     this.#look(chain, callId, call, parseLook(call.look), policy);
   }
 
-  async #journal(chainId: string, from: bigint, to: bigint): Promise<readonly AckedEvent[]> {
-    const { log, topics, partition, codec } = this.#options;
-    const found: AckedEvent[] = [];
-    const start = await this.#startAt(from);
-    const reader = createPartitionReader(codec, start);
-    for await (const delivery of log.read(topics.events, partition, { from, to })) {
-      for (const read of reader.read(delivery)) {
-        if (read.kind !== "event" || read.event.meta.chainId !== chainId || read.record.value === null) continue;
-        found.push({ offset: read.offset, event: read.event, bytes: read.record.value });
-      }
-    }
-    return found;
-  }
-
-  /** The claim in force before an offset of our own partition: the record there names it in its epoch. */
-  async #startAt(
-    from: bigint,
-  ): Promise<{ readonly offset: bigint; readonly claim: { readonly offset: bigint; readonly nonce: string } | null }> {
-    const { log, topics, partition } = this.#options;
-    for await (const { records } of log.read(topics.events, partition, { from, to: from + 1n })) {
-      const [offset, nonce] = (records[0]?.headers["epoch"] ?? "").split(":");
-      if (offset !== undefined && nonce !== undefined && offset !== "")
-        return { offset: from, claim: { offset: BigInt(offset), nonce } };
-    }
-    return { offset: from, claim: null };
-  }
-
   /** Puts a large text aside, acknowledged before anything refers to it (PROTOCOL 5.8). */
   async #claimCheck(text: string): Promise<BlobRef> {
     const { log, topics, partition, timers } = this.#options;
@@ -361,15 +371,4 @@ export class Actions {
       await pause(timers, 50);
     }
   }
-}
-
-function parentOf(
-  state: PartitionState | null,
-  chainId: string,
-): { readonly chainId: string; readonly callId: string; readonly tokensUsed: number } | null {
-  const open = state?.chains[chainId];
-  const closed = state?.closed[chainId];
-  const found = open ?? closed;
-  if (found === undefined || found.parentChainId === "") return null;
-  return { chainId: found.parentChainId, callId: found.parentCallId, tokensUsed: found.tokensUsed };
 }

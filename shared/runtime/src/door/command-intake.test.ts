@@ -1,5 +1,5 @@
-import { builtinSchemaIds, createCodec } from "@busbar/events/codec";
-import type { BusbarError } from "@busbar/kernel";
+import { builtinSchemaIds, createCodec, signCommand } from "@busbar/events/codec";
+import { busbarError, type BusbarError } from "@busbar/kernel";
 import type { Delivery, EventLog, FollowOptions, StoredRecord } from "@busbar/log";
 import type { Input } from "@busbar/policy";
 import { SILENT_LOGGER } from "@busbar/telemetry";
@@ -30,11 +30,18 @@ const delivery = (...offsets: readonly bigint[]): Delivery => {
 };
 
 /** An intake whose follower the test speaks for: what is delivered, and from where it asked. */
-async function intakeFrom(from: bigint, accepted = "") {
+interface Change {
+  readonly read?: () => Promise<string>;
+  readonly keys?: readonly Uint8Array[];
+  readonly push?: (input: Input) => void;
+}
+
+async function intakeFrom(from: bigint, accepted = "", change: Change = {}) {
   const runs: FollowOptions[] = [];
   const broken: BusbarError[] = [];
   const inputs: string[] = [];
   const push = (input: Input): void => {
+    change.push?.(input);
     if (input.kind === "command") inputs.push(`command ${input.offset}`);
     else if (input.kind === "gap") inputs.push(`gap ${input.expected} to ${input.found}`);
     else inputs.push(input.kind);
@@ -46,14 +53,15 @@ async function intakeFrom(from: bigint, accepted = "") {
       return { ...follower, stop: () => Promise.resolve() };
     },
   } as unknown as EventLog;
-  const keyring = { commandKeys: () => [], isOrderSigned: () => false, signOrder: () => "" };
+  const keyring = { commandKeys: () => change.keys ?? [], isOrderSigned: () => false, signOrder: () => "" };
   const clock = { nowMs: () => 1, monotonicMs: () => 1 };
   const timers = SYSTEM_TIMERS;
   const ports = { log, codec, keyring, clock, timers, logger: SILENT_LOGGER, push, onDeadLetter: () => undefined };
   const isGapAccepted = (topic: string, low: bigint): boolean => `${topic}@${low}` === accepted;
   const onBroken = (error: BusbarError): void => void broken.push(error);
+  const contents = { read: change.read ?? (() => Promise.reject(new Error("nothing is put aside"))) };
   const place = { source: "commands" as const, topic: TOPIC, deadLetters: "t.dead", partition: 0 };
-  const intake = new Intake({ ...ports, ...place, isGapAccepted, onBroken });
+  const intake = new Intake({ ...ports, ...place, contents, isGapAccepted, onBroken });
   await intake.restart(from);
   const deliver = async (run: number, given: Delivery): Promise<void> => runs[run]?.onDelivery(given);
   return { intake, runs, inputs, deliver, broken };
@@ -110,5 +118,51 @@ describe("positions of commands", () => {
     expect(inputs).toEqual([]);
     await deliver(1, delivery(2n));
     expect(inputs).toEqual(["command 2"]);
+  });
+});
+
+describe("arguments that a command refers to", () => {
+  const claimCheck = { sha256: "s", bytes: 3, field: "args", offset: "4", chunks: ["s"] };
+  const KEY = new Uint8Array(32).fill(1);
+  const from = { chainId: "c1", incarnation: 1, sequence: 1, topic: TOPIC, partition: 0 };
+  const called = codec.encode("CallTool", {
+    meta: { ...meta, agent: "a", incarnation: 1, streamSeq: 1, claimCheck },
+    step: 1,
+    tool: "t",
+    args: "",
+    repeat: 0,
+  });
+  const headers = (auth: string) => ({ type: "CallTool", principal: "agent:a", auth });
+  const signed = headers(signCommand(KEY, { ...from, value: called }));
+
+  /** What an intake makes of one call; `answers` of the log about its content, in order. */
+  async function inputOf(answers: readonly (string | Error)[], given = signed) {
+    const left = [...answers];
+    const inputs: Input[] = [];
+    const read = (): Promise<string> => {
+      const answer = left.shift() ?? new Error("asked too often");
+      return typeof answer === "string" ? Promise.resolve(answer) : Promise.reject(answer);
+    };
+    const { intake, deliver } = await intakeFrom(0n, "", { read, keys: [KEY], push: (input) => inputs.push(input) });
+    await deliver(0, { ...delivery(0n), records: [{ ...record(0n), value: called, headers: given }] });
+    await intake.stop();
+    const [input] = inputs;
+    if (input?.kind !== "command" || input.command.type !== "CallTool") throw new Error("no call");
+    return { left: left.length, args: input.command.args, auth: input.authProblem, problem: input.contentProblem };
+  }
+
+  it("are read and stand in the command when it is decided [arguments:by-reference]", async () => {
+    expect(await inputOf(["{}1"])).toEqual({ left: 0, args: "{}1", auth: null, problem: undefined });
+  });
+
+  it("that are missing are said to be; a log that does not answer is asked again [arguments:missing-refused]", async () => {
+    const missing = busbarError("BUSBAR_CONTENT_MISSING", { sha256: "s", id: "4" });
+    expect(await inputOf([missing])).toMatchObject({ args: "", problem: missing.message });
+    expect(await inputOf([new Error("away"), new Error("away"), "{}1"])).toMatchObject({ args: "{}1" });
+  });
+
+  it("are not read for who is not who it says [arguments:bounded]", async () => {
+    const found = await inputOf(["{}1"], headers("forged"));
+    expect(found).toMatchObject({ left: 1, args: "", auth: "the authentication code does not match" });
   });
 });

@@ -2,14 +2,15 @@
  * Commands from the log into a partition's queue (PROTOCOL 4.1): decoded, authenticated, each position once and in
  * order. What cannot be read becomes a dead letter, acknowledged before its position is passed; then a rejection.
  */
-import { type BusCommand, HEADER } from "@busbar/events";
+import { type BusCommand, HEADER, type MessageOf } from "@busbar/events";
 import { type Codec, frameSchemaId, toDeadLetter, verifyCommand } from "@busbar/events/codec";
-import { busbarError, type BusbarError, type ErrorCode } from "@busbar/kernel";
+import { busbarError, type BusbarError, type ErrorCode, isBusbarError } from "@busbar/kernel";
 import type { Delivery, EventLog, Follower, FollowProblem, StoredRecord } from "@busbar/log";
 import type { Input } from "@busbar/policy";
 import type { Logger } from "@busbar/telemetry";
 import { metaWith } from "../meta.ts";
 import { type Clock, type Keyring, pause, type Timers } from "../ports.ts";
+import type { Contents } from "./contents.ts";
 
 export interface IntakeOptions {
   readonly log: EventLog;
@@ -22,6 +23,8 @@ export interface IntakeOptions {
   readonly topic: string;
   readonly deadLetters: string;
   readonly partition: number;
+  /** What commands refer to. */
+  readonly contents: Pick<Contents, "read">;
   push(input: Input): void;
   onDeadLetter(code: string): void;
   /** Whether a person accepted that everything before this offset is gone. */
@@ -165,11 +168,48 @@ async function lookUp(options: IntakeOptions, record: StoredRecord, reason: stri
     : putAside(options, record, decoded.code, decoded.reason);
 }
 
-function commandInput(options: IntakeOptions, record: StoredRecord, command: BusCommand): Input {
+type CommandInput = Extract<Input, { kind: "command" }>;
+
+function commandInput(options: IntakeOptions, record: StoredRecord, command: BusCommand): Input | Promise<Input> {
   const principal = record.headers[HEADER.principal] ?? "";
   const { source, topic } = options;
   const authProblem = authProblemOf(options, record, command, principal);
-  return { kind: "command", source, topic, offset: record.offset, command, principal, authProblem };
+  const input: CommandInput = {
+    kind: "command",
+    source,
+    topic,
+    offset: record.offset,
+    command,
+    principal,
+    authProblem,
+  };
+  const isRead = authProblem === null && command.type === "CallTool" && command.meta.claimCheck?.field === "args";
+  return isRead ? withArguments(options, input, command) : input;
+}
+
+/**
+ * Arguments that were put aside, in the field that they were taken from: whoever decides has all of them, and what it
+ * decides about is named by their digest (PROTOCOL 5.8). Nothing is read for a sender who is not who it says.
+ */
+async function withArguments(
+  options: IntakeOptions,
+  input: CommandInput,
+  command: MessageOf<"CallTool">,
+): Promise<CommandInput> {
+  const { claimCheck } = command.meta;
+  if (claimCheck === null) return input;
+  for (;;) {
+    try {
+      const args = await options.contents.read(claimCheck);
+      return { ...input, command: { ...command, args } };
+    } catch (error) {
+      if (isBusbarError(error) && error.code === "BUSBAR_CONTENT_MISSING") {
+        return { ...input, contentProblem: error.message };
+      }
+      options.logger.warn({ partition: options.partition, err: error }, "content cannot be read: it is tried again");
+      await pause(options.timers, RETRY_MS);
+    }
+  }
 }
 
 function authProblemOf(

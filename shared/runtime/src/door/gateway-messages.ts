@@ -2,6 +2,7 @@
 import { type BusEvent, HEADER, type MessageOf, partitionOf } from "@busbar/events";
 import { signCommand } from "@busbar/events/codec";
 import type { Publication } from "@busbar/log";
+import type { PartitionState } from "@busbar/policy";
 import { metaWith } from "../meta.ts";
 import type { AckedEvent, ProjectorOptions } from "./projector.ts";
 import { signedPublication } from "../signed-publication.ts";
@@ -126,4 +127,16 @@ export function haltDirective(options: ProjectorOptions, event: MessageOf<"Chain
   const body = { scope, reason, by: principal, rule: event.rule, cause: event.meta.eventId };
   const value = codec.encode("Halt", { meta, ...body });
   return signedPublication(keyring, { topic: topics.directives, principal, type: "Halt", key: scope, value });
+}
+
+/** Whom a chain reports to, open or closed; null where it has no parent. */
+export function parentOf(
+  state: PartitionState | null,
+  chainId: string,
+): { readonly chainId: string; readonly callId: string; readonly tokensUsed: number } | null {
+  const open = state?.chains[chainId];
+  const closed = state?.closed[chainId];
+  const found = open ?? closed;
+  if (found === undefined || found.parentChainId === "") return null;
+  return { chainId: found.parentChainId, callId: found.parentCallId, tokensUsed: found.tokensUsed };
 }

@@ -15,6 +15,8 @@ export interface InputQueue {
   readonly length: number;
   /** Of one input topic. */
   waiting(source: "commands" | "control"): number;
+  /** Of content that waits beside the records themselves (PROTOCOL 5.8). */
+  readonly contentBytes: number;
   /** Whether a halt that waits here covers the effect: then it must not be started (PROTOCOL 5.3). */
   hasHaltAgainst(asked: {
     readonly agent: string;
@@ -29,10 +31,16 @@ export interface InputQueue {
 /** What came from an input topic, with its position. */
 export const isFromLog = (input: Input): boolean => "source" in input;
 
+const contentOf = (input: Input): number =>
+  input.kind === "command" ? (input.command.meta.claimCheck?.bytes ?? 0) : 0;
+
 /** First in, first out, without moving what stays. */
 class Lane {
   #inputs: Input[] = [];
   #head = 0;
+
+  /** Of content that is no part of the records. */
+  contentBytes = 0;
 
   get length(): number {
     return this.#inputs.length - this.#head;
@@ -40,9 +48,11 @@ class Lane {
 
   push(input: Input): void {
     this.#inputs.push(input);
+    this.contentBytes += contentOf(input);
   }
 
   unshift(input: Input): void {
+    this.contentBytes += contentOf(input);
     if (this.#head === 0) this.#inputs.unshift(input);
     else this.#inputs[(this.#head -= 1)] = input;
   }
@@ -50,6 +60,7 @@ class Lane {
   shift(): Input | undefined {
     const input = this.#inputs[this.#head];
     if (input === undefined) return undefined;
+    this.contentBytes -= contentOf(input);
     this.#head += 1;
     if (this.#head > 512 && this.#head * 2 > this.#inputs.length) {
       this.#inputs = this.#inputs.slice(this.#head);
@@ -65,6 +76,7 @@ class Lane {
   clear(): void {
     this.#inputs = [];
     this.#head = 0;
+    this.contentBytes = 0;
   }
 }
 
@@ -81,6 +93,9 @@ export function createInputQueue(): InputQueue {
       return inOrder.reduce((sum, lane) => sum + lane.length, 0);
     },
     waiting: (source) => lanes[source].length,
+    get contentBytes() {
+      return lanes.commands.contentBytes;
+    },
     hasHaltAgainst: (asked) =>
       own.some(
         (input) =>

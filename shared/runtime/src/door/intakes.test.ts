@@ -3,6 +3,7 @@ import type { Delivery, EventLog, FollowOptions, StoredRecord } from "@busbar/lo
 import type { Input } from "@busbar/policy";
 import { SILENT_LOGGER } from "@busbar/telemetry";
 import { describe, expect, it, vi } from "vitest";
+import { metaWith } from "../meta.ts";
 import { SYSTEM_TIMERS } from "../ports.ts";
 import { createInputQueue } from "./input-queue.ts";
 import { Intakes } from "./intakes.ts";
@@ -54,8 +55,9 @@ function scene(ends: Readonly<Record<string, bigint>>) {
     clock: { nowMs: () => nowMs, monotonicMs: () => nowMs },
     timers: SYSTEM_TIMERS,
     deadLetters: "t.dead",
+    contents: { read: () => Promise.reject(new Error("nothing is put aside")) },
     partition: 0,
-    settings: { queueHigh: 10, controlHigh: 4, controlReadMs: 1000 },
+    settings: { queueHigh: 10, contentHighBytes: 100, controlHigh: 4, controlReadMs: 1000 },
     push: (input: Input) => {
       queue.push(input);
       intakes.pauseFull();
@@ -126,4 +128,32 @@ describe("a topic of which much waits", () => {
       expect(isPaused(full)).toBe(false);
     },
   );
+});
+
+describe("arguments that wait beside their commands", () => {
+  const large = (bytes: number): Input => {
+    const claimCheck = { sha256: "s", bytes, field: "args", offset: "0", chunks: [] };
+    const meta = { ...metaWith({ eventId: "x", atMs: 1, chainId: "c" }), claimCheck };
+    const command = { type: "CallTool", meta, step: 1, tool: "t", args: "", repeat: 0 } as const;
+    const from = { source: "commands", topic: "t.commands", offset: 0n } as const;
+    return { kind: "command", ...from, command, principal: "agent:a", authProblem: null };
+  };
+
+  it("are bounded in bytes: their topic is paused, and no other, until half of them is decided [arguments:bounded]", async () => {
+    const { intakes, queue, isPaused } = scene({});
+    await intakes.restart(START);
+    for (const bytes of [60, 41, 40]) queue.push(large(bytes));
+    intakes.pauseFull();
+    expect([isPaused("t.commands"), isPaused("t.control"), queue.contentBytes]).toEqual([true, false, 141]);
+    queue.shift();
+    intakes.resumeFree();
+    expect(isPaused("t.commands")).toBe(true);
+    queue.unshift(large(60));
+    expect(queue.contentBytes).toBe(141);
+    for (let taken = 0; taken < 2; taken += 1) queue.shift();
+    intakes.resumeFree();
+    expect([isPaused("t.commands"), queue.contentBytes]).toEqual([false, 40]);
+    queue.clear();
+    expect(queue.contentBytes).toBe(0);
+  });
 });

@@ -14,8 +14,8 @@ type Source = Intake["source"];
 
 export interface IntakesOptions extends Omit<IntakeOptions, "source" | "topic"> {
   readonly topics: Readonly<Record<Source, string>>;
-  readonly queue: Pick<InputQueue, "waiting">;
-  readonly settings: Pick<OwnerSettings, "queueHigh" | "controlHigh" | "controlReadMs">;
+  readonly queue: Pick<InputQueue, "waiting" | "contentBytes">;
+  readonly settings: Pick<OwnerSettings, "queueHigh" | "contentHighBytes" | "controlHigh" | "controlReadMs">;
   readonly clock: Clock;
   readonly timers: Pick<Timers, "after">;
 }
@@ -49,16 +49,12 @@ export class Intakes {
 
   /** Something was put into the queue. */
   pauseFull(): void {
-    for (const intake of this.#both) {
-      if (this.#options.queue.waiting(intake.source) > this.#high(intake)) intake.pause();
-    }
+    for (const intake of this.#both) if (this.#fullness(intake) > 1) intake.pause();
   }
 
   /** Something was taken out of the queue. */
   resumeFree(): void {
-    for (const intake of this.#both) {
-      if (this.#options.queue.waiting(intake.source) < this.#high(intake) / 2) intake.resume();
-    }
+    for (const intake of this.#both) if (this.#fullness(intake) < 0.5) intake.resume();
   }
 
   pause(): void {
@@ -70,9 +66,11 @@ export class Intakes {
     await Promise.all(this.#both.map((intake) => intake.stop()));
   }
 
-  #high({ source }: Intake): number {
-    const { queueHigh, controlHigh } = this.#options.settings;
-    return source === "commands" ? queueHigh : controlHigh;
+  /** What waits of a topic, as a part of what may: records, and bytes of what they refer to. */
+  #fullness({ source }: Intake): number {
+    const { queue, settings } = this.#options;
+    if (source === "control") return queue.waiting(source) / settings.controlHigh;
+    return Math.max(queue.waiting(source) / settings.queueHigh, queue.contentBytes / settings.contentHighBytes);
   }
 
   /** Resolves when all control records of this moment are taken, or as many as may wait, or after the bound. */

@@ -24,6 +24,8 @@ export interface OwnerSettings {
   readonly drainMs: number;
   /** Commands waiting before their follower is paused. */
   readonly queueHigh: number;
+  /** Bytes of arguments that stand aside, of commands waiting, before their follower is paused. */
+  readonly contentHighBytes: number;
   /** Operators' answers waiting before their follower is paused. */
   readonly controlHigh: number;
   /** How long a new owner waits for the answers that are there before it takes the first command, ms. */
@@ -51,6 +53,7 @@ export const DEFAULT_OWNER_SETTINGS: OwnerSettings = {
   idleCheckMs: 1000,
   drainMs: 1000,
   queueHigh: 4096,
+  contentHighBytes: 32 * 1024 * 1024,
   controlHigh: 256,
   controlReadMs: 1000,
   turnBytes: 512 * 1024,

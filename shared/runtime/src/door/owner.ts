@@ -12,6 +12,7 @@ import { fastDigestChain } from "@busbar/events/codec";
 import { busbarError, type BusbarError, isBusbarError, type Json } from "@busbar/kernel";
 import { type Appender, BATCH_OVERHEAD_BYTES, type NewRecord } from "@busbar/log";
 import {
+  ARGUMENTS_LIMIT_BYTES,
   beginTurn,
   decide,
   type EmittedEvent,
@@ -23,6 +24,7 @@ import {
 import { type Lifecycle, Loop, type LoopWork, type TurnResult } from "../loop.ts";
 import { pause } from "../ports.ts";
 import { Actions } from "./actions.ts";
+import { Contents } from "./contents.ts";
 import { createInputQueue, type InputQueue, isFromLog } from "./input-queue.ts";
 import { Intakes } from "./intakes.ts";
 import { type Loaded, loadPartition, type LoadOptions } from "./load.ts";
@@ -31,7 +33,7 @@ import type { ProjectionStatus } from "./projector.ts";
 import { inheritedCalls, inputsOfTick, newTicking, type Ticking } from "./ticks.ts";
 
 /** Machines and code whose states are interchangeable. */
-export const STATE_VERSION = "door-9";
+export const STATE_VERSION = "door-10";
 
 interface Held {
   readonly state: PartitionState;
@@ -65,8 +67,11 @@ export class PartitionOwner implements LoopWork {
     this.name = `door-${partition}`;
     const push = (input: Input): void => this.#push(input);
     const { topics, metrics } = options;
+    const place = { topic: topics.blobs, partition, maxBytes: ARGUMENTS_LIMIT_BYTES };
+    const contents = new Contents({ log: options.log, ...place });
     this.#intakes = new Intakes({
       ...options,
+      contents,
       deadLetters: topics.deadLetters,
       queue: this.#queue,
       push,
@@ -74,7 +79,13 @@ export class PartitionOwner implements LoopWork {
       isGapAccepted: (topic, low) => options.settings.acceptedGaps.includes(`${topic}/${partition}@${low}`),
       onBroken: (error) => this.#loop.fail(error),
     });
-    this.#actions = new Actions({ ...options, push, queue: this.#queue, state: () => this.#held?.state ?? null });
+    this.#actions = new Actions({
+      ...options,
+      contents,
+      push,
+      queue: this.#queue,
+      state: () => this.#held?.state ?? null,
+    });
     this.#loop = new Loop(this, {
       logger: options.logger,
       timers: options.timers,
