@@ -42,7 +42,7 @@ async function run(bus: Bus, name: string): Promise<readonly string[]> {
       }),
     ),
   );
-  const ends = await Promise.all(handles.map((handle) => bus.client.awaitOutcome(handle, { timeoutMs: 45_000 })));
+  const ends = await Promise.all(handles.map((handle) => bus.client.awaitOutcome(handle, { timeoutMs: 90_000 })));
   return ends.map(({ state }) => state);
 }
 
@@ -61,7 +61,7 @@ const completed = Array.from({ length: CHAINS }, () => "completed");
 
 test(
   "the total in flight and in any window never exceeds the cap over four partitions and a takeover; with every partition taking the whole cap it does [caps:totals-are-hard]",
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   async () => {
     await withCap({ concurrency: CONCURRENCY, rate: RATE }, async (bus) => {
       const ends = run(bus, "shared");

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import type { Placed } from "./bus/broker.ts";
 import { type Observer, type Run, simulate } from "./bus/simulate.ts";
+import { checkCaps } from "./checkers/caps.ts";
 import { checkEffects } from "./checkers/effects.ts";
 import { checkHalts } from "./checkers/halts.ts";
 import { checkLedger } from "./checkers/ledger.ts";
@@ -55,6 +56,7 @@ function judge(run: Run, view: LogView, lives: Lives): readonly Finding[] {
     ...checkOrder(run, view),
     ...checkLedger(run, view),
     ...checkReplayed(run, view),
+    ...checkCaps(run, view),
     ...open.map((what) => ({ check: "liveness", what })),
     ...run.errors.map(({ node, step, message }) => ({ check: "error", what: `${node} in step ${step}: ${message}` })),
   ];

@@ -145,6 +145,24 @@ export const MUTANTS: readonly Mutant[] = [
     edit(`${POLICY}/door/deferral.ts`, 'if (state.door === "open") return null;', "return null;"),
   ),
   mutant(
+    "slots-unasked",
+    "a call is admitted only with a slot",
+    edit(
+      `${POLICY}/door/admit.ts`,
+      'const full = slotsAgainst(turn, { agent: chain.agent, kind: "tool", name, callId, isFurtherAttempt });',
+      "const full = slotsAgainst(turn, { agent: chain.agent, kind: 'tool', name: '', callId, isFurtherAttempt });",
+    ),
+  ),
+  mutant(
+    "cap-in-every-partition",
+    "a partition has its share of a cap",
+    edit(
+      `${POLICY}/slots/caps.ts`,
+      "return Math.floor(total / partitionCount) + (rankOf(key, partition, partitionCount) < rest ? 1 : 0);",
+      "return rest >= 0 && rankOf(key, partition, partitionCount) >= 0 ? total : 0;",
+    ),
+  ),
+  mutant(
     "ledger-unasked",
     "an effect that is done, open or in doubt is not admitted again",
     edit(`${POLICY}/door/admit.ts`, "if (answerFromLedger(turn, call, effect)) return;", ""),

@@ -24,13 +24,20 @@ export const CODEC = createCodec({ ids: builtinSchemaIds() });
 /** Counts of all simulated processes together; nobody reads them. */
 const METRICS = createMetrics();
 
+/** Tight enough to put calls off in most seeds. */
+export const BULKHEAD = { tool: "pay", concurrency: 3 } as const;
+export const RATE = { tool: "mail", calls: 3, perMs: 500 } as const;
+
 const everything = { tools: ["*"], models: ["*"], sends: ["*"] };
 const POLICY = buildPolicy(
   "the simulation",
   {
     version: 1,
     agents: Object.fromEntries(AGENTS.map((name) => [name, everything])),
-    tools: { pay: { attempts: 2 }, mail: { attempts: 2 } },
+    tools: {
+      [BULKHEAD.tool]: { attempts: 2, concurrency: BULKHEAD.concurrency },
+      [RATE.tool]: { attempts: 2, rate: { calls: RATE.calls, perMs: RATE.perMs } },
+    },
     rules: { consecutiveErrors: 3 },
     breaker: { consecutiveFailures: 3, cooldownMs: 2000 },
     statements: { supplies: { tool: "stock", args: { id: 0 }, refutedWhen: { path: "id", equals: -5 } } },
