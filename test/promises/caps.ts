@@ -14,6 +14,8 @@ export const CAP_PROMISES = {
     "the calls under way and those begun in a window, over all partitions and by the tool's own journal, never exceed the cap",
   "caps:order":
     "calls that wait for a slot are served in the order of the first asking; further attempts of calls that were served go first",
+  "caps:pauses-fit":
+    "a deferred call is told to ask again when its turn should come, by how fast calls end and when the window has room",
   "caps:policy-changes": "a policy that comes into force counts the calls that are out, and keeps what was counted",
   "caps:bounded": "what a partition remembers of its caps is bounded",
   "caps:shown": "caps, what is taken of them and where calls wait are shown in /doors, status and trace",

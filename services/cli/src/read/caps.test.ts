@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { foldCaps } from "./caps.ts";
 
 const NOW = 1_000_000;
-const out = { startsUntilMs: NOW, endsUntilMs: NOW, heldUntilMs: 0 };
+const out = { sinceMs: NOW, startsUntilMs: NOW, endsUntilMs: NOW, heldUntilMs: 0 };
 const state = (partition: number, caps: Policy["caps"], slots: PartitionState["slots"] = {}): PartitionState => ({
   ...initialPartitionState(partition),
   policy: { caps } as Policy,
@@ -17,6 +17,7 @@ describe("the caps in status", () => {
       "tool:t": {
         out: Object.fromEntries(Array.from({ length: calls }, (_, index) => [`c:${index}`, out])),
         begun: [[NOW - 500, 2] as const, [NOW - 2000, 7] as const],
+        holdMs: 0,
         waiting: [
           { callId: "w:1", untilMs: NOW + 1 },
           { callId: "w:2", untilMs: NOW },

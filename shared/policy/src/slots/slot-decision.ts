@@ -23,9 +23,9 @@ export interface SlotDeferral {
   readonly waitsFor: readonly string[];
 }
 
-/** First pause of a call that waits for somebody to finish, and the longest one, ms. */
-const ASK_AGAIN_MS = 50;
-const ASK_AGAIN_LATEST_MS = 1000;
+/** How long a call is taken to hold its slot while none has ended, and the shortest pause, ms. */
+const HOLD_GUESS_MS = 100;
+const SHORTEST_MS = 20;
 /** Longest pause of all, so that a cap that a person raises is seen, ms. */
 const LATEST_MS = 10_000;
 
@@ -69,12 +69,18 @@ function placeOf(slots: SlotsOfCap, { callId, isFurtherAttempt }: SlotRequest, a
   return place < 0 ? waiting.length : place;
 }
 
-/** Pause until the bulkhead may have room for this call and those before it; 0: it has. */
+/**
+ * Half of the time until the bulkhead should have room for this call and those before it, as fast as calls end lately;
+ * 0: it has room. By halves a call asks seldom while it is far behind, and in time when its turn comes: a slot that is
+ * kept for somebody who sleeps stands empty.
+ */
 function concurrencyPauseMs({ key, cap, slots, atMs, partition, partitionCount, ahead }: Look): number {
   if (cap.concurrency === null) return 0;
   const share = shareOf(key, cap.concurrency, partition, partitionCount);
-  if (outNow(slots, atMs) + ahead < share) return 0;
-  return Math.min(ASK_AGAIN_MS * (1 + Math.floor(ahead / share)), ASK_AGAIN_LATEST_MS);
+  const surplus = outNow(slots, atMs) + ahead + 1 - share;
+  if (surplus <= 0) return 0;
+  const holdMs = slots.holdMs === 0 ? HOLD_GUESS_MS : slots.holdMs;
+  return Math.max(SHORTEST_MS, (surplus * holdMs) / share / 2);
 }
 
 /** Pause until the window has room for this call and those before it; 0: it has. */
@@ -84,7 +90,9 @@ function ratePauseMs({ key, cap, slots, atMs, partition, partitionCount, ahead }
   const leaving = leavingMs(slots, cap.rate.perMs, atMs);
   const surplus = leaving.length + ahead + 1 - share;
   if (surplus <= 0) return 0;
-  const roomAtMs = leaving[Math.min(surplus, leaving.length) - 1] ?? atMs + cap.rate.perMs;
+  // Who is further behind than a window holds calls comes some windows later.
+  const roundsMs = Math.floor((surplus - 1) / Math.max(1, leaving.length)) * cap.rate.perMs;
+  const roomAtMs = (leaving[(surplus - 1) % Math.max(1, leaving.length)] ?? atMs) + roundsMs;
   return Math.max(1, roomAtMs - atMs);
 }
 

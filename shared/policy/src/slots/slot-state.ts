@@ -2,6 +2,7 @@
 
 /** Times are event time, ms. */
 export interface OutCall {
+  readonly sinceMs: number;
   /** It begins no later. */
   readonly startsUntilMs: number;
   /** It is over no later, as its own bounds say. */
@@ -20,6 +21,8 @@ export interface SlotsOfCap {
   readonly out: Readonly<Record<string, OutCall>>;
   /** Calls that are over, by the end of the slice of time in which they began at the latest; ascending. */
   readonly begun: readonly (readonly [sliceEndMs: number, calls: number])[];
+  /** How long calls hold their slot, as the last ones did, ms; 0: none has ended yet. Only pauses rest on it. */
+  readonly holdMs: number;
   /** First asked, first served. */
   readonly waiting: readonly WaitingCall[];
 }
@@ -27,4 +30,4 @@ export interface SlotsOfCap {
 /** By cap; what is not there has no call out, begun or waiting. */
 export type Slots = Readonly<Record<string, SlotsOfCap>>;
 
-export const NO_SLOTS: SlotsOfCap = { out: {}, begun: [], waiting: [] };
+export const NO_SLOTS: SlotsOfCap = { out: {}, begun: [], holdMs: 0, waiting: [] };

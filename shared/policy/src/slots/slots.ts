@@ -50,6 +50,14 @@ const without = <T>(record: Readonly<Record<string, T>>, key: string): Readonly<
   return rest;
 };
 
+/** Weight of the latest call in what is expected of the next one. */
+const LATEST_SHARE = 1 / 8;
+
+function smoothed(beforeMs: number, latestMs: number): number {
+  const latest = Math.max(1, latestMs);
+  return beforeMs === 0 ? latest : Math.max(1, Math.round(beforeMs + (latest - beforeMs) * LATEST_SHARE));
+}
+
 /** An attempt is over: its slot is free, and it counts as begun unless it provably never began. */
 function leave(state: PartitionState, policy: Policy, callId: string, atMs: number, hasBegun: boolean): void {
   for (const [key, slots] of Object.entries(state.slots)) {
@@ -58,7 +66,8 @@ function leave(state: PartitionState, policy: Policy, callId: string, atMs: numb
     const out = without(slots.out, callId);
     const startedMs = Math.min(atMs, call.startsUntilMs);
     const begun = hasBegun ? countBegun(slots, startedMs, perMsOf(policy, key), atMs) : slots.begun;
-    withSlots(state, key, () => ({ ...slots, out, begun }));
+    const holdMs = smoothed(slots.holdMs, atMs - call.sinceMs);
+    withSlots(state, key, () => ({ ...slots, out, begun, holdMs }));
   }
 }
 
@@ -112,12 +121,12 @@ export function replaySlots(state: PartitionState, event: BusEvent): void {
   switch (event.type) {
     case "EffectAdmitted": {
       const startsUntilMs = atMs + event.fireBoundMs;
-      const call = { startsUntilMs, endsUntilMs: startsUntilMs + event.timeoutMs, heldUntilMs: 0 };
+      const call = outSince(atMs, startsUntilMs, event.timeoutMs);
       return take(state, policy, { agent, kind: "tool", name: event.tool }, event.callId, call, atMs);
     }
     case "ModelCallAdmitted": {
       const startsUntilMs = atMs + MODEL_START_MS;
-      const call = { startsUntilMs, endsUntilMs: startsUntilMs + event.timeoutMs, heldUntilMs: 0 };
+      const call = outSince(atMs, startsUntilMs, event.timeoutMs);
       return take(state, policy, { agent, kind: "model", name: event.model }, event.callId, call, atMs);
     }
     case "EffectInDoubt": {
@@ -148,6 +157,13 @@ export function replaySlots(state: PartitionState, event: BusEvent): void {
       if (ENDS.has(event.type) && "callId" in event) leave(state, policy, event.callId, atMs, true);
   }
 }
+
+const outSince = (sinceMs: number, startsUntilMs: number, timeoutMs: number): OutCall => ({
+  sinceMs,
+  startsUntilMs,
+  endsUntilMs: startsUntilMs + timeoutMs,
+  heldUntilMs: 0,
+});
 
 /** A model call has no fire bound; it is handed over with the acknowledgement of its record. */
 const MODEL_START_MS = DEFAULT_TOOL.fireBoundMs;
@@ -194,6 +210,5 @@ function admittedNow(policy: Policy, { kind, name }: CappedCall, atMs: number): 
     kind === "tool"
       ? (own(policy.tools, name) ?? DEFAULT_TOOL)
       : { fireBoundMs: MODEL_START_MS, ...(own(policy.models, name) ?? DEFAULT_MODEL) };
-  const startsUntilMs = atMs + fireBoundMs;
-  return { startsUntilMs, endsUntilMs: startsUntilMs + timeoutMs, heldUntilMs: 0 };
+  return outSince(atMs, atMs + fireBoundMs, timeoutMs);
 }
