@@ -188,7 +188,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "looks-not-awaited",
     "the next change of a chain waits for the look at the one before",
-    edit(`${POLICY}/door/admit.ts`, "(isRead ? null : lookAgainst(subject.chain))", "null"),
+    edit(`${POLICY}/door/admit.ts`, "(isRead ? null : lookAgainst(subject.chain, atMs))", "null"),
   ),
   mutant(
     "inherited-calls-forgotten",

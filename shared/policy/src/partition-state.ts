@@ -33,7 +33,7 @@ export interface CallState {
   readonly args: string;
   /** Where the arguments stand that are too large for a record; `args` is empty then. */
   readonly aside: ClaimCheck | null;
-  /** When what is in doubt may be settled, what is delayed is tried again, or a timer fires, ms; 0 where none is so. */
+  /** When what is in doubt may be settled, what is delayed is tried again, a timer fires, or a look became due, ms; else 0. */
   readonly dueAtMs: number;
   /** Attempts that were throttled: they count as no attempt. */
   readonly throttled: number;

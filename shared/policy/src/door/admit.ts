@@ -44,7 +44,7 @@ export interface CallSubject {
 /** The fence, freeze, breaker or door state that stands against an effect now; null when nothing does. */
 function obstacle(state: PartitionState, subject: CallSubject, atMs: number): Verdict {
   const isRead = subject.effectClass === "read";
-  const later = doorAgainst(state, isRead) ?? (isRead ? null : lookAgainst(subject.chain));
+  const later = doorAgainst(state, isRead) ?? (isRead ? null : lookAgainst(subject.chain, atMs));
   return (
     haltAgainst(state, subject) ??
     (later === null ? null : { kind: "defer", ...later }) ??

@@ -124,7 +124,7 @@ function isPutOff(turn: Turn, asked: Asked<MessageOf<"CallModel"> | MessageOf<"S
   const callId = callIdOf(asked);
   const full = command.type === "CallModel" ? modelSlotAgainst(turn, chain, callId, command.model, false) : null;
   // A sub-task passes the door like a change.
-  const look = command.type === "SendTask" ? lookAgainst(chain) : null;
+  const look = command.type === "SendTask" ? lookAgainst(chain, turn.env.atMs) : null;
   const deferral = doorAgainst(turn.state, false) ?? look ?? full;
   if (deferral === null) return false;
   deferCall(turn, about(asked), { callId, commandType: command.type }, deferral);

@@ -12,7 +12,7 @@ import { reassign } from "./assign.ts";
 import { contentHash, decideModelCall, decideSend, decideStatement, decideTimer, refusedName } from "./calls.ts";
 import { lookAgainst } from "./deferral.ts";
 import type { Input } from "./inputs.ts";
-import { settleByPerson } from "./settle.ts";
+import { isLeftToPerson, settleByPerson } from "./settle.ts";
 import { decideSubmit, decideSubtaskReport } from "./tasks.ts";
 import { type About, emit, type Turn } from "./turn.ts";
 
@@ -285,6 +285,8 @@ function diverge(turn: Turn, input: CommandInput, command: MessageOf<"ReportDive
 }
 
 const RETRY_OPEN_MS = 200;
+/** What a person has to settle first may take hours, and each time it is asked is a record. */
+const RETRY_PERSON_MS = 3000;
 
 function finish(
   turn: Turn,
@@ -298,9 +300,10 @@ function finish(
   }
   const open = Object.values(chain.calls).filter(isUnderWay);
   // A chain does not end before what it did was looked at.
-  const look = open.every(({ status }) => status === "unverified") ? lookAgainst(chain) : null;
+  const look = open.every(({ status }) => status === "unverified") ? lookAgainst(chain, turn.env.atMs) : null;
   if (look !== null) return defer(turn, input, look.code, 0, look.retryAfterMs);
-  if (open.length > 0) return defer(turn, input, "BUSBAR_CALLS_OPEN", 0, RETRY_OPEN_MS);
+  const retryMs = open.some(isLeftToPerson) ? RETRY_PERSON_MS : RETRY_OPEN_MS;
+  if (open.length > 0) return defer(turn, input, "BUSBAR_CALLS_OPEN", 0, retryMs);
   const about = { ...aboutCommand(turn, input), commandSeq: command.meta.streamSeq };
   if (command.type === "CompleteTask") emit(turn, "TaskCompleted", about, { output: command.output });
   else emit(turn, "TaskFailed", about, { code: command.code, reason: command.reason });

@@ -33,13 +33,17 @@ export function slotsAgainst(turn: Turn, request: SlotRequest): Deferral | null 
   return slotAgainst(state, request, Math.max(env.atMs, state.atMs), env.partitionCount);
 }
 
-/** A look is a read and an append: who waits for it is asked to come back soon. */
+/** A look is a read and an append: who waits for it is asked to come back soon; for a long one ever more rarely. */
 const LOOK_RETRY_MS = 25;
+const LOOK_RETRY_LONGEST_MS = 1000;
 
 /** The next change of a chain waits for the look at the one before (PROTOCOL 5.2). */
-export function lookAgainst({ calls }: ChainState): Deferral | null {
-  const isDue = Object.values(calls).some(({ status }) => status === "unverified");
-  return isDue ? { code: "BUSBAR_READ_BACK_DUE", retryAfterMs: LOOK_RETRY_MS } : null;
+export function lookAgainst({ calls }: ChainState, atMs: number): Deferral | null {
+  const due = Object.values(calls).filter(({ status }) => status === "unverified");
+  if (due.length === 0) return null;
+  const waitedMs = Math.max(...due.map(({ dueAtMs }) => atMs - dueAtMs));
+  const retryAfterMs = Math.min(Math.max(waitedMs, LOOK_RETRY_MS), LOOK_RETRY_LONGEST_MS);
+  return { code: "BUSBAR_READ_BACK_DUE", retryAfterMs };
 }
 
 /** Records that a call of an agent is put off. */

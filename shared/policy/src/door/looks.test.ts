@@ -49,6 +49,17 @@ describe("while the look at a change is due", () => {
     expect(scene.chain(chain).rules.consecutiveErrors.evidence).toEqual([]);
   });
 
+  it("who waits for a long look is asked ever more rarely, up to once a second [effects:read-back-due]", () => {
+    const { scene, chain } = told();
+    const waits = [0, 100, 30_000].map((afterMs) => {
+      scene.door.atMs += afterMs;
+      const sequence = scene.chain(chain).sequence + 1;
+      const [event] = scene.door.turn(scene.call(chain, 2, "db.write", { id: 2 }, { sequence }));
+      return event?.type === "CommandDeferred" ? event.retryAfterMs : 0;
+    });
+    expect(waits).toEqual([25, 100, 1000]);
+  });
+
   it("a change passes where none is due [effects:read-back-due]", () => {
     const scene = createScene();
     const chain = scene.submit("t");

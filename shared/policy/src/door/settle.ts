@@ -36,7 +36,7 @@ export function settle(
 }
 
 /** In doubt with no time at which the bus settles it, or disputed: a person does. */
-const isLeftToPerson = ({ status, dueAtMs }: CallState): boolean =>
+export const isLeftToPerson = ({ status, dueAtMs }: CallState): boolean =>
   status === "disputed" || (status === "in-doubt" && dueAtMs === 0);
 
 /**

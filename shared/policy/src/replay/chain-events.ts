@@ -132,7 +132,7 @@ function committed(
 ): ChainState {
   const next = answer(chain, event.callId, offset);
   if (event.readBack === "") return settled(next, event.effectKey, "committed", offset);
-  return withCall(next, event.callId, { status: "unverified", look: event.readBack });
+  return withCall(next, event.callId, { status: "unverified", look: event.readBack, dueAtMs: event.meta.atMs });
 }
 
 /** Nothing of the call is under way, and its next attempt has a time. The effect stays taken: others wait for it. */
@@ -181,12 +181,12 @@ const HANDLERS: Handlers = {
   },
   EffectCommitted: (chain, event, offset) => committed(chain, event, offset),
   EffectVerified: (chain, event, offset) => {
-    const next = withCall(chain, event.callId, { status: "answered", look: "" });
+    const next = withCall(chain, event.callId, { status: "answered", look: "", dueAtMs: 0 });
     return settled(next, event.effectKey, "committed", committedAt(chain, event.callId, offset));
   },
   // Who asks for it again waits for a person's word.
   EffectDisputed: (chain, event, offset) =>
-    settled(withCall(chain, event.callId, { status: "disputed" }), event.effectKey, "in-doubt", offset),
+    settled(withCall(chain, event.callId, { status: "disputed", dueAtMs: 0 }), event.effectKey, "in-doubt", offset),
   EffectCommittedInvalid: (chain, event, offset) =>
     settled(answer(chain, event.callId, offset), event.effectKey, "committed", offset),
   EffectFailed: (chain, event, offset) => {

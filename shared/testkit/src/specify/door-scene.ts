@@ -1,7 +1,19 @@
 /** One task at a door without a log, and what can happen to it: the steps of a door's specification. */
 import type { AppliedDirective, BusCommand, BusEvent } from "@busbar/events";
-import { canonicalJson, type Json, type JsonObject } from "@busbar/kernel";
-import { type CallOutcome, createPureDoor, type Input, type Policy, type PureDoor, taskChainId } from "@busbar/policy";
+import { canonicalJson, type Json, type JsonObject, own, parseJson } from "@busbar/kernel";
+import {
+  type CallOutcome,
+  type CallState,
+  createPureDoor,
+  type Input,
+  lookAfter,
+  missingFrom,
+  parseLook,
+  type Policy,
+  type PureDoor,
+  taskChainId,
+  versionOf,
+} from "@busbar/policy";
 import { createSchemaCheck, metaWith } from "@busbar/runtime";
 
 /** Something that happens at the door; what was recorded because of it. */
@@ -67,11 +79,46 @@ export class DoorScene {
     return this.#send({ type: "CompleteTask", step: this.#step + 1, output: canonicalJson(output) });
   }
 
-  /** The outcome of the latest call that has none. */
-  outcome(body: Readonly<Record<string, unknown>>): readonly BusEvent[] {
+  #latest(...statuses: readonly CallState["status"][]): readonly [callId: string, call: CallState] {
     const calls = Object.entries(this.door.state.chains[this.#chainId]?.calls ?? {});
-    const [callId, call] = calls.findLast(([, one]) => one.status === "open" || one.status === "in-doubt") ?? [];
-    if (callId === undefined || call === undefined) throw new Error("no call waits for an outcome");
+    const found = calls.findLast(([, one]) => statuses.includes(one.status));
+    if (found === undefined)
+      throw new Error(`no call waits for ${statuses.includes("unverified") ? "a look" : "an outcome"}`);
+    return found;
+  }
+
+  /** What the gateway makes of a result: the version that it tells, and the look that is due. */
+  answer(result: Json): readonly BusEvent[] {
+    const [, { name, args: text }] = this.#latest("open", "in-doubt");
+    const args = parseJson(text) ?? null;
+    const tool = own(this.door.state.policy?.tools ?? {}, name);
+    const readBack = tool?.readBack ?? null;
+    const look = readBack === null ? "" : lookAfter(readBack, args, result);
+    const told = { version: versionOf(tool, args, result), readBack: look };
+    return this.outcome({ kind: "committed", result: canonicalJson(result), ...told });
+  }
+
+  /** The look at the latest change that one is due for. */
+  see(seen: Json): readonly BusEvent[] {
+    const [callId, call] = this.#latest("unverified");
+    const look = parseLook(call.look);
+    const missing = look === null ? "it cannot be looked at" : missingFrom(look, seen);
+    const reason = missing ?? "it shows";
+    const body = {
+      kind: "read-back",
+      shown: missing === null,
+      failed: look === null,
+      result: canonicalJson(seen),
+      reason,
+    };
+    return this.outcome(body, [callId, call]);
+  }
+
+  /** The outcome of the latest call that has none. */
+  outcome(
+    body: Readonly<Record<string, unknown>>,
+    [callId, call] = this.#latest("open", "in-doubt"),
+  ): readonly BusEvent[] {
     const outcome = {
       chainId: this.#chainId,
       callId,
@@ -99,11 +146,21 @@ export const calls =
   (tool: string, args: JsonObject = {}, repeat = 0): DoorStep =>
   (scene) =>
     scene.call(tool, args, repeat);
-/** The tool answers the latest open call. */
+/** The tool answers the latest open call. Where it declares a read-back, that is due then: see {@link sees}. */
 export const answers =
   (result: Json): DoorStep =>
   (scene) =>
-    scene.outcome({ kind: "committed", result: canonicalJson(result) });
+    scene.answer(result);
+/** The read-back of the latest change sees this. */
+export const sees =
+  (seen: Json): DoorStep =>
+  (scene) =>
+    scene.see(seen);
+/** The tool finds another version than the latest open call carries. */
+export const isStale =
+  (now: Json): DoorStep =>
+  (scene) =>
+    scene.outcome({ kind: "stale", now: canonicalJson(now), reason: "another version is there" });
 /** The tool fails after it may have started. */
 export const fails =
   (reason = "it failed"): DoorStep =>

@@ -1,7 +1,20 @@
 import { defineTool } from "@busbar/agent";
 import { consecutiveErrors, contradiction, destructiveRun } from "@busbar/policy";
 import { describe, expect, it } from "vitest";
-import { answers, calls, completes, fails, freezes, halts, passes, resumes, says, timesOut } from "./door-scene.ts";
+import {
+  answers,
+  calls,
+  completes,
+  fails,
+  freezes,
+  halts,
+  isStale,
+  passes,
+  resumes,
+  says,
+  sees,
+  timesOut,
+} from "./door-scene.ts";
 import { specifyDoor } from "./specify-door.ts";
 import { aDestructiveEffect, anError, aRead, aWrite, specifyRule } from "./specify-rule.ts";
 
@@ -120,5 +133,56 @@ describe("given, when, then for the door", () => {
     expect(() => asked.thenExactly("EffectRefused")).toThrow("recorded: EffectAdmitted; expected: EffectRefused");
     expect(() => asked.thenNothingHappens()).toThrow("expected nothing");
     expect(() => door.given(answers(1)).when(calls("db.read"))).toThrow("no call waits for an outcome");
+  });
+});
+
+describe("given, when, then for what a chain has read and changed", () => {
+  const ID = { type: "object", required: ["id"], properties: { id: { type: "integer" } } } as const;
+  const get = defineTool({ ...read, name: "row.get", args: ID, version: "$result.version" });
+  const put = defineTool({
+    ...drop,
+    name: "row.put",
+    effect: "write",
+    args: ID,
+    dependsOn: { tool: "row.get", args: { id: "$args.id" } },
+    readBack: { tool: "row.get", args: { id: "$args.id" }, expect: "seen.version == 2" },
+  });
+  const rows = specifyDoor({ tools: [get, put] });
+  const got = [calls("row.get", { id: 1 }), answers({ version: 1 })];
+  const change = calls("row.put", { id: 1 });
+
+  it("a change carries the version that was read, and without a read it is refused [effects:version-carried]", () => {
+    expect(
+      rows
+        .given(...got)
+        .when(change)
+        .thenRecords("EffectAdmitted").expects,
+    ).toContain('"version":"1"');
+    rows.given().when(change).thenRecords("EffectRefused", { code: "BUSBAR_STALE" });
+    rows
+      .given(...got, change)
+      .when(isStale({ version: 2 }))
+      .thenRecords("EffectFailed", { code: "BUSBAR_STALE" });
+  });
+
+  it("the next change waits for the look at the one before, which shows it or not [effects:read-back-due]", () => {
+    const done = [...got, change, answers(null)];
+    const next = calls("row.put", { id: 1 }, 2);
+    rows
+      .given(...done)
+      .when(next)
+      .thenRecords("CommandDeferred", { code: "BUSBAR_READ_BACK_DUE" });
+    rows
+      .given(...done)
+      .when(sees({ version: 2 }))
+      .thenExactly("EffectVerified");
+    rows
+      .given(...done)
+      .when(sees({ version: 1 }))
+      .thenExactly("EffectDisputed", "ChainDegraded");
+    rows
+      .given(...done, sees({ version: 2 }))
+      .when(next)
+      .thenRecords("EffectAdmitted");
   });
 });
