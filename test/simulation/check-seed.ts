@@ -4,6 +4,7 @@ import type { Placed } from "./bus/broker.ts";
 import { type Observer, type Run, simulate } from "./bus/simulate.ts";
 import { checkCaps } from "./checkers/caps.ts";
 import { checkEffects } from "./checkers/effects.ts";
+import { checkGates } from "./checkers/gates.ts";
 import { checkHalts } from "./checkers/halts.ts";
 import { checkLedger } from "./checkers/ledger.ts";
 import { Lives } from "./checkers/lives.ts";
@@ -53,6 +54,7 @@ function judge(run: Run, view: LogView, lives: Lives): readonly Finding[] {
   return [
     ...checkEffects(run, view),
     ...checkHalts(run, view),
+    ...checkGates(run, view),
     ...checkOrder(run, view),
     ...checkLedger(run, view),
     ...checkReplayed(run, view),

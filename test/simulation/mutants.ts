@@ -87,6 +87,29 @@ export const MUTANTS: readonly Mutant[] = [
     edit(`${DOOR}/fire-step.ts`, "elapsedMs <= fireBoundMs", "elapsedMs <= Infinity"),
   ),
   mutant(
+    "breakers-bypassed",
+    "a call passes only where each breaker that it meets lets it pass",
+    edit(
+      `${POLICY}/door/admit.ts`,
+      "for (const key of breakerKeys(chain.agent, tool)) {",
+      "for (const key of breakerKeys(chain.agent, tool).slice(0, 1)) {",
+    ),
+  ),
+  mutant(
+    "grants-unspent",
+    "a grant is for so many probes and no more",
+    edit(`${POLICY}/replay/replay.ts`, "for (const id of event.probes) {", "for (const id of event.probes.slice(1)) {"),
+  ),
+  mutant(
+    "share-ignored",
+    "an agent's open chains in a partition end at its share",
+    edit(
+      `${POLICY}/flow/at-door.ts`,
+      "if (share === 0 || open < share) return null;",
+      "if (share !== -1) return null;",
+    ),
+  ),
+  mutant(
     "halts-ignored-at-admission",
     "nothing is admitted under a fence",
     edit(

@@ -28,6 +28,8 @@ const METRICS = createMetrics();
 export const BULKHEAD = { tool: "pay", concurrency: 3 } as const;
 export const RATE = { tool: "mail", calls: 3, perMs: 500 } as const;
 
+/** Open chains of an agent from which it is given no root tasks: low enough to be reached. */
+export const PAUSE_MARK = 8;
 const everything = { tools: ["*"], models: ["*"], sends: ["*"] };
 const POLICY = buildPolicy(
   "the simulation",
@@ -39,7 +41,14 @@ const POLICY = buildPolicy(
       [RATE.tool]: { attempts: 2, rate: { calls: RATE.calls, perMs: RATE.perMs } },
     },
     rules: { consecutiveErrors: 3 },
-    breaker: { consecutiveFailures: 3, cooldownMs: 2000 },
+    breaker: { consecutiveFailures: 2, perAgent: 1, pairFailures: 1, agentFailures: 3, cooldownMs: 2000 },
+    flow: {
+      agent: { lower: 1, upper: 3, pause: PAUSE_MARK, lagLowerMs: 500, lagUpperMs: 4000 },
+      intervalMs: 200,
+      retryAfterMs: 400,
+      orderEveryMs: 500,
+    },
+    drift: { window: 12 },
     statements: { supplies: { tool: "stock", args: { id: 0 }, refutedWhen: { path: "id", equals: -5 } } },
   },
   TOOLS,

@@ -45,12 +45,17 @@ export class Lives {
   /** Standing freezes by partition and id. */
   readonly #freezes = new Map<number, Map<string, { readonly scope: string; readonly effects: readonly string[] }>>();
   readonly #classes = new Map<string, string>();
+  /** Tasks that flow control put off. */
+  readonly #held = new Map<string, { readonly partition: number; readonly agent: string }>();
 
   take({ partition, offset, event }: Fact): void {
     if (event.type === "EffectAdmitted") {
       this.#open.add(`${partition}/${offset}`);
       this.#classes.set(event.callId, event.effectClass);
     } else if ("admitted" in event) this.#open.delete(`${partition}/${event.admitted}`);
+    if (event.type === "CommandDeferred" && event.code === "BUSBAR_FLOW_HELD") {
+      this.#held.set(event.meta.chainId, { partition, agent: event.meta.agent });
+    }
     if (event.type === "TaskSubmitted") {
       const { chainId, lineage } = event.meta;
       const rest = { children: new Map(), left: new Set<string>(), doubts: new Map(), isEnded: false, isHalted: false };
@@ -83,13 +88,25 @@ export class Lives {
 
   /** Chains that neither ended nor are halted nor wait for a person, with those whose task nobody has taken. */
   unsettled(taskKeys: readonly string[], hostile: ReadonlySet<string>): readonly string[] {
-    const waiting = taskKeys.map((key) => chainOfTaskKey(key)).filter((chain) => !this.#lives.has(chain));
+    const waiting = taskKeys
+      .map((key) => chainOfTaskKey(key))
+      .filter((chain) => !this.#lives.has(chain) && !this.#waitsForPerson(chain, hostile));
     const open = [...this.#lives.values()].filter((life) => !this.#isSettled(life, hostile));
     return [
       ...waiting.map((chain) => `${chain} was not taken`),
       ...open.map(({ chainId, agent }) => `${chainId} of ${agent} is still open`),
       ...[...this.#open].map((position) => `the effect admitted at ${position} has neither outcome nor doubt`),
     ];
+  }
+
+  /** Put off while all that its agent has open in that partition waits for a person: so does the task. */
+  #waitsForPerson(chain: string, hostile: ReadonlySet<string>): boolean {
+    const held = this.#held.get(chain);
+    if (held === undefined) return false;
+    const before = [...this.#lives.values()].filter(
+      ({ agent, partition, isEnded }) => agent === held.agent && partition === held.partition && !isEnded,
+    );
+    return before.length > 0 && before.every((life) => this.#isSettled(life, hostile));
   }
 
   #isSettled(life: Life, hostile: ReadonlySet<string>): boolean {

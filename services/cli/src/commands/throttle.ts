@@ -52,7 +52,13 @@ async function set(key: string, options: SetOptions, self: Command): Promise<voi
   const { reason, timeout, every = 0, retryAfter } = options;
   await withBus(output, async (bus) => {
     const order = { key, level, intervalMs: every, retryAfterMs: retryAfter, reason, by: operatorName() };
-    const given = await giveOrder(bus, "Throttle", key, { ...order, rule: "by-hand", cause: "", sinceMs: Date.now() });
+    const given = await giveOrder(bus, "Throttle", key, {
+      ...order,
+      rule: "by-hand",
+      cause: "",
+      sinceMs: Date.now(),
+      through: "",
+    });
     // A key of flow control is no scope of effects: nothing admitted between is counted.
     const applied = await awaitApplied(bus, given, "fleet", timeout, output.progress("partitions", bus.partitionCount));
     answerOrder(output, given, `${WORDS[level]} of ${key}`, applied, { key, level });
@@ -64,7 +70,7 @@ async function set(key: string, options: SetOptions, self: Command): Promise<voi
 async function lift(key: string, { reason, timeout }: OrderOptions, self: Command): Promise<void> {
   const output = outputOf(self);
   await withBus(output, async (bus) => {
-    const body = { key, cause: "", sinceMs: Date.now(), reason, by: operatorName() };
+    const body = { key, cause: "", sinceMs: Date.now(), through: "", reason, by: operatorName() };
     const given = await giveOrder(bus, "Unthrottle", key, body);
     const applied = await awaitApplied(bus, given, "fleet", timeout, output.progress("partitions", bus.partitionCount));
     answerOrder(output, given, `takes new tasks of ${key} as they come`, applied, { key });

@@ -1363,8 +1363,10 @@ export interface Throttle {
   readonly rule: string;
   /** Id of the record whose load caused it; empty where a person did. (internal) */
   readonly cause: string;
-  /** Time of that record, in ms since the epoch. (internal) */
+  /** When it was decided, by the time of the records, in ms since the epoch. (internal) */
   readonly sinceMs: number;
+  /** Position (exclusive) up to which the signals were read when it was decided; empty where a person did. (internal) */
+  readonly through: string;
   /** Why, in one sentence for a person. (internal) */
   readonly reason: string;
   /** Principal who ordered it. (internal) */
@@ -1393,8 +1395,10 @@ export interface Unthrottle {
   readonly key: string;
   /** Id of the record whose load caused it; empty where a person did. (internal) */
   readonly cause: string;
-  /** Time of that record, in ms since the epoch. (internal) */
+  /** When it was decided, by the time of the records, in ms since the epoch. (internal) */
   readonly sinceMs: number;
+  /** Position (exclusive) up to which the signals were read when it was decided; empty where a person did. (internal) */
+  readonly through: string;
   /** Why, in one sentence for a person. (internal) */
   readonly reason: string;
   /** Principal who ordered it. (internal) */

@@ -43,6 +43,16 @@ describe("new tasks of a key", () => {
     expect(submitted(scene, "d")).toBe("BUSBAR_FLOW_HELD");
   });
 
+  it("wait for the interval at most, also where a clock was ahead when the last one was taken [flow:throttled]", () => {
+    const scene = createScene();
+    scene.door.turn(scene.orders(throttle("throttled")));
+    const { atMs } = scene.door;
+    scene.door.atMs = atMs + 700_000;
+    expect(submitted(scene, "a")).toBe("TaskSubmitted");
+    scene.door.atMs = atMs;
+    expect(submitted(scene, "b")).toBe("TaskSubmitted");
+  });
+
   it("while it is paused: none; spread in time, so that they do not come back together [flow:paused]", () => {
     const scene = createScene();
     scene.door.turn(scene.orders(throttle("paused")));

@@ -96,11 +96,17 @@ function shareHold(state: PartitionState, agent: string, partitions: number): Ho
   return { waitMs: retryAfterMs, reason: `agent:${agent} has ${open} open chains here, its share of flow.agent.pause` };
 }
 
-function levelHold(key: string, { level, retryAfterMs, nextAtMs, reason }: FlowView, atMs: number): Hold | null {
+function levelHold(
+  key: string,
+  { level, intervalMs, retryAfterMs, nextAtMs, reason }: FlowView,
+  atMs: number,
+): Hold | null {
   const why = `${key} is ${level}: ${reason}`;
   if (level === "paused") return { waitMs: retryAfterMs, reason: why };
-  if (level !== "throttled" || nextAtMs <= atMs) return null;
-  return { waitMs: Math.max(retryAfterMs, nextAtMs - atMs), reason: why };
+  const restMs = nextAtMs - atMs;
+  // More than the interval is left where a clock was ahead: nobody waits for a time that was none.
+  if (level !== "throttled" || restMs <= 0 || restMs > intervalMs) return null;
+  return { waitMs: Math.max(retryAfterMs, restMs), reason: why };
 }
 
 /**

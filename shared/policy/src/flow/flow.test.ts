@@ -6,9 +6,17 @@ const KEY = "agent:slow";
 const MARKS = { lower: 4, upper: 10, pause: 20, lagLowerMs: 0, lagUpperMs: 0 };
 const POLICY: FlowPolicy = { ...DEFAULT_FLOW, agent: MARKS, orderEveryMs: 100 };
 
-const load = (open: number, atMs: number, more: { source?: number; oldestAtMs?: number } = {}): FlowInput => {
-  const { source = 0, oldestAtMs = 0 } = more;
-  return { kind: "load", source, open, waiting: oldestAtMs === 0 ? 0 : 1, oldestAtMs, atMs, evidence: `e/0/${atMs}` };
+interface More {
+  readonly source?: number;
+  readonly oldestAtMs?: number;
+  /** As far apart as their times unless it is given, so that a later one lies behind. */
+  readonly offset?: number;
+}
+
+const load = (open: number, atMs: number, more: More = {}): FlowInput => {
+  const { source = 0, oldestAtMs = 0, offset = atMs } = more;
+  const waiting = oldestAtMs === 0 ? 0 : 1;
+  return { kind: "load", source, open, waiting, oldestAtMs, atMs, evidence: `e/0/${atMs}`, offset };
 };
 
 function run(inputs: readonly FlowInput[], policy = POLICY) {
@@ -71,6 +79,7 @@ describe("marks", () => {
         cause: "e/0/1002",
         reason: "agent:slow has 10 open chains, 0 of them not begun, the oldest for 0 ms",
         sinceMs: 1002,
+        through: 1003,
       },
     ]);
   });
@@ -101,12 +110,24 @@ describe("orders", () => {
     expect(run([...hurried, { kind: "tick", atMs: 1100 }]).said).toEqual(["Throttle throttled", "Throttle paused"]);
   });
 
+  it("are not held back by a clock that was ahead [flow:bounded-rate]", () => {
+    expect(run([load(10, 900_000), load(30, 900_050), load(4, 1000, { offset: 900_060 })]).said).toEqual([
+      "Throttle throttled",
+      "Unthrottle flowing",
+    ]);
+  });
+
   it("that stand make the reports before them silent, when they are read again [supervisor:restart-same-orders]", () => {
     const reports = [load(10, 1000), load(3, 2000), load(30, 3000)];
     const { orders } = run(reports);
     const last = orders.at(-1);
     expect(orders.map(({ level }) => level)).toEqual(["throttled", "flowing", "paused"]);
-    const standing: FlowInput = { kind: "ordered", level: "paused", sinceMs: last?.sinceMs ?? 0 };
+    const standing: FlowInput = {
+      kind: "ordered",
+      level: "paused",
+      sinceMs: last?.sinceMs ?? 0,
+      through: last?.through ?? 0,
+    };
     expect(run([standing, ...reports])).toMatchObject({ orders: [], state: { level: "paused" } });
     expect(run(reports).orders).toEqual(orders);
   });
@@ -126,7 +147,7 @@ describe("a person", () => {
 });
 
 it("who has read less than what stands orders nothing by time alone [supervisor:restart-same-orders]", () => {
-  const standing: FlowInput = { kind: "ordered", level: "paused", sinceMs: 5000 };
+  const standing: FlowInput = { kind: "ordered", level: "paused", sinceMs: 5000, through: 5001 };
   expect(run([standing, { kind: "tick", atMs: 99_000 }]).orders).toEqual([]);
   expect(run([standing, load(30, 4000), { kind: "tick", atMs: 99_000 }]).orders).toEqual([]);
   expect(run([standing, load(0, 5000), { kind: "tick", atMs: 99_000 }]).said).toEqual(["Unthrottle flowing"]);

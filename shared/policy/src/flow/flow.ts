@@ -3,8 +3,10 @@
  * load in event time (PROTOCOL 6.7). It puts new work off; what is admitted goes on, and halts never wait behind it.
  *
  * F1 Hysteresis: a level is raised at its mark and lowered only at the mark below it (`paused` at `upper`, `throttled` at `lower`).
- * F2 Rate: after an order of a key the next one comes `orderEveryMs` of event time later at the earliest. So reports that
- *    are read again after a restart give no order: they lie before the one that stands.
+ * F2 Rate: two orders about a key are `orderEveryMs` apart at least, by the time of the records. (Where clocks are further
+ *    apart than that, hysteresis alone holds them back.)
+ * F4 An order says how far the signals were read when it was given. So reports that are read again after a restart give
+ *    none: they lie before the one that stands.
  * F3 What a person set stays until a person lifts it. What a person lifted stays lifted until the load has once been
  *    below the lower marks.
  */
@@ -19,19 +21,39 @@ export interface FlowState {
   readonly sources: Readonly<Record<string, Load>>;
   /** Event time of the order that stands, ms; 0: none was given. */
   readonly sinceMs: number;
-  /** Event time of the newest report, ms, and its id. */
+  /** Signals read when it was given, exclusive. */
+  readonly through: number;
+  /** Signals read so far, exclusive. */
+  readonly position: number;
+  /** Event time of the last report, ms, and its id. */
   readonly atMs: number;
   readonly cause: string;
   readonly hand: "none" | "set" | "lifted";
 }
 
-export const FLOWING: FlowState = { level: "flowing", sources: {}, sinceMs: 0, atMs: 0, cause: "", hand: "none" };
+export const FLOWING: FlowState = {
+  level: "flowing",
+  sources: {},
+  sinceMs: 0,
+  through: 0,
+  position: 0,
+  atMs: 0,
+  cause: "",
+  hand: "none",
+};
 
 export type FlowInput =
-  | ({ readonly kind: "load"; readonly source: number; readonly atMs: number; readonly evidence: string } & Load)
+  | ({
+      readonly kind: "load";
+      readonly source: number;
+      readonly atMs: number;
+      readonly evidence: string;
+      /** Of the report among the signals. */
+      readonly offset: number;
+    } & Load)
   | { readonly kind: "tick"; readonly atMs: number }
   /** An order of a supervisor as it stands on the directives. */
-  | { readonly kind: "ordered"; readonly level: FlowLevel; readonly sinceMs: number }
+  | { readonly kind: "ordered"; readonly level: FlowLevel; readonly sinceMs: number; readonly through: number }
   | { readonly kind: "set" }
   | { readonly kind: "lifted" };
 
@@ -42,8 +64,10 @@ export interface FlowOrder {
   readonly rule: string;
   readonly cause: string;
   readonly reason: string;
-  /** Event time of the report that it follows from, ms. */
+  /** Event time that it was given at, ms. */
   readonly sinceMs: number;
+  /** Signals that it follows from, exclusive. */
+  readonly through: number;
 }
 
 export const FLOW_RULE = "flow";
@@ -53,7 +77,7 @@ type Step = readonly [FlowState, readonly FlowOrder[]];
 export interface FlowTotals {
   readonly open: number;
   readonly waiting: number;
-  /** Age of the oldest chain that waits, by the newest report, ms. */
+  /** Age of the oldest chain that waits, by the last report, ms. */
   readonly lagMs: number;
 }
 
@@ -98,13 +122,12 @@ export function stepFlow(key: string, state: FlowState, input: FlowInput, policy
     case "load":
       return decide(key, withLoad(state, input), input.atMs, policy);
     case "tick":
-      // Who has read less than what stands was made from has nothing to add to it.
-      return state.atMs < state.sinceMs ? [state, []] : decide(key, state, input.atMs, policy);
-    case "ordered":
+      return decide(key, state, input.atMs, policy);
+    case "ordered": {
+      const { level, sinceMs, through } = input;
       // One that is older than ours was ours, told again.
-      return input.sinceMs < state.sinceMs
-        ? [state, []]
-        : [{ ...state, level: input.level, sinceMs: input.sinceMs }, []];
+      return through < state.through ? [state, []] : [{ ...state, level, sinceMs, through }, []];
+    }
     case "set":
       return [{ ...state, hand: "set" }, []];
     case "lifted":
@@ -113,32 +136,27 @@ export function stepFlow(key: string, state: FlowState, input: FlowInput, policy
 }
 
 function withLoad(state: FlowState, input: Extract<FlowInput, { kind: "load" }>): FlowState {
-  const { source, open, waiting, oldestAtMs, evidence } = input;
+  const { source, open, waiting, oldestAtMs, evidence, offset } = input;
   const { [String(source)]: _old, ...others } = state.sources;
   const sources = open === 0 ? others : { ...others, [String(source)]: { open, waiting, oldestAtMs } };
-  return { ...state, sources, atMs: Math.max(state.atMs, input.atMs), cause: evidence };
+  return { ...state, sources, atMs: input.atMs, cause: evidence, position: offset + 1 };
 }
 
 function decide(key: string, state: FlowState, nowMs: number, policy: FlowPolicy): Step {
-  if (state.hand === "set") return [state, []];
-  if (state.sinceMs > 0 && nowMs < state.sinceMs + policy.orderEveryMs) return [state, []];
+  // Who has read less than what stands was made from has nothing to add to it.
+  if (state.hand === "set" || state.position < state.through) return [state, []];
+  if (Math.abs(nowMs - state.sinceMs) < policy.orderEveryMs) return [state, []];
   // A lift is judged as if the level were still there: it ends where the load has gone down to the lower marks.
   const from = state.hand === "lifted" ? "throttled" : state.level;
   const { level, why } = judge(key, from, totalsOf(state), marksOf(policy, key));
   if (state.hand === "lifted" ? level !== "flowing" : level === state.level) return [state, []];
-  const order = {
-    key,
-    level,
-    rule: FLOW_RULE,
-    cause: state.cause,
-    reason: why,
-    sinceMs: Math.max(state.atMs, state.sinceMs + 1),
-  };
-  const next: FlowState = { ...state, level, sinceMs: order.sinceMs, hand: "none" };
+  const at = { sinceMs: nowMs, through: state.position };
+  const order = { key, level, rule: FLOW_RULE, cause: state.cause, reason: why, ...at };
+  const next: FlowState = { ...state, ...at, level, hand: "none" };
   return [next, [{ type: level === "flowing" ? "Unthrottle" : "Throttle", ...order }]];
 }
 
-/** True where nothing is worth remembering; the time of the last order is (F2). */
-export function isIdle({ sinceMs, sources, hand }: FlowState): boolean {
-  return sinceMs === 0 && hand === "none" && Object.keys(sources).length === 0;
+/** True where nothing is worth remembering; what the last order was made from is (F4). */
+export function isIdle({ through, sources, hand }: FlowState): boolean {
+  return through === 0 && hand === "none" && Object.keys(sources).length === 0;
 }

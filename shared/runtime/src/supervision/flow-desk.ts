@@ -21,7 +21,8 @@ export interface FlowDeskOptions extends Pick<StageOptions, "metrics" | "logger"
   readonly isOwn: (key: string) => boolean;
   /** By key; part of the stage's checkpoint. */
   readonly flows: () => Record<string, FlowState>;
-  readonly publish: (order: FlowDirective, sinceMs: number) => void;
+  /** `id` tells the order from others about its key. */
+  readonly publish: (order: FlowDirective, id: string) => void;
 }
 
 export type FlowDirective =
@@ -35,8 +36,9 @@ export class FlowDesk {
     this.#options = options;
   }
 
-  take({ key, open, waiting, oldestAtMs, sourcePartition, atMs, meta }: MessageOf<"LoadReport">): void {
-    const load = { open, waiting, oldestAtMs };
+  /** `offset`: of the report among the signals. */
+  take({ key, open, waiting, oldestAtMs, sourcePartition, atMs, meta }: MessageOf<"LoadReport">, offset: bigint): void {
+    const load = { open, waiting, oldestAtMs, offset: Number(offset) };
     this.#step(key, { kind: "load", source: sourcePartition, atMs, evidence: meta.eventId, ...load });
   }
 
@@ -48,13 +50,18 @@ export class FlowDesk {
   see(directive: AppliedDirective): void {
     if (directive.kind !== "Throttle" && directive.kind !== "Unthrottle") return;
     const body = directiveBody(directive);
-    const [by, sinceMs, level] = [body["by"], body["sinceMs"], body["level"]];
+    const [by, sinceMs, level, through] = [body["by"], body["sinceMs"], body["level"], Number(body["through"])];
     if (typeof by !== "string" || typeof sinceMs !== "number" || !this.#options.isOwn(directive.id)) return;
     if (!by.startsWith("supervisor")) {
       return this.#step(directive.id, { kind: directive.kind === "Throttle" ? "set" : "lifted" });
     }
     const now: FlowLevel = level === "throttled" || level === "paused" ? level : "flowing";
-    this.#step(directive.id, { kind: "ordered", level: now, sinceMs });
+    this.#step(directive.id, {
+      kind: "ordered",
+      level: now,
+      sinceMs,
+      through: Number.isSafeInteger(through) ? through : 0,
+    });
   }
 
   #step(key: string, input: FlowInput): void {
@@ -67,13 +74,14 @@ export class FlowDesk {
     for (const order of orders) this.#publish(order);
   }
 
-  #publish({ type, key, rule, cause, reason, level, sinceMs }: FlowOrder): void {
+  #publish({ type, key, rule, cause, reason, level, sinceMs, through }: FlowOrder): void {
     const { publish, policy, name, logger } = this.#options;
     const { intervalMs, retryAfterMs } = policy();
-    const common = { key, cause, reason, sinceMs, by: `supervisor:${name}` };
+    const common = { key, cause, reason, sinceMs, through: String(through), by: `supervisor:${name}` };
+    const id = `${through}/${level}`;
     logger.info({ key, cause, level }, `flow control: ${reason}`);
-    if (type === "Unthrottle") return publish({ type, ...common }, sinceMs);
-    if (level !== "flowing") publish({ type, ...common, level, rule, intervalMs, retryAfterMs }, sinceMs);
+    if (type === "Unthrottle") return publish({ type, ...common }, id);
+    if (level !== "flowing") publish({ type, ...common, level, rule, intervalMs, retryAfterMs }, id);
   }
 
   #observe(key: string, before: FlowState, after: FlowState): void {

@@ -29,7 +29,7 @@ import { FlowDesk } from "./flow-desk.ts";
 import { publishAll, type StageOptions } from "./stage-options.ts";
 import { signedPublication } from "../signed-publication.ts";
 
-const VERSION = "stage-two-4";
+const VERSION = "stage-two-5";
 const CHECKPOINT = "supervisor-signals";
 
 interface About {
@@ -120,7 +120,7 @@ export class StageTwo {
     const isUnknown = !first.ok && first.code === "BUSBAR_SCHEMA_UNKNOWN" && id !== null;
     if (isUnknown) await codec.resolveUnknown(id);
     const decoded = isUnknown ? codec.decode(record.value, "signal") : first;
-    if (decoded.ok) return this.#take(decoded.message);
+    if (decoded.ok) return this.#take(decoded.message, record.offset);
     const key = `${record.topic}/${partition}/${record.offset}`;
     const meta = metaWith({ eventId: key, atMs: clock.nowMs() });
     const { code, reason } = decoded;
@@ -131,11 +131,11 @@ export class StageTwo {
     await publishAll(this.#options, [{ topic: topics.deadLetters, partition, record: letter }], () => this.#isStopped);
   }
 
-  #take(signal: BusSignal): void {
+  #take(signal: BusSignal, offset: bigint): void {
     const source = String(signal.sourcePartition);
     if (!isHigher(signal, this.#state.taken[source])) return;
     this.#state.taken[source] = `${signal.sourceOffset}:${signal.index}`;
-    if (signal.type === "LoadReport") this.#flow.take(signal);
+    if (signal.type === "LoadReport") this.#flow.take(signal, offset);
     else if (signal.type === "DecisionReport") this.#drift.take(signal);
     else this.#takeOutcome(signal);
   }

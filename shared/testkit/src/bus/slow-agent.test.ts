@@ -88,7 +88,14 @@ describe("an agent that is given several times what it can do", () => {
     const fence = await test.halt("agent:quick");
     await test.resume("agent:quick", fence);
     // A person lets go: no supervisor takes hold, or says that it is over, while the load is as high as it was.
-    await test.order("Unthrottle", { key: "agent:slow", cause: "", sinceMs: 0, reason: "", by: "operator:test" });
+    await test.order("Unthrottle", {
+      key: "agent:slow",
+      cause: "",
+      sinceMs: 0,
+      through: "",
+      reason: "",
+      by: "operator:test",
+    });
     for (let n = 0; n < 5; n += 1) await test.submit("quick", {});
     // The person's word, in two partitions, and nothing since.
     expect(orderedLevels(test).filter((level) => level === "flowing").length).toBe(2);
