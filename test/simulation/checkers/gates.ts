@@ -94,25 +94,42 @@ function causeOf(key: string, cause: string): { readonly place: string; readonly
     : { place: `${key} ${partition}`, offset: Number(offset) };
 }
 
+interface Said {
+  readonly key: string;
+  readonly cause: string;
+  readonly by: string;
+  readonly grantId: string;
+  readonly partition: number;
+  readonly count: number;
+}
+
 function apply(gates: Gates, { kind, detail }: Applied): void {
-  const body = JSON.parse(detail) as Readonly<Record<string, unknown>>;
-  const text = (name: string): string => (typeof body[name] === "string" ? body[name] : "");
-  const [key, cause, by] = [text("key"), text("cause"), text("by")];
+  const said = { key: "", cause: "", by: "", grantId: "", ...(JSON.parse(detail) as Partial<Said>) };
+  if (kind === "OpenBreaker") open(gates, said);
+  if (kind === "IsolateBreaker") gates.standing.set(said.key, "");
+  if (kind === "CloseBreaker") close(gates, said);
+  if (kind === "Grant") grant(gates, said);
+}
+
+type Order = Pick<Said, "key" | "cause" | "by" | "grantId"> & Partial<Said>;
+
+function open({ standing, over }: Gates, { key, cause }: Order): void {
   const at = causeOf(key, cause);
-  const { standing, over, grants, given } = gates;
-  if (kind === "OpenBreaker") {
-    if (standing.get(key) === "" || (at !== null && at.offset < (over.get(at.place) ?? 0))) return;
-    standing.set(key, cause);
-  }
-  if (kind === "IsolateBreaker") standing.set(key, "");
-  if (kind === "CloseBreaker" && standing.has(key) && (standing.get(key) !== "" || !by.startsWith("supervisor"))) {
-    if (at !== null) over.set(at.place, at.offset + 1);
-    standing.delete(key);
-    for (const [id, grant] of grants) if (grant.key === key) grants.delete(id);
-  }
-  if (kind === "Grant" && standing.get(key) === cause && body["partition"] === gates.partition) {
-    const id = text("grantId");
-    if (!given.has(id)) grants.set(id, { key, left: Number(body["count"]) });
-    given.add(id);
-  }
+  const isOver = at !== null && at.offset < (over.get(at.place) ?? 0);
+  if (standing.get(key) !== "" && !isOver) standing.set(key, cause);
+}
+
+function close({ standing, over, grants }: Gates, { key, cause, by }: Order): void {
+  const now = standing.get(key);
+  if (now === undefined || (now === "" && by.startsWith("supervisor"))) return;
+  const at = causeOf(key, cause);
+  if (at !== null) over.set(at.place, at.offset + 1);
+  standing.delete(key);
+  for (const [id, found] of grants) if (found.key === key) grants.delete(id);
+}
+
+function grant({ standing, grants, given, partition }: Gates, { key, cause, grantId, ...said }: Order): void {
+  if (standing.get(key) !== cause || said.partition !== partition) return;
+  if (!given.has(grantId)) grants.set(grantId, { key, left: Number(said.count) });
+  given.add(grantId);
 }

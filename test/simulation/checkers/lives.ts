@@ -67,10 +67,14 @@ export class Lives {
     }
     const life = this.#lives.get(event.meta.chainId);
     if (life === undefined) return;
-    if (event.type === "EffectInDoubt") {
-      life.doubts.set(event.callId, { tool: event.tool, effectClass: this.#classes.get(event.callId) ?? "" });
-    } else if ("callId" in event && ENDS_DOUBT.has(event.type)) life.doubts.delete(event.callId);
+    this.#doubt(life, event);
     step(life, event);
+  }
+
+  #doubt({ doubts }: Life, event: Fact["event"]): void {
+    if (event.type === "EffectInDoubt") {
+      doubts.set(event.callId, { tool: event.tool, effectClass: this.#classes.get(event.callId) ?? "" });
+    } else if ("callId" in event && ENDS_DOUBT.has(event.type)) doubts.delete(event.callId);
   }
 
   #orders(partition: number, applied: readonly Applied[]): void {
