@@ -1,6 +1,6 @@
 /**
  * The policy of a deployed agent travels with it: its row is put into the policy in force, and a rollback puts the row
- * of the version before back. Tools, rules and limits stay as the gateways have them.
+ * of the version before back. Tools, rules, limits and caps stay as the gateways have them.
  */
 import { isJsonObject, own, parseJson } from "@busbar/kernel";
 import { type AgentPolicy, type PartitionState, type Policy, policyHash } from "@busbar/policy";
