@@ -5,6 +5,7 @@
 import { defineAgent, defineTool, type ReadBack, type ToolDefinition } from "@busbar/agent";
 import { isJsonObject, type Json } from "@busbar/kernel";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { gate } from "./scenes.ts";
 import { createTestBus, type TestBus } from "./test-bus.ts";
 
 vi.setConfig({ testTimeout: 45_000 });
@@ -131,6 +132,33 @@ describe("a tool that reports success", () => {
     await expect(test.submit("clerk", {})).resolves.toMatchObject({ state: "completed" });
     const one = ["EffectAdmitted", "EffectCommitted", "EffectVerified"];
     expect(effects(test)).toEqual([...one, ...one]);
+  });
+
+  it("whose look an owner did not finish is looked at by the next one, before the next change [effects:read-back-due]", async () => {
+    const rows: Rows = new Map([[1, "open"]]);
+    const at = gate();
+    let looks = 0;
+    const [set, get] = tools(rows, well, READ_BACK);
+    const slow = {
+      ...(get as ToolDefinition),
+      run: async ({ id }: { id?: unknown }): Promise<Json> => {
+        looks += 1;
+        // The first owner's look never answers.
+        if (looks === 1) await new Promise(() => undefined);
+        await at.passed;
+        return { state: rows.get(Number(id)) ?? null };
+      },
+    } as ToolDefinition;
+    bus = await createTestBus({ agents: [clerk], tools: [set as ToolDefinition, slow], limitMs: 40_000 });
+    const test = bus;
+    const task = await test.start("clerk", {});
+    await vi.waitUntil(() => looks === 1, { timeout: 40_000 });
+    await test.replaceGateway();
+    await vi.waitUntil(() => looks === 2, { timeout: 40_000 });
+    const admitted = test.events(task.chainId).filter(({ type }) => type === "EffectAdmitted");
+    expect(admitted).toHaveLength(1);
+    at.open();
+    await expect(test.outcome(task)).resolves.toMatchObject({ state: "completed" });
   });
 
   it("which shows a little later is verified within its time, and disputed without [effects:read-back-within]", async () => {
