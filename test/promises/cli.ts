@@ -29,7 +29,7 @@ export const CLI_PROMISES = {
   "cli:logs-redacted": "logs carry chain, agent, partition, offset and trace id, and no secret or personal field",
   "cli:health": "each service answers livez, readyz and metrics",
   "cli:contexts": "a bus has a name; what a command speaks to is said in one order, and no secret is stored",
-  "cli:completion": "completion scripts are made from the commands; the one of bash completes when it is run",
+  "cli:completion": "completion scripts are made from the commands; each completes when its shell runs it",
 } as const;
 
 /** What `busbar doctor` finds, each with what to type. */

@@ -126,9 +126,22 @@ _busbar() {
   (( CURRENT > 2 )) && prev="\${words[CURRENT-1]}"
   local -a before
   before=("\${(@)words[2,CURRENT-1]}")
-  compadd -- \${=:-"$(_busbar_words "$prev" "\${before[@]}")"}
+  local -a offered
+  offered=(\${=$(_busbar_words "$prev" "\${before[@]}")})
+  compadd -a offered
+}
+_busbar_npx() {
+  if [[ "\${words[2]}" == busbar ]] && (( CURRENT > 2 )); then
+    shift words
+    (( CURRENT-- ))
+    _busbar
+  else
+    _default
+  fi
 }
 compdef _busbar busbar
+# A completion of npx that is there already stays.
+(( \${+_comps[npx]} )) || compdef _busbar_npx npx
 `;
 }
 
@@ -153,6 +166,10 @@ function fishOptions(command: CompletedCommand): readonly string[] {
   });
 }
 
+/** The line behind npx is completed as it would be without. */
+const NPX_LINE = 'string match -rq "^\\s*npx\\s+busbar\\s" -- (commandline -cp)';
+const NPX_WORDS = '(complete -C (string replace -r "^\\s*npx\\s+" "" -- (commandline -cp)))';
+
 function fish(tree: readonly CompletedCommand[]): string {
   const lines = tree.flatMap((command) => [
     ...command.inner.map(({ name, description }) =>
@@ -163,6 +180,7 @@ function fish(tree: readonly CompletedCommand[]): string {
   return `# fish completion of busbar. Made by: busbar completion fish
 # Use it with:  npx busbar completion fish | source
 ${lines.join("\n")}
+complete -c npx -n ${quoted(NPX_LINE)} -f -a ${quoted(NPX_WORDS)}
 `;
 }
 
