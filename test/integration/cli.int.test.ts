@@ -68,6 +68,22 @@ test("agents, tools and breakers say what is declared, what lives and what is he
   ]);
 });
 
+test("a person holds new tasks of an agent back, sees it, and lets them in; an agent's breaker is held open like a tool's [cli:throttle] [cli:breakers-list]", async () => {
+  expect(await asked('throttle set agent:rebel --pause --reason "it is not there"')).toMatchObject({ code: 0 });
+  const held = { key: "agent:rebel", level: "paused", reason: "it is not there", partitions: [0, 1, 2, 3] };
+  expect((await asked("throttle")).value).toMatchObject([held]);
+  expect(((await asked("status")).value as { readonly flows: unknown }).flows).toMatchObject([held]);
+  expect(await typed('throttle set agent:rebel --reason "how much?"')).toMatchObject({ code: 2 });
+  expect(await typed('throttle lift agent:rebel --reason "it is back"')).toMatchObject({ code: 0 });
+  // Lifted; where the load is low the supervisor lets go of that as well.
+  const after = (await asked("throttle")).value as readonly { readonly level: string }[];
+  expect(after.filter(({ level }) => level !== "lifted")).toEqual([]);
+  const key = "agent:rebel/tool:orders.annotate";
+  expect(await typed(`breakers isolate ${key} --reason "wrong notes"`)).toMatchObject({ code: 0 });
+  expect((await asked("breakers --open")).value).toContainEqual(expect.objectContaining({ key, state: "isolated" }));
+  expect(await typed(`breakers close ${key} --reason "mended"`)).toMatchObject({ code: 0 });
+});
+
 test("a dead letter is listed, shown safely, and redriven once through the same door [cli:dlq-list] [cli:dlq-show] [cli:dlq-redrive]", async () => {
   const steering = new TextEncoder().encode("\u001b[2Jgone");
   const headers = { [HEADER.type]: "Call\u001b[31mTool", [HEADER.principal]: "agent:support" };

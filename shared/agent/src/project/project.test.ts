@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isBusbarError } from "@busbar/kernel";
-import { mayAsk, mayCall, maySend, policyHash } from "@busbar/policy";
+import { DEFAULT_FLOW, mayAsk, mayCall, maySend, policyHash } from "@busbar/policy";
 import { afterAll, describe, expect, it } from "vitest";
 import { defineTool } from "../tool.ts";
 import { buildPolicy, loadProject, parseProjectFile } from "./project.ts";
@@ -50,6 +50,27 @@ const write = defineTool({
   run: () => null,
 });
 const minimal = "version: 1\nagents:\n  clerk: {}\n";
+
+describe("flow control in a project file", () => {
+  const flowOf = (text: string) =>
+    buildPolicy("p.yaml", parseProjectFile("p.yaml", `${minimal}flow: ${text}\n`), []).flow;
+
+  it("has the defaults where it says nothing [flow:hysteresis]", () => {
+    expect(flowOf("{ agent: { upper: 9000 }, retryAfterMs: 50 }")).toEqual({
+      ...DEFAULT_FLOW,
+      agent: { ...DEFAULT_FLOW.agent, upper: 9000 },
+      retryAfterMs: 50,
+    });
+  });
+
+  it.each([
+    ["{ agent: { lower: 10, upper: 10 } }", "flow.agent: lower (10) is not below upper (10)"],
+    ["{ partition: { lower: 1, upper: 50, pause: 40 } }", "flow.partition: upper (50) is above pause (40)"],
+    ["{ agent: { lagLowerMs: 5, lagUpperMs: 5 } }", "flow.agent: lagLowerMs (5) is not below lagUpperMs (5)"],
+  ])("%s is refused: marks that cannot be told apart order back and forth [flow:hysteresis]", (text, reason) => {
+    expect(said(() => flowOf(text))).toContain(reason);
+  });
+});
 
 describe("caps in a project file", () => {
   const CAPPED = `version: 1

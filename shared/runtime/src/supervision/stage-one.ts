@@ -11,6 +11,7 @@ import {
   type ChainState,
   type DecisionBook,
   decisionOf,
+  DEFAULT_BREAKER,
   DEFAULT_DRIFT,
   DEFAULT_FLOW,
   disagreement,
@@ -26,6 +27,7 @@ import {
   signalsOf,
   takeDecision,
   takeReport,
+  tripPolicyOf,
 } from "@busbar/policy";
 import { metaWith } from "../meta.ts";
 import { createPartitionReader, type PartitionReader, type ReadEvent, withKnownSchema } from "../partition-reader.ts";
@@ -154,12 +156,22 @@ export class StageOne {
     const { chains } = this.#state.partition;
     const before = own(chains, event.meta.chainId);
     replay(this.#state.partition, { offset, event, digest });
+    // In the order of their numbers: a receiver drops what is not higher than what it has.
+    this.#reportOutcome(event, signals);
     this.#reportLoad(event, before, signals);
     this.#reportDecision(event, signals);
+  }
+
+  /** Numbers from 0. A breaker that is turned off is told nothing but who waits for it: a person may hold it open. */
+  #reportOutcome(event: BusEvent, signals: Publication[]): void {
     const callId = "callId" in event ? event.callId : "";
     const told = signalsOf(event, this.#state.partition, this.#state.probes[callId] ?? {});
     if (told.length > 0 || QUIET_ENDS.has(event.type)) delete this.#state.probes[callId];
-    for (const signal of told) signals.push(this.#publication("ToolOutcome", signal));
+    const policy = this.policy()?.breaker ?? DEFAULT_BREAKER;
+    for (const signal of told) {
+      const isOn = signal.code === "BUSBAR_BREAKER_OPEN" || tripPolicyOf(policy, signal.key).failures > 0;
+      if (isOn) signals.push(this.#publication("ToolOutcome", signal));
+    }
   }
 
   /** Before the admission is replayed: it spends its grants. */

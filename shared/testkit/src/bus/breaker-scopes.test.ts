@@ -43,11 +43,14 @@ const vendor = (name: string, needs: readonly string[] = []) =>
 const TOOLS = ["v.a", "v.b", "v.c", "v.d"];
 const COOL = { cooldownMs: 60_000 };
 
-async function open(breaker: NonNullable<TestBusOptions["policy"]>["breaker"]): Promise<TestBus> {
+async function open(
+  breaker: NonNullable<TestBusOptions["policy"]>["breaker"],
+  more: TestBusOptions["policy"] = {},
+): Promise<TestBus> {
   bus = await createTestBus({
     agents: [asker("careless"), asker("careful")],
     tools: [...TOOLS.map((name) => vendor(name)), vendor("v.strict", ["n"])],
-    policy: { breaker: { ...COOL, ...breaker } },
+    policy: { breaker: { ...COOL, ...breaker }, ...more },
   });
   return bus;
 }
@@ -104,6 +107,14 @@ describe("an agent that fails at many tools", () => {
     expect(opened(test)).toEqual(["agent:careless"]);
     for (const tool of TOOLS) expect(await ask(test, "careless", tool)).toBe("BUSBAR_BREAKER_OPEN");
     for (const tool of TOOLS) expect(await ask(test, "careful", tool)).toBe("ok");
+  });
+
+  it("is cut off as well where the same records tell of other things too: load, and decisions [supervisor:signal-id]", async () => {
+    const flow = { agent: { lower: 0, upper: 1, pause: 100, lagLowerMs: 1, lagUpperMs: 2 }, intervalMs: 1 };
+    const test = await open({ pairFailures: 0 }, { drift: { window: 4, psi: 1000 }, flow });
+    await failAround(test);
+    await opens(test);
+    expect(opened(test)).toEqual(["agent:careless"]);
   });
 
   it("without its breaker it goes on calling [supervisor:breaker-scopes]", async () => {
