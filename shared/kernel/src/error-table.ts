@@ -323,7 +323,7 @@ export const ERRORS = {
   BUSBAR_SLOTS_TAKEN: row(
     "refused",
     "{reason}",
-    "the SDK sends again after {retryAfterMs} ms; npx busbar tools shows the caps",
+    "the SDK sends again after {retryAfterMs} ms; npx busbar status shows the caps",
     5,
     429,
   ),
