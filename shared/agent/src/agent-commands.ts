@@ -42,8 +42,9 @@ export class AgentCommands {
 
   /** Puts what has no room in a command into the blobs topic, once; see `PutAside`. */
   async putAside(partition: number, text: string): Promise<PutAside> {
-    const { publications, refOf } = blobOf(`${this.#options.prefix}.blobs`, partition, text);
-    const outcomes = await this.#options.log.publish(publications);
+    const { codec, log, prefix } = this.#options;
+    const { publications, refOf } = blobOf(`${prefix}.blobs`, partition, codec.content(text));
+    const outcomes = await log.publish(publications);
     const refused = outcomes.find((outcome) => outcome.kind === "refused");
     return refused === undefined ? refOf(outcomes) : { refused: refused.error };
   }

@@ -44,6 +44,8 @@ export interface Codec {
   decode<F extends Family>(bytes: Uint8Array | null, family: F): Decoded<FamilyMap[F]>;
   /** Looks an unknown id up, within bounds; after `{ok: true}` the same bytes decode. Never rejects. */
   resolveUnknown(id: number): Promise<Resolution>;
+  /** A text that stands beside records, as a record of this process would hold it. */
+  content(text: string): string;
 }
 
 /** How to read the bytes of one writer schema. */
@@ -90,6 +92,7 @@ export function createCodec(options: CodecOptions): Codec {
     // The overloads say more than one signature can; the family check above makes them true.
     decode: decode as Codec["decode"],
     resolveUnknown: (id) => unknown.resolve(id),
+    content: (text) => text,
   };
 }
 

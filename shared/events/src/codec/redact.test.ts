@@ -55,5 +55,6 @@ describe("redaction", () => {
       message: { output: '{"token":"[redacted:DB]"}' },
     });
     expect(codec.decode(byOthers, "command").ok).toBe(false);
+    expect([codec.content(body.output), open.content(body.output)]).toEqual(['{"token":"[redacted:DB]"}', body.output]);
   });
 });

@@ -89,5 +89,6 @@ export function redactingCodec(codec: Codec, redactor: Redactor): Codec {
     encode: (type, message) => codec.encode(type, redactor.deep(message)),
     decode: decode as Codec["decode"],
     resolveUnknown: (id) => codec.resolveUnknown(id),
+    content: (text) => redactor.text(codec.content(text)),
   };
 }

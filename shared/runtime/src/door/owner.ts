@@ -68,7 +68,7 @@ export class PartitionOwner implements LoopWork {
     const push = (input: Input): void => this.#push(input);
     const { topics, metrics } = options;
     const place = { topic: topics.blobs, partition, maxBytes: ARGUMENTS_LIMIT_BYTES };
-    const contents = new Contents({ log: options.log, ...place });
+    const contents = new Contents({ log: options.log, ...place, clean: (text) => options.codec.content(text) });
     this.#intakes = new Intakes({
       ...options,
       contents,
