@@ -82,6 +82,15 @@ export const MUTANTS: readonly Mutant[] = [
     ),
   ),
   mutant(
+    "timers-forgotten",
+    "whoever owns the partition fires a handler's timer when it is due",
+    edit(
+      `${POLICY}/door/timers.ts`,
+      'if (kind === "timer") return status === "open";',
+      'if (kind === "timer") return false;',
+    ),
+  ),
+  mutant(
     "fire-bound-unchecked",
     "an effect is not started after its fire bound",
     edit(`${DOOR}/fire-step.ts`, "elapsedMs <= fireBoundMs", "elapsedMs <= Infinity"),

@@ -7,6 +7,9 @@ export type Op =
   | { readonly do: "tool"; readonly tool: string; readonly id: number }
   | { readonly do: "both"; readonly ops: readonly Op[] }
   | { readonly do: "send"; readonly plan: Plan }
+  | { readonly do: "sleep"; readonly ms: number }
+  /** A call with a time-out of the handler's own. */
+  | { readonly do: "race"; readonly op: Op; readonly ms: number }
   | { readonly do: "state" }
   | { readonly do: "model" };
 
@@ -54,7 +57,9 @@ export class Workload {
     if (luck < 0.65) return { do: "tool", tool: scheduler.pick(["get", "stock"]), id: scheduler.dice.below(9) };
     if (luck < 0.85) return { do: "both", ops: [this.#write(before), this.#write(before)] };
     if (luck < 0.92 && depth === 0) return { do: "send", plan: this.plan(depth + 1) };
-    return luck < 0.96 ? { do: "state" } : { do: "model" };
+    if (luck < 0.94) return { do: "sleep", ms: scheduler.dice.below(3000) };
+    if (luck < 0.96) return { do: "race", op: this.#write(before), ms: scheduler.dice.below(300) };
+    return luck < 0.98 ? { do: "state" } : { do: "model" };
   }
 
   /** An effect of its own, or the same once more: that must not happen twice. */
@@ -105,6 +110,12 @@ export class Workload {
       }
       case "send":
         await ctx.send("worker", op.plan as unknown as Json);
+        return;
+      case "sleep":
+        await ctx.sleep(op.ms);
+        return;
+      case "race":
+        await ctx.race([this.#perform(op.op, ctx, by), ctx.sleep(op.ms)]);
         return;
       case "state":
         await ctx.state("supplies", "there is enough");
