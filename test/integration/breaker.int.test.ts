@@ -21,7 +21,7 @@ async function book(bus: Bus, partition: number, fails: readonly boolean[], agen
   count += 1;
   const key = keyIn(partition, bus.partitions, `book-${count}`);
   const handle = await bus.client.submit({ agent, input: { fails: [...fails] }, key });
-  const ended = bus.client.awaitOutcome(handle, { timeoutMs: 15_000 }).then(({ state, output }) => {
+  const ended = bus.client.awaitOutcome(handle, { timeoutMs: 45_000 }).then(({ state, output }) => {
     if (state !== "completed") throw new Error(`chain ${handle.chainId} is ${state}`);
     return (output as { readonly booked: number }).booked;
   });
@@ -92,7 +92,7 @@ async function withoutSupervisor(bus: Bus): Promise<void> {
 
 test(
   "failures of one tool in chains of two partitions open its breaker and a third chain is refused; without a supervisor the same calls go through until the doors go read-only [supervisor:breaker-across-chains] [supervisor:needed] [supervisor:half-open-by-grants] [halt:stale-supervisor-degrades]",
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async () => {
     const project = { breaker: { consecutiveFailures: 2, perAgent: 0, cooldownMs: 1500, probes: 1 } };
     const env = { BUSBAR_HEARTBEAT_STALE_MS: String(STALE_MS) };
@@ -122,7 +122,7 @@ const booked = async (bus: Bus, partition: number, agent: string): Promise<numbe
 
 test(
   "one agent's failures at a tool cut off that agent at that tool; where they count for the tool alone, they take it from the others [supervisor:breaker-scopes] [supervisor:breaker-peers]",
-  { timeout: 90_000 },
+  { timeout: 180_000 },
   async () => {
     const names = ["booker", "porter"] as const;
     const run = async (name: string, breaker: Record<string, number>, story: (bus: Bus) => Promise<void>) =>
