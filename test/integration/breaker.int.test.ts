@@ -94,7 +94,8 @@ test(
   "failures of one tool in chains of two partitions open its breaker and a third chain is refused; without a supervisor the same calls go through until the doors go read-only [supervisor:breaker-across-chains] [supervisor:needed] [supervisor:half-open-by-grants] [halt:stale-supervisor-degrades]",
   { timeout: 120_000 },
   async () => {
-    const project = { breaker: { consecutiveFailures: 2, perAgent: 0, cooldownMs: 1500, probes: 1 } };
+    const breaker = { consecutiveFailures: 2, perAgent: 0, cooldownMs: 1500, probes: 1 };
+    const project = { breaker, fireBoundMs: 30_000, timeoutMs: 30_000 };
     const env = { BUSBAR_HEARTBEAT_STALE_MS: String(STALE_MS) };
     await withBus({ brokers: inject("brokers"), name: "breaker", project, env }, async (bus) => {
       const agent = bus.agent("a1", { names: ["booker"] });
