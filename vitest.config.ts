@@ -1,7 +1,7 @@
 /**
- * One vitest project per level of test/levels.ts. Levels on the broker run one file at a time, in their order. Files of
- * the others share the modules of their worker (no test changes what a module holds), which halves the time; there is
- * one worker more than cores, since tests wait too (vitest by itself leaves a core free).
+ * One vitest project per level of test/levels.ts. Levels on the broker run few files at a time, and one level after the
+ * other. Files of the others share the modules of their worker (no test changes what a module holds), which halves the
+ * time; there is one worker more than cores, since tests wait too (vitest by itself leaves a core free).
  */
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
@@ -14,9 +14,8 @@ const projectOf = (level: Level, index: number) => ({
     exclude: [...IGNORED, ...level.exclude],
     testTimeout: level.testTimeoutMs,
     hookTimeout: Math.max(level.testTimeoutMs, 120_000),
-    fileParallelism: level.parallel,
-    isolate: !level.parallel,
-    ...(level.parallel ? { maxWorkers: availableParallelism() + 1 } : {}),
+    isolate: level.workers !== null,
+    maxWorkers: level.workers ?? availableParallelism() + 1,
     sequence: { groupOrder: index },
     ...(level.phase === "broker" ? { globalSetup: ["./test/shared-broker.ts"] } : {}),
   },

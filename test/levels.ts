@@ -10,7 +10,8 @@ export interface Level {
   readonly include: readonly string[];
   readonly exclude: readonly string[];
   readonly testTimeoutMs: number;
-  readonly parallel: boolean;
+  /** Files that run at once; null: one more than the machine has cores, and they share the modules of their worker. */
+  readonly workers: number | null;
   /** Name of the environment variable without which the level cannot run, and the words for that. */
   readonly needs?: { readonly variable: string; readonly otherwise: string };
   /** Why all tests of the level may skip themselves: then they are named as not run, with their count. */
@@ -25,7 +26,7 @@ const broker = (name: string, include: string): Level => ({
   include: [include],
   exclude: [],
   testTimeoutMs: 60_000,
-  parallel: false,
+  workers: 1,
 });
 
 /** Every level. */
@@ -36,7 +37,7 @@ export const LEVELS: readonly Level[] = [
     include: [`${SOURCES}/*.test.ts`, "test/{harness,chaos,bench}/*.test.ts"],
     exclude: [`${SOURCES}/*.property.test.ts`, `${SOURCES}/*.int.test.ts`],
     testTimeoutMs: 45_000,
-    parallel: true,
+    workers: null,
   },
   {
     name: "property",
@@ -44,7 +45,7 @@ export const LEVELS: readonly Level[] = [
     include: [`${SOURCES}/*.property.test.ts`, "test/simulation/*.property.test.ts"],
     exclude: [],
     testTimeoutMs: 60_000,
-    parallel: true,
+    workers: null,
   },
   {
     name: "tidy",
@@ -52,10 +53,11 @@ export const LEVELS: readonly Level[] = [
     include: ["test/tidy/**/*.test.ts"],
     exclude: [],
     testTimeoutMs: 60_000,
-    parallel: true,
+    workers: null,
   },
   broker("contract", "test/contract/**/*.test.ts"),
-  broker("integration", "test/integration/**/*.int.test.ts"),
+  // Most of their time is waiting: for sessions, drains, processes.
+  { ...broker("integration", "test/integration/**/*.int.test.ts"), workers: 2 },
   broker("scenarios", "test/scenarios/**/*.test.ts"),
   { ...broker("real", "test/real/**/*.test.ts"), needs: { variable: "BUSBAR_REAL_DATA", otherwise: "data absent" } },
   { ...broker("e2e", "test/e2e/**/*.test.ts"), testTimeoutMs: 180_000 },

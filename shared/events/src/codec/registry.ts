@@ -90,13 +90,16 @@ async function register(
   }
 }
 
+/** A registry that has just started on a busy machine takes its time; ms. */
+const ANSWER_MS = 30_000;
+
 /** The client sets the level only after the first registration; here it stands before each one. */
 async function setCompatibility(registryUrl: string, subject: string, level: PushCompatibility): Promise<void> {
   const response = await fetch(`${registryUrl.replace(/\/$/, "")}/config/${encodeURIComponent(subject)}`, {
     method: "PUT",
     headers: { "content-type": "application/vnd.schemaregistry.v1+json" },
     body: JSON.stringify({ compatibility: level }),
-    signal: AbortSignal.timeout(10_000),
+    signal: AbortSignal.timeout(ANSWER_MS),
   }).catch((error: unknown) => {
     throw unavailable(error);
   });

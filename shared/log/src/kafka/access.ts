@@ -18,7 +18,6 @@ import { SocketSet } from "./sockets.ts";
 
 // Not among the names that an ES module can import from kafkajs.
 const {
-  KafkaJSRequestTimeoutError,
   AclOperationTypes: Operation,
   AclPermissionTypes: Permission,
   AclResourceTypes: Resource,
@@ -51,7 +50,7 @@ export interface Access {
 export const CLUSTER = "kafka-cluster";
 const ITERATIONS = 4096;
 const SALT_BYTES = 24;
-const USER_ATTEMPTS = 3;
+const ATTEMPTS = 3;
 const LIMIT_MS = 20_000;
 const POLL_MS = 20;
 
@@ -130,18 +129,7 @@ async function credentialOf({ name, password }: ScramUser): Promise<ScramCredent
   return { name, salt, iterations: ITERATIONS, saltedPassword: await saltedPassword(password, salt, ITERATIONS) };
 }
 
-/** A broker that has just started, or a busy machine, may leave a request without an answer; it may be repeated. */
 async function setUsers(options: KafkaLogOptions, users: readonly ScramUser[]): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await setUsersOnce(options, users);
-    } catch (cause) {
-      if (attempt === USER_ATTEMPTS || !(cause instanceof KafkaJSRequestTimeoutError)) throw cause;
-    }
-  }
-}
-
-async function setUsersOnce(options: KafkaLogOptions, users: readonly ScramUser[]): Promise<void> {
   const credentials = await Promise.all(users.map(credentialOf));
   const settings = kafkaSettings(options);
   const sockets = new SocketSet(settings.route);
@@ -155,8 +143,26 @@ async function setUsersOnce(options: KafkaLogOptions, users: readonly ScramUser[
   }
 }
 
-/** Makes users and permissions as the table says (U1). Throws BUSBAR_ACCESS_FAILED. */
+/** kafkajs's own word on an error. */
+const mayRepeat = (cause: unknown): boolean =>
+  cause instanceof Error && "retriable" in cause && cause.retriable === true;
+
+/**
+ * Makes users and permissions as the table says (U1). A broker that has just started, or a busy machine, may leave a
+ * question without an answer; all of them may be repeated. Throws BUSBAR_ACCESS_FAILED.
+ */
 export async function applyAccess(options: KafkaLogOptions, access: Access): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await applyOnce(options, access);
+    } catch (cause) {
+      if (attempt < ATTEMPTS && mayRepeat(cause)) continue;
+      throw busbarError("BUSBAR_ACCESS_FAILED", { brokers: options.brokers.join(","), reason: reasonOf(cause) }, cause);
+    }
+  }
+}
+
+async function applyOnce(options: KafkaLogOptions, access: Access): Promise<void> {
   const settings = kafkaSettings(options);
   const sockets = new SocketSet(settings.route);
   const admin = new Kafka(clientConfig(settings, sockets)).admin();
@@ -165,8 +171,6 @@ export async function applyAccess(options: KafkaLogOptions, access: Access): Pro
     // Users first: whoever sees the last permission sees the users too.
     await setUsers(options, access.users);
     await within(applyRules(admin, access), LIMIT_MS * 2, "setting permissions");
-  } catch (cause) {
-    throw busbarError("BUSBAR_ACCESS_FAILED", { brokers: options.brokers.join(","), reason: reasonOf(cause) }, cause);
   } finally {
     await admin.disconnect().catch(() => undefined);
     sockets.destroyAll();
