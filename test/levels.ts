@@ -6,7 +6,7 @@
 /** One level. `phase`: levels of one phase run in one vitest process, and so share one broker. */
 export interface Level {
   readonly name: string;
-  readonly phase: "unit" | "tidy" | "broker" | "containers";
+  readonly phase: "unit" | "bus" | "tidy" | "broker" | "containers";
   readonly include: readonly string[];
   readonly exclude: readonly string[];
   readonly testTimeoutMs: number;
@@ -18,6 +18,8 @@ export interface Level {
   readonly whereNoneRuns?: string;
 }
 
+/** Whole buses on a log in memory. */
+const IN_MEMORY = "shared/testkit/src/**/*.test.ts";
 const SOURCES = "{shared,services,infra,schemas}/**";
 
 const broker = (name: string, include: string): Level => ({
@@ -35,7 +37,7 @@ export const LEVELS: readonly Level[] = [
     name: "unit",
     phase: "unit",
     include: [`${SOURCES}/*.test.ts`, "test/{harness,chaos,bench}/*.test.ts"],
-    exclude: [`${SOURCES}/*.property.test.ts`, `${SOURCES}/*.int.test.ts`],
+    exclude: [`${SOURCES}/*.property.test.ts`, `${SOURCES}/*.int.test.ts`, IN_MEMORY],
     testTimeoutMs: 45_000,
     workers: null,
   },
@@ -45,6 +47,14 @@ export const LEVELS: readonly Level[] = [
     include: [`${SOURCES}/*.property.test.ts`, "test/simulation/*.property.test.ts"],
     exclude: [],
     testTimeoutMs: 60_000,
+    workers: null,
+  },
+  {
+    name: "bus",
+    phase: "bus",
+    include: [IN_MEMORY],
+    exclude: [],
+    testTimeoutMs: 45_000,
     workers: null,
   },
   {

@@ -1,10 +1,14 @@
-/** Resolves at the first SIGINT or SIGTERM. A second one ends the process at once. */
-export function stopSignal(): Promise<NodeJS.Signals> {
+/**
+ * Resolves at the first SIGINT or SIGTERM. A second one ends the process at once, and so does a stop (or a start that is
+ * not over yet) that takes longer than the bound, ms.
+ */
+export function stopSignal(boundMs: number | null = null): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let isFirst = true;
     const onSignal = (signal: NodeJS.Signals): void => {
       if (!isFirst) process.exit(130);
       isFirst = false;
+      if (boundMs !== null) setTimeout(() => process.exit(1), boundMs).unref();
       resolve(signal);
     };
     process.on("SIGINT", onSignal);

@@ -14,7 +14,7 @@ export function announceReady(ready: ServiceReady): void {
 }
 
 /** Longest time from the signal to the end, a start that is not over included, ms. */
-const STOP_BOUND_MS = 10_000;
+export const STOP_BOUND_MS = 10_000;
 
 /**
  * Runs a service until SIGTERM or SIGINT (or the end of standard input when BUSBAR_EXIT_WITH_PARENT is set, so that a

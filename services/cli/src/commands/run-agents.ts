@@ -5,7 +5,7 @@
 import { loadProject } from "@busbar/agent/project";
 import { type Connection, redactorOfLines } from "@busbar/infra";
 import { busbarError } from "@busbar/kernel";
-import { createLogger, createMetrics, type HealthServer, startHealthServer } from "@busbar/telemetry";
+import { createLogger, createMetrics, type HealthServer, startHealthServer, STOP_BOUND_MS } from "@busbar/telemetry";
 import { Command } from "commander";
 import { openConnection } from "../bus.ts";
 import { outputOf } from "../command-output.ts";
@@ -43,7 +43,7 @@ interface RunOptions {
 
 async function runNamed(names: readonly string[], { deployed = false }: RunOptions, self: Command): Promise<void> {
   const output = outputOf(self);
-  const stopped = stopSignal();
+  const stopped = stopSignal(STOP_BOUND_MS);
   const project = await loadProject(chooseProject(process.env, process.cwd()).file);
   const agents = chosenAgents(project.agents, names);
   const logger = createLogger({
