@@ -68,6 +68,7 @@ export const LOG_PROMISES = {
     "log:gap-fails-closed": "a low watermark above our position fails the partition closed",
     "log:undecodable-fails-closed":
       "a valid record that cannot be decoded shuts its partition, with its position and what to type, until a person acts",
+    "log:reached-is-told": "a follower tells once that its broker is away and once that it answers again",
     "log:settings-checked": "topic and broker settings that durability rests on are checked at start",
     "log:embedded-blind-append":
       "the embedded log appends blindly and returns the offset; it has no compare-and-set of its own",

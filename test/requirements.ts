@@ -206,6 +206,8 @@ const PROMISES = {
       "a record enters an inbox after its event is acknowledged, with the event's id",
     "agents:inbox-retried-visibly":
       "an inbox that cannot be written is tried again ever more slowly, up to a bound, and its state is shown",
+    "agents:reach-is-told":
+      "an agent that cannot reach the log is degraded until what was out of reach answers, also where it has nothing to say",
     "agents:inbox-deduped": "a repeated inbox record changes nothing",
     "agents:reads-inbox-and-directives": "an agent process reads its inbox and the directives and nothing else",
     "agents:assignment-is-a-fact": "an agent runs a chain only under a recorded assignment followed by its journal",

@@ -38,6 +38,9 @@ const ENDED_MAX = 20_000;
 /** An assignment whose journal stops coming in is no longer vouched for after this time. */
 const COLLECT_GRACE_MS = 3000;
 
+/** Name of an inbox partition among what is out of reach. */
+const inboxOf = (partition: number): string => `inbox ${partition}`;
+
 /** Joins the agent's group and runs its chains until `stop`. Rejects when the log cannot be reached at the start. */
 export async function runAgent(options: RunAgentOptions): Promise<AgentProcess> {
   const runner = new AgentRunner(options);
@@ -68,6 +71,8 @@ class AgentRunner {
   #machine: AgentSnapshot = initialAgent();
   #membership: Membership | null = null;
   #running = 0;
+  /** What of the log is out of reach now: the group, writing, inbox partitions. Each is told back by its own. */
+  readonly #away = new Set<string>();
 
   constructor(options: RunAgentOptions) {
     this.#options = options;
@@ -103,6 +108,8 @@ class AgentRunner {
       onBeat: () => {
         for (const feed of this.#feeds.values()) feed.tick();
       },
+      // An agent with nothing to say would hear from nothing else that it could.
+      onSent: () => this.#onReach("writing", true),
     });
   }
 
@@ -115,12 +122,13 @@ class AgentRunner {
       owned: () => [...this.#feeds.keys()].map((partition) => ({ partition, epoch: 1n })),
       assignment: "balanced",
       onAssignment: (partitions) => {
-        this.#onAssignment(partitions);
+        this.#hold(partitions);
+        this.#onReach("group", true);
       },
       onLost: (reason) => {
         this.#logger.warn({ reason }, "the agent's group is lost");
-        this.#onAssignment([]);
-        this.#step({ type: "log.lost" });
+        this.#hold([]);
+        this.#onReach("group", false);
       },
     });
   }
@@ -171,21 +179,25 @@ class AgentRunner {
     return { state: agentStateOf(this.#machine), chains };
   }
 
-  #onAssignment(partitions: readonly number[]): void {
+  #hold(partitions: readonly number[]): void {
     if (agentStateOf(this.#machine) === "stopped") return;
     for (const [partition, feed] of this.#feeds) {
       if (partitions.includes(partition)) continue;
       this.#feeds.delete(partition);
+      this.#away.delete(inboxOf(partition));
       void feed.stop();
       for (const host of this.#hosts.values()) if (host.partition === partition) this.#drop(host);
     }
     for (const partition of partitions) if (!this.#feeds.has(partition)) this.#openFeed(partition);
-    this.#step({ type: "log.back" });
   }
 
-  #onReach(isReachable: boolean): void {
-    if (isReachable && (agentStateOf(this.#machine) === "idle" || agentStateOf(this.#machine) === "working")) return;
-    this.#step({ type: isReachable ? "log.back" : "log.lost" });
+  #onReach(what: string, isReachable: boolean): void {
+    if (!isReachable) {
+      this.#away.add(what);
+      this.#step({ type: "log.lost" });
+    } else if (this.#away.delete(what) && this.#away.size === 0) {
+      this.#step({ type: "log.back" });
+    }
   }
 
   /** Another process has the chain's partition now; its outcomes concern us no more, not even as an ended chain. */
@@ -209,7 +221,7 @@ class AgentRunner {
         this.#startWaiting();
       },
       commit: (position) => this.#commits.commit(partition, position),
-      onReach: (isReachable) => this.#onReach(isReachable),
+      onReach: (isReachable) => this.#onReach(inboxOf(partition), isReachable),
     });
     this.#feeds.set(partition, feed);
     const start = (): void => {
@@ -311,7 +323,7 @@ class AgentRunner {
       obeysHalts: this.#obeysHalts,
       commands: this.#commands,
       onPublished: (isTaken) => {
-        this.#onReach(isTaken);
+        this.#onReach("writing", isTaken);
       },
       onPhase: (changed, before) => {
         this.#onPhase(changed, before);

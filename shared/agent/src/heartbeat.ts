@@ -25,6 +25,8 @@ export interface HeartbeatOptions {
   sign(): { readonly state: string; readonly chains: readonly ChainLife[] };
   /** Called with each beat, before it is sent. */
   onBeat(): void;
+  /** Called when a beat is known to be on the log. */
+  onSent(): void;
 }
 
 /** Beats from now on; `stop` sends a last one. */
@@ -73,7 +75,8 @@ async function sendBeat(options: HeartbeatOptions): Promise<void> {
       [HEADER.principal]: `agent:${agent.name}`,
       [HEADER.auth]: auth,
     };
-    await log.publish([{ topic, partition: 0, record: { key: instance, value, headers } }]);
+    const [sent] = await log.publish([{ topic, partition: 0, record: { key: instance, value, headers } }]);
+    if (sent?.kind === "appended") options.onSent();
   } catch (error) {
     // A missed beat is told by the next one that comes, or by none coming.
     options.logger.warn({ reason: reasonOf(error) }, "a heartbeat could not be sent");

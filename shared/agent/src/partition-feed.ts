@@ -61,6 +61,9 @@ export class PartitionFeed {
       onProblem: (problem) => {
         this.#onProblem(problem);
       },
+      onReached: () => {
+        this.#options.onReach(true);
+      },
     });
   }
 

@@ -91,6 +91,8 @@ export interface FollowOptions {
   /** Must return quickly; the next fetch of this partition waits for a returned promise (backpressure). */
   onDelivery(delivery: Delivery): void | Promise<void>;
   onProblem(problem: FollowProblem): void;
+  /** The broker answers again after `unreachable`, whether or not there is anything to deliver. */
+  onReached?(): void;
 }
 
 export interface Follower {

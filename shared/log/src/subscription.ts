@@ -91,7 +91,7 @@ export class Subscription implements Follower {
   /** Hands a delivery over unless its ticket is void. */
   deliver(ticket: Ticket, delivery: Delivery): void {
     if (!this.holds(ticket)) return;
-    this.#unreachable = false;
+    this.#reached();
     if (delivery.next === this.#position) return;
     this.#position = delivery.next;
     const outcome = this.#guard(() => this.#options.onDelivery(delivery));
@@ -102,6 +102,12 @@ export class Subscription implements Follower {
         this.#running = null;
         this.#onChange(this);
       });
+  }
+
+  #reached(): void {
+    if (!this.#unreachable) return;
+    this.#unreachable = false;
+    void this.#guard(() => this.#options.onReached?.());
   }
 
   /** Reports what ends this follower, or that its broker is away: once until it was reached again. */

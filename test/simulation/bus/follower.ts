@@ -77,6 +77,7 @@ export class SimFollower implements Follower {
     if (turn !== this.#turn || this.#node.state === "dead") return;
     const { topic, partition } = this.#options;
     if (this.#node.cutSinceMs !== null) return this.#retry(turn);
+    if (this.#isUnreachable) this.#node.later(this.#network.delayMs(), "broker back", () => this.#reached(turn));
     const end = this.#broker.end(topic, partition);
     if (this.#position >= end) {
       this.#broker.awaitAppend(topic, partition, () => this.#serve(turn));
@@ -89,7 +90,7 @@ export class SimFollower implements Follower {
     this.#node.later(this.#network.delayMs(), `delivery ${topic}/${partition} from ${from}`, () => {
       if (turn !== this.#turn || this.#isStopped) return;
       if (this.#node.cutSinceMs !== null) return this.#retry(turn);
-      this.#isUnreachable = false;
+      this.#reached(turn);
       const next = this.#position + BigInt(records.length);
       this.#position = next;
       this.#isAsking = false;
@@ -104,6 +105,12 @@ export class SimFollower implements Follower {
       this.#isUnreachable = true;
       this.#network.scheduler.schedule(this.#network.delayMs(), null, "fetch again", () => this.#serve(turn));
     });
+  }
+
+  #reached(turn: number): void {
+    if (turn !== this.#turn || this.#isStopped || !this.#isUnreachable || this.#node.cutSinceMs !== null) return;
+    this.#isUnreachable = false;
+    this.#options.onReached?.();
   }
 
   #hand(delivery: Parameters<FollowOptions["onDelivery"]>[0]): void {
