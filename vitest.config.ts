@@ -1,6 +1,6 @@
 /**
- * One vitest project per level of test/levels.ts. Levels on the broker run few files at a time, and one level after the
- * other. Files of the others share the modules of their worker (no test changes what a module holds), which halves the
+ * One vitest project per level of test/levels.ts. Levels on the broker run one file at a time, in their order. Files of
+ * the others share the modules of their worker (no test changes what a module holds), which halves the
  * time; there is one worker more than cores, since tests wait too (vitest by itself leaves a core free).
  */
 import { availableParallelism } from "node:os";

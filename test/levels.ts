@@ -66,8 +66,7 @@ export const LEVELS: readonly Level[] = [
     workers: null,
   },
   broker("contract", "test/contract/**/*.test.ts"),
-  // Most of their time is waiting: for sessions, drains, processes.
-  { ...broker("integration", "test/integration/**/*.int.test.ts"), workers: 2 },
+  broker("integration", "test/integration/**/*.int.test.ts"),
   broker("scenarios", "test/scenarios/**/*.test.ts"),
   { ...broker("real", "test/real/**/*.test.ts"), needs: { variable: "BUSBAR_REAL_DATA", otherwise: "data absent" } },
   { ...broker("e2e", "test/e2e/**/*.test.ts"), testTimeoutMs: 180_000 },

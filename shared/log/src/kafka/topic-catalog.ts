@@ -15,6 +15,7 @@ export interface TopicFacts extends TopicSettings {
 const TOPIC_RESOURCE = 2;
 const CREATION_LIMIT_MS = 20_000;
 const VISIBLE_POLL_MS = 20;
+const FENCED_POLL_MS = 250;
 /** A topic that was not there is looked for again after this. */
 const MISSING_MS = 1_000;
 
@@ -53,13 +54,34 @@ export class TopicCatalog {
 
   /** Creates the missing ones, then compares all with the broker. Rejects with BUSBAR_TOPIC_MISMATCH. */
   async ensure(specs: readonly TopicSpec[]): Promise<void> {
-    const there = new Set(await this.list());
-    const missing = specs.filter(({ name }) => !there.has(name));
-    if (missing.length > 0) await this.#admin.ask((admin) => admin.createTopics(this.#creation(missing)));
+    const missing = await this.#create(specs);
     if (missing.length > 0) await this.#visible(missing.map(({ name }) => name));
     for (const { name } of specs) this.#facts.delete(name);
     await Promise.all(missing.map((spec) => this.#replicate(spec)));
     await Promise.all(specs.map((spec) => this.#verify(spec)));
+  }
+
+  /**
+   * Creates those that are not there; which they were. A broker that was starved for its session is fenced for a moment,
+   * and the controller then finds too few brokers for any replica: it is asked again.
+   */
+  async #create(specs: readonly TopicSpec[]): Promise<readonly TopicSpec[]> {
+    const endMs = Date.now() + CREATION_LIMIT_MS;
+    const before = new Set(await this.list());
+    let there = before;
+    for (;;) {
+      const missing = specs.filter(({ name }) => !there.has(name));
+      if (missing.length === 0) break;
+      try {
+        await this.#admin.ask((admin) => admin.createTopics(this.#creation(missing)));
+        break;
+      } catch (cause) {
+        if (!isShortOfBrokers(cause) || Date.now() >= endMs) throw cause;
+        await new Promise((resolve) => setTimeout(resolve, FENCED_POLL_MS));
+        there = new Set(await this.list());
+      }
+    }
+    return specs.filter(({ name }) => !before.has(name));
   }
 
   /**
@@ -178,3 +200,10 @@ export class TopicCatalog {
 }
 
 const mentionsMissing = (cause: unknown): boolean => mentions(cause, /^UNKNOWN_TOPIC_OR_PARTITION$/);
+
+/** Of an error that kafkajs gathers from the topics of one request. */
+function isShortOfBrokers(cause: unknown): boolean {
+  const gathered = isBusbarError(cause) ? cause.cause : cause;
+  const errors: unknown = gathered instanceof Error && "errors" in gathered ? gathered.errors : [];
+  return Array.isArray(errors) && errors.some((error) => mentions(error, /^INVALID_REPLICATION_FACTOR$/));
+}
