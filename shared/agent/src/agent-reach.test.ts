@@ -16,6 +16,7 @@ afterEach(async () => {
 async function idleAgent() {
   const bus = await createTestBus(["worker"]);
   const followers: FollowOptions[] = [];
+  let assign: (partitions: readonly number[]) => void = () => undefined;
   let isCut = false;
   let areBeatsCut = false;
   const log: EventLog = {
@@ -24,6 +25,10 @@ async function idleAgent() {
       const isBeat = publications[0]?.topic.endsWith(".heartbeats") ?? false;
       if (isBeat ? areBeatsCut : isCut) return publications.map(() => ({ kind: "unknown", cause: "cut" }) as const);
       return bus.log.publish(publications);
+    },
+    join: (options) => {
+      assign = (partitions) => options.onAssignment(partitions, 2);
+      return bus.log.join(options);
     },
     follow: (options) => {
       if (options.topic.includes(".inbox.")) followers.push(options);
@@ -40,7 +45,7 @@ async function idleAgent() {
   const cut = (commands: boolean, beats: boolean): void => {
     [isCut, areBeatsCut] = [commands, beats];
   };
-  return { bus, process, followers, cut };
+  return { bus, process, followers, cut, assign: (partitions: readonly number[]) => assign(partitions) };
 }
 
 it("whose command was not taken is degraded until a beat of it is on the log [agents:reach-is-told]", async () => {
@@ -67,5 +72,15 @@ it("whose inbox answers again is itself again, though nothing was in it [agents:
   await new Promise((resolve) => setTimeout(resolve, 30));
   expect(process.state().state, "one inbox partition is still away, whatever else is there").toBe("degraded");
   first?.onReached?.();
+  expect(process.state().state).toBe("idle");
+});
+
+it("is itself again when the inbox partition that was away is another process's [agents:reach-is-told]", async () => {
+  const { process, followers, assign } = await idleAgent();
+  await expect.poll(() => followers.length).toBe(2);
+  const [lost] = followers;
+  lost?.onProblem({ kind: "unreachable", cause: new Error("cut") });
+  expect(process.state().state).toBe("degraded");
+  assign([1 - (lost?.partition ?? 0)]);
   expect(process.state().state).toBe("idle");
 });

@@ -127,8 +127,8 @@ class AgentRunner {
       },
       onLost: (reason) => {
         this.#logger.warn({ reason }, "the agent's group is lost");
-        this.#hold([]);
         this.#onReach("group", false);
+        this.#hold([]);
       },
     });
   }
@@ -184,9 +184,10 @@ class AgentRunner {
     for (const [partition, feed] of this.#feeds) {
       if (partitions.includes(partition)) continue;
       this.#feeds.delete(partition);
-      this.#away.delete(inboxOf(partition));
       void feed.stop();
       for (const host of this.#hosts.values()) if (host.partition === partition) this.#drop(host);
+      // What is another process's is no longer missed here.
+      this.#onReach(inboxOf(partition), true);
     }
     for (const partition of partitions) if (!this.#feeds.has(partition)) this.#openFeed(partition);
   }
