@@ -3,6 +3,8 @@
  * sentences come out. Who creates topics, who repairs them and who starts on them ask the same rule.
  */
 
+import type { TopicSpec } from "./event-log.ts";
+
 /** A topic as the broker has it. */
 export interface TopicSettings {
   readonly partitions: number;
@@ -25,6 +27,20 @@ export const REPLICATED = 3;
 /** Settings that depend on how many replicas a topic has: what is acknowledged is on two of three brokers, or on the one. */
 export function replicaSettings(replicas: number): Readonly<Record<string, string>> {
   return { "min.insync.replicas": replicas >= REPLICATED ? "2" : "1", "unclean.leader.election.enable": "false" };
+}
+
+/** Replicas of the partition that has the fewest; 0 where there is no partition. */
+export function fewestReplicas(partitions: readonly { readonly replicas: readonly unknown[] }[]): number {
+  const fewest = Math.min(...partitions.map(({ replicas }) => replicas.length));
+  return Number.isFinite(fewest) ? fewest : 0;
+}
+
+/** The settings that a topic is to have with as many replicas as it has. */
+export function settingsOf({ config }: Pick<TopicSpec, "config">, replicas: number): Readonly<Record<string, string>> {
+  const { "flush.messages": flush, ...rest } = config;
+  // Three replicas keep an acknowledged record better than one disk.
+  const flushed = flush === undefined || replicas >= REPLICATED ? {} : { "flush.messages": flush };
+  return { ...rest, ...flushed, ...replicaSettings(replicas) };
 }
 
 /**

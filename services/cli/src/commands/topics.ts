@@ -1,13 +1,12 @@
 /** `busbar topics`: what is declared beside what the broker has; `apply` creates what is missing and changes nothing. */
 import { openCluster, topicSpecs } from "@busbar/infra";
 import { busbarError, isBusbarError, reasonOf } from "@busbar/kernel";
-import type { EventLog, TopicSpec } from "@busbar/log";
+import { type EventLog, fewestReplicas, settingsOf, type TopicSpec } from "@busbar/log";
 import { Command } from "commander";
 import { openConnection } from "../bus.ts";
 import { outputOf } from "../command-output.ts";
 import { agentNames, chooseProject } from "../project-file.ts";
 import type { Column } from "../table.ts";
-import { replicasOf, settingsOf } from "../doctor/topic-checks.ts";
 
 const DEFAULT_PARTITIONS = 4;
 
@@ -88,7 +87,7 @@ async function repair(
         note(`${spec.name}: from ${topic.partitions.length} to ${spec.partitions} partitions`);
         await cluster.addPartitions(spec.name, spec.partitions);
       }
-      const wanted = Object.entries(settingsOf(spec, replicasOf(topic))).filter(
+      const wanted = Object.entries(settingsOf(spec, fewestReplicas(topic.partitions))).filter(
         ([key, value]) => topic.settings.get(key) !== value,
       );
       if (wanted.length === 0) continue;

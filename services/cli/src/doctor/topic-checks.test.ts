@@ -1,9 +1,10 @@
 /** Topics, brokers and groups that no single broker of a test run can be given. */
 import { topicSpecs } from "@busbar/infra";
+import { settingsOf } from "@busbar/log";
 import type { BrokerFacts, GroupFacts, TopicDescription } from "@busbar/log/kafka";
 import { describe, expect, it } from "vitest";
 import { checkGroup } from "./group-checks.ts";
-import { checkBrokers, checkTopics, settingsOf } from "./topic-checks.ts";
+import { checkBrokers, checkTopics } from "./topic-checks.ts";
 
 const SPECS = topicSpecs({ prefix: "busbar", partitions: 2, agents: [], durability: "disk" });
 const brokers = (count: number, settings: Readonly<Record<string, string>> = {}): readonly BrokerFacts[] =>

@@ -1,5 +1,5 @@
 /** Topics as the broker has them beside their declaration. Pure. */
-import { REPLICATED, replicaSettings, satisfies, type TopicSpec } from "@busbar/log";
+import { fewestReplicas, REPLICATED, satisfies, settingsOf, type TopicSpec } from "@busbar/log";
 import type { BrokerFacts, TopicDescription } from "@busbar/log/kafka";
 import type { FindingId } from "./catalog.ts";
 import { nextOf } from "./catalog.ts";
@@ -21,19 +21,8 @@ const OF_SETTING: Readonly<Record<string, readonly [FindingId, "fail" | "warn"]>
 const say = (state: "fail" | "warn", id: FindingId, topic: string, text: string, next = nextOf(id)): Check =>
   (state === "fail" ? fail : warn)(id, topic, text, next);
 
-/** The settings that a topic is to have with as many replicas as it has. */
-export function settingsOf(spec: TopicSpec, replicas: number): Readonly<Record<string, string>> {
-  const { "flush.messages": flush, ...config } = spec.config;
-  // Three replicas keep an acknowledged record better than one disk.
-  const flushed = flush === undefined || replicas >= REPLICATED ? {} : { "flush.messages": flush };
-  return { ...config, ...flushed, ...replicaSettings(replicas) };
-}
-
-export const replicasOf = ({ partitions }: Pick<TopicDescription, "partitions">): number =>
-  Math.min(...partitions.map(({ replicas }) => replicas.length));
-
 function checkSettings(spec: TopicSpec, found: TopicDescription): readonly Check[] {
-  const replicas = replicasOf(found);
+  const replicas = fewestReplicas(found.partitions);
   return Object.entries(settingsOf(spec, replicas)).flatMap(([key, wanted]) => {
     const value = found.settings.get(key) ?? "not known to the broker";
     const [id, state] = OF_SETTING[key] ?? ["topic-retention", "warn"];
@@ -55,7 +44,7 @@ function checkReplicas(found: TopicDescription, brokers: readonly BrokerFacts[])
   const { name, partitions } = found;
   const where = { brokers: brokers.map(({ address }) => address).join(","), topic: name };
   const wanted = Math.min(REPLICATED, brokers.length);
-  const few = replicasOf(found);
+  const few = fewestReplicas(partitions);
   const text = `it has ${few} replicas, ${wanted} are wanted with ${brokers.length} brokers`;
   const behind = partitions.find(({ leader, inSync, replicas }) => leader < 0 || inSync.length < replicas.length);
   return [

@@ -3,7 +3,14 @@ import { busbarError, isBusbarError } from "@busbar/kernel";
 import type { Admin } from "kafkajs";
 import type { TopicSpec } from "../event-log.ts";
 import { DEFAULT_MAX_BATCH_BYTES } from "../record-size.ts";
-import { REPLICATED, replicaSettings, satisfies, type TopicSettings } from "../topic-durability.ts";
+import {
+  fewestReplicas,
+  REPLICATED,
+  replicaSettings,
+  satisfies,
+  settingsOf,
+  type TopicSettings,
+} from "../topic-durability.ts";
 import { AdminLink, mentions } from "./admin-link.ts";
 import type { KafkaSettings } from "./options.ts";
 
@@ -143,17 +150,14 @@ export class TopicCatalog {
     this.#facts.delete(name);
   }
 
-  async #verify({ name, partitions, config }: TopicSpec): Promise<void> {
+  async #verify(spec: TopicSpec): Promise<void> {
+    const { name, partitions } = spec;
     const found = await this.facts(name);
     if (found.partitions !== partitions) {
       const reason = `has ${found.partitions} partitions, ${partitions} are wanted; the count is never changed`;
       throw busbarError("BUSBAR_TOPIC_MISMATCH", { topic: name, reason });
     }
-    const { "flush.messages": flush, ...rest } = config;
-    // Three replicas keep an acknowledged record better than one disk.
-    const isFlushed = flush !== undefined && found.replicas < REPLICATED;
-    const settings = { ...rest, ...(isFlushed ? { "flush.messages": flush } : {}), ...replicaSettings(found.replicas) };
-    for (const [key, wanted] of Object.entries(settings)) {
+    for (const [key, wanted] of Object.entries(settingsOf(spec, found.replicas))) {
       const value = found.config.get(key);
       if (!satisfies(key, value, wanted, found.replicas)) {
         const reason = `${key} is ${value ?? "not known to the broker"}, ${wanted} is wanted`;
@@ -177,8 +181,7 @@ export class TopicCatalog {
     try {
       const { topics } = await this.#admin.ask((admin) => admin.fetchTopicMetadata({ topics: [topic] }));
       const partitions = topics[0]?.partitions ?? [];
-      const replicas = Math.min(...partitions.map((one) => one.replicas.length));
-      return { partitions: partitions.length, replicas: Number.isFinite(replicas) ? replicas : 0 };
+      return { partitions: partitions.length, replicas: fewestReplicas(partitions) };
     } catch (cause) {
       if (isBusbarError(cause) && mentionsMissing(cause.cause)) {
         throw busbarError("BUSBAR_NOT_FOUND", { what: "topic", id: topic }, cause);

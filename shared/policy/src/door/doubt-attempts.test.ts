@@ -1,14 +1,7 @@
 /** A tool that honours the key is fired again while its first attempt may still be under way. */
 import { describe, expect, it } from "vitest";
-import { createScene, only, POLICY, types } from "./testing.ts";
+import { createScene, late, notStarted, only, POLICY, types } from "./testing.ts";
 
-const late = { kind: "timeout", reason: "no answer within 10000 ms" } as const;
-const notStarted = {
-  kind: "failed",
-  code: "BUSBAR_EFFECT_NOT_STARTED",
-  reason: "no route",
-  beforeEffect: true,
-} as const;
 const failed = { kind: "failed", code: "BUSBAR_TOOL_FAILED", reason: "no", beforeEffect: false } as const;
 const throttled = { kind: "throttled", reason: "later", retryAfterMs: 100 } as const;
 const abandoned = { kind: "abandoned", reason: "its fire bound is over" } as const;

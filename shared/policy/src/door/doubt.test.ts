@@ -1,15 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { createScene, only, POLICY, type Scene, types } from "./testing.ts";
+import { createScene, late, notStarted, only, POLICY, type Scene, types } from "./testing.ts";
 import { TIMERS_PER_TURN } from "./timers.ts";
 
-const late = { kind: "timeout", reason: "no answer within 10000 ms" } as const;
 const done = { kind: "committed", result: '{"ok":true}' } as const;
-const notStarted = {
-  kind: "failed",
-  code: "BUSBAR_EFFECT_NOT_STARTED",
-  reason: "no route",
-  beforeEffect: true,
-} as const;
 
 /** A chain whose first call is in doubt after a time-out. */
 function inDoubt(

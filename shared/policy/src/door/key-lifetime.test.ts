@@ -1,9 +1,8 @@
 /** A tool of class exact is fired again only while it knows the key (PROTOCOL 5.6). */
 import { describe, expect, it } from "vitest";
 import { DEFAULT_LIMITS, type ToolPolicy } from "../policy-document.ts";
-import { createScene, only, POLICY, type Scene, types } from "./testing.ts";
+import { createScene, late, only, POLICY, type Scene, types } from "./testing.ts";
 
-const late = { kind: "timeout", reason: "no answer within 10000 ms" } as const;
 const HOUR_MS = 3_600_000;
 /** Fire bound and time-out of the tool, and the margin. */
 const ROOM_MS = 2000 + 10_000 + DEFAULT_LIMITS.keyMarginMs;

@@ -1,13 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { createScene, only, type Scene, POLICY, types } from "./testing.ts";
+import { createScene, notStarted, only, POLICY, type Scene, types } from "./testing.ts";
 
 const failed = { kind: "failed", code: "BUSBAR_TOOL_FAILED", reason: "no", beforeEffect: false } as const;
-const notStarted = {
-  kind: "failed",
-  code: "BUSBAR_EFFECT_NOT_STARTED",
-  reason: "no route",
-  beforeEffect: true,
-} as const;
 const done = { kind: "committed", result: '{"ok":true}' } as const;
 
 describe("the ledger", () => {

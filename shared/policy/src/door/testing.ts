@@ -72,6 +72,15 @@ type Outcomes<T> = T extends CallOutcome ? Omit<T, "chainId" | "callId" | "admit
 export type OutcomeBody = Outcomes<CallOutcome>;
 
 /** A whole answer of a model. */
+/** Outcomes of a tool call: no answer in time, and none because nothing was begun. */
+export const late = { kind: "timeout", reason: "no answer within 10000 ms" } as const;
+export const notStarted = {
+  kind: "failed",
+  code: "BUSBAR_EFFECT_NOT_STARTED",
+  reason: "no route",
+  beforeEffect: true,
+} as const;
+
 export const MODEL_REPLY = {
   kind: "model-completed",
   response: "{}",
