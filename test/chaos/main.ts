@@ -4,6 +4,7 @@
  *
  *   npm run chaos                              one episode of each spec
  *   npm run chaos -- kills halts --rounds 500  so many rounds of these, in episodes
+ *   npm run chaos -- --full                    the counts that docs/reliability.md promises, each spec in episodes
  *   npm run chaos -- --minutes 20              episodes of all specs in turn until the time is over
  *   npm run chaos -- kills --seed 7 --rounds 60  that episode again, as a finding prints it
  *   npm run chaos -- --mutants                 each guard taken out once: its spec must find that
@@ -29,6 +30,8 @@ interface Wanted {
   readonly specs: readonly ChaosSpec[];
   /** Of each spec; null: one episode each, or as many as fit the time. */
   readonly rounds: number | null;
+  /** As many as a full run of each spec has, where `rounds` says nothing. */
+  readonly isFull: boolean;
   readonly seed: number;
   readonly minutes: number | null;
   readonly jobs: number;
@@ -42,11 +45,14 @@ function whole(name: string, text: string | undefined): number | null {
 }
 
 /** The next episode, spec by spec in turn; null when all that was asked for has been begun. */
-function createQueue({ specs, rounds, seed, minutes }: Wanted, endMs: number): () => Episode | null {
+function createQueue({ specs, rounds, isFull, seed, minutes }: Wanted, endMs: number): () => Episode | null {
   const begun = new Map<string, { rounds: number; episodes: number }>(
     specs.map(({ name }) => [name, { rounds: 0, episodes: 0 }]),
   );
-  const goalOf = (spec: ChaosSpec): number => rounds ?? (minutes === null ? spec.rounds : Number.POSITIVE_INFINITY);
+  const goalOf = (spec: ChaosSpec): number => {
+    if (rounds !== null || isFull) return rounds ?? spec.fullRounds;
+    return minutes === null ? spec.rounds : Number.POSITIVE_INFINITY;
+  };
   return () => {
     if (performance.now() >= endMs) return null;
     const left = (spec: ChaosSpec): number => goalOf(spec) - (begun.get(spec.name)?.rounds ?? 0);
@@ -70,6 +76,11 @@ const notPlayed =
     return null;
   };
 
+/** Keeps every episode as it ends, so that a run that is broken off has told what it has seen. */
+function keep(results: readonly EpisodeResult[]): void {
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results, null, 1)}\n`);
+}
+
 async function playAll(wanted: Wanted, signal: AbortSignal): Promise<readonly EpisodeResult[]> {
   const endMs = wanted.minutes === null ? Number.POSITIVE_INFINITY : performance.now() + wanted.minutes * 60_000;
   const next = createQueue(wanted, endMs);
@@ -86,6 +97,7 @@ async function playAll(wanted: Wanted, signal: AbortSignal): Promise<readonly Ep
       // What was broken off by hand is no result.
       if (signal.aborted) return;
       results.push(result);
+      keep(results);
       const { findings, tally, ms } = result;
       const effects = tally["effects"] ?? 0;
       say(`${name}: ${findings.length} finding(s), ${effects} effects, ${Math.round(ms / 1000)} s`);
@@ -104,6 +116,7 @@ const { values, positionals } = parseArgs({
     seed: { type: "string" },
     minutes: { type: "string" },
     jobs: { type: "string" },
+    full: { type: "boolean", default: false },
     json: { type: "string" },
     mutants: { type: "boolean", default: false },
     write: { type: "boolean", default: false },
@@ -129,13 +142,14 @@ async function runSpecs(seed: number): Promise<boolean> {
   const specs = positionals.length === 0 ? SPECS : positionals.map(specNamed);
   const rounds = whole("rounds", values.rounds);
   const minutes = whole("minutes", values.minutes);
-  const results = await playAll({ specs, rounds, seed, minutes, jobs: whole("jobs", values.jobs) ?? 1 }, broken.signal);
+  const jobs = whole("jobs", values.jobs) ?? 1;
+  const results = await playAll({ specs, rounds, isFull: values.full, seed, minutes, jobs }, broken.signal);
   const reports = reportOf(results);
   process.stdout.write(`${[...table(reports), ...failures(reports)].join("\n")}\n`);
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results, null, 1)}\n`);
   if (values.write && !broken.signal.aborted) {
     const asked = ["minutes", "rounds", "jobs"] as const;
-    const options = asked.flatMap((name) => (values[name] === undefined ? [] : [`--${name} ${values[name]}`]));
+    const given = asked.flatMap((name) => (values[name] === undefined ? [] : [`--${name} ${values[name]}`]));
+    const options = values.full ? ["--full", ...given] : given;
     const command = ["npm run chaos --", ...positionals, ...options, `--seed ${seed}`].join(" ");
     publish("chaos", runSection(reports, { command, minutes: (performance.now() - beganMs) / 60_000, loadBefore }));
   }

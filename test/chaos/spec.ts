@@ -94,4 +94,6 @@ export interface ChaosSpec {
   readonly bounds: Bounds;
   /** Rounds of one episode: one bus, one broker, one seed. */
   readonly rounds: number;
+  /** Rounds of a full run, over as many episodes as that takes. */
+  readonly fullRounds: number;
 }

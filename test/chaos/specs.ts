@@ -32,6 +32,7 @@ export const SPECS: readonly ChaosSpec[] = [
     checks: ["effects", "fires", "doors", "nothing-lost", "none-failed", "voids", "supervisor-agrees", "processes"],
     bounds: {},
     rounds: 30,
+    fullRounds: 1020,
   },
   {
     name: "zombies",
@@ -43,6 +44,7 @@ export const SPECS: readonly ChaosSpec[] = [
     checks: ["effects", "fires", "doors", "nothing-lost", "none-failed", "voids", "supervisor-agrees", "processes"],
     bounds: { lateFiresPerFreeze: 1 },
     rounds: 10,
+    fullRounds: 80,
   },
   {
     name: "zombies-before-send",
@@ -54,6 +56,7 @@ export const SPECS: readonly ChaosSpec[] = [
     checks: ["effects", "fires", "doors", "nothing-lost", "none-failed", "voids", "supervisor-agrees", "processes"],
     bounds: { lateFiresPerFreeze: 1 },
     rounds: 10,
+    fullRounds: 80,
   },
   {
     name: "zombies-before-check",
@@ -64,6 +67,7 @@ export const SPECS: readonly ChaosSpec[] = [
     checks: ["effects", "fires", "doors", "nothing-lost", "none-failed", "voids", "supervisor-agrees", "processes"],
     bounds: { lateFiresPerFreeze: 0 },
     rounds: 10,
+    fullRounds: 80,
   },
   {
     name: "halts",
@@ -90,6 +94,7 @@ export const SPECS: readonly ChaosSpec[] = [
     checks: ["effects", "fires", "doors", "halts", "supervisor-agrees", "processes"],
     bounds: {},
     rounds: 50,
+    fullRounds: 1000,
   },
   {
     name: "halt-path",
@@ -118,6 +123,7 @@ export const SPECS: readonly ChaosSpec[] = [
     checks: ["effects", "fires", "halts", "doors", "nothing-lost", "voids", "supervisor-agrees", "processes"],
     bounds: {},
     rounds: 10,
+    fullRounds: 60,
   },
   {
     name: "clocks",
@@ -135,6 +141,7 @@ export const SPECS: readonly ChaosSpec[] = [
     checks: ["effects", "fires", "doors", "nothing-lost", "none-failed", "voids", "supervisor-agrees", "processes"],
     bounds: {},
     rounds: 10,
+    fullRounds: 60,
   },
   {
     name: "slow-broker",
@@ -156,6 +163,7 @@ export const SPECS: readonly ChaosSpec[] = [
     checks: ["effects", "fires", "doors", "nothing-lost", "none-failed", "voids", "supervisor-agrees", "processes"],
     bounds: {},
     rounds: 10,
+    fullRounds: 60,
   },
   {
     name: "registry-down",
@@ -166,6 +174,7 @@ export const SPECS: readonly ChaosSpec[] = [
     checks: ["effects", "fires", "doors", "nothing-lost", "none-failed", "voids", "supervisor-agrees", "processes"],
     bounds: {},
     rounds: 2,
+    fullRounds: 10,
   },
   {
     name: "disk-full",
@@ -177,6 +186,7 @@ export const SPECS: readonly ChaosSpec[] = [
     checks: ["effects", "fires", "doors", "nothing-lost", "none-failed", "voids", "supervisor-agrees", "processes"],
     bounds: {},
     rounds: 2,
+    fullRounds: 10,
   },
   {
     name: "three-brokers",
@@ -191,6 +201,7 @@ export const SPECS: readonly ChaosSpec[] = [
     checks: ["effects", "fires", "doors", "nothing-lost", "none-failed", "voids", "supervisor-agrees", "processes"],
     bounds: {},
     rounds: 6,
+    fullRounds: 36,
   },
   {
     name: "deploys",
@@ -215,6 +226,7 @@ export const SPECS: readonly ChaosSpec[] = [
     ],
     bounds: {},
     rounds: 15,
+    fullRounds: 60,
   },
 ];
 
