@@ -1,5 +1,10 @@
+import { globSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
+import { MUTANTS } from "./mutants.ts";
 import { planOf, roundsOf } from "./plan.ts";
+import { FREEZE_PATCHES } from "./preload/freeze-patches.ts";
+import { applyPatch } from "./preload/patch.ts";
 import type { EpisodeResult } from "./episode.ts";
 import { failures, reportOf, table, upperBound } from "./report.ts";
 import { SPECS } from "./specs.ts";
@@ -66,5 +71,22 @@ describe("the report of a run", () => {
       "  [effects] a key twice",
     ]);
     expect(table(reports)[2]).toContain("| 120 | 1 | - |");
+  });
+});
+
+describe("what is changed in a process as it is loaded", () => {
+  const sources = globSync(resolve(import.meta.dirname, "../../{shared,services}/*/src/**/*.ts"));
+  const patches = [
+    ...Object.entries(FREEZE_PATCHES).map(([name, patch]) => [`freeze ${name}`, [patch]] as const),
+    ...MUTANTS.map(({ name, patches: own }) => [`mutant ${name}`, own] as const),
+  ];
+
+  test.each(patches)("%s still fits the sources", (_name, own) => {
+    for (const [file, edits] of Map.groupBy(own, (patch) => patch.file)) {
+      const found = sources.filter((source) => source.endsWith(file));
+      expect(found, file).toHaveLength(1);
+      const text = readFileSync(found[0] ?? "", "utf8");
+      expect(edits.reduce(applyPatch, text)).not.toBe(text);
+    }
   });
 });

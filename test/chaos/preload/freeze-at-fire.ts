@@ -3,6 +3,7 @@
  * before-send after the bound was found not over and before the tool gets the call, which no check of its own can cover.
  * SIGUSR2 arms it; the next effect that comes there stops the process.
  */
+import { FREEZE_PATCHES } from "./freeze-patches.ts";
 import { patchModules } from "./patch.ts";
 
 const isBeforeCheck = process.env["BUSBAR_CHAOS_FREEZE"] === "before-check";
@@ -18,12 +19,4 @@ hooks.busbarStandStill = () => {
   return true;
 };
 
-const CALL = "(globalThis as any).busbarStandStill()";
-const BEFORE_CHECK = "const elapsedMs = Math.max(clock.monotonicMs() - queued.monotonicMs,";
-const BEFORE_SEND = "return this.#executor.startTool(event, admitted, state.policy);";
-
-patchModules([
-  isBeforeCheck
-    ? { file: "/runtime/src/door/actions.ts", find: BEFORE_CHECK, replace: `${CALL}; ${BEFORE_CHECK}` }
-    : { file: "/runtime/src/door/actions.ts", find: BEFORE_SEND, replace: `{ ${CALL}; ${BEFORE_SEND} }` },
-]);
+patchModules([FREEZE_PATCHES[isBeforeCheck ? "before-check" : "before-send"]]);

@@ -11,7 +11,8 @@ export interface Patch {
   readonly replace: string;
 }
 
-function apply(text: string, { file, find, replace }: Patch): string {
+/** The text with the patch in it. Throws where the place is not there exactly once. */
+export function applyPatch(text: string, { file, find, replace }: Patch): string {
   const [before, after, ...more] = text.split(find);
   if (before === undefined || after === undefined || more.length > 0)
     throw new Error(`${file} does not hold exactly once: ${find}`);
@@ -24,7 +25,7 @@ export function patchModules(patches: readonly Patch[]): void {
       const loaded = next(url, context);
       const own = patches.filter(({ file }) => url.endsWith(file));
       if (own.length === 0) return loaded;
-      const source = own.reduce(apply, Buffer.from(loaded.source as Uint8Array).toString("utf8"));
+      const source = own.reduce(applyPatch, Buffer.from(loaded.source as Uint8Array).toString("utf8"));
       return { ...loaded, source };
     },
   });
