@@ -5,6 +5,8 @@ export const ATTEMPT_PROMISES = {
     "attempts:throttled-is-no-error":
       "who asks to be called later is called again at that time and not before, as a new attempt, and no rule or breaker counts it",
     "attempts:throttled-takes-no-attempt": "being throttled takes none of a call's attempts",
+    "attempts:not-started-again":
+      "an attempt that was never started because it came too late is followed by another one, ever later, within the same bounds; it is no error and takes no attempt",
     "attempts:throttled-within-deadline":
       "a call is put off no longer than its chain's deadline and the limit of its policy allow; then it ends as throttled",
     "attempts:delayed-effect-stays-taken": "while an effect waits for its next attempt, a second call of it waits too",

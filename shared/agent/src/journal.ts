@@ -196,7 +196,7 @@ function effectValue(event: MessageOf<OutcomeType>): AnswerValue | null {
     case "EffectRefused":
       return refusal(callId, event.code, event.reason, event.rule);
     case "EffectAbandoned":
-      return refusal(callId, "BUSBAR_EFFECT_NOT_STARTED", event.reason);
+      return event.retryAtMs > 0 ? null : refusal(callId, "BUSBAR_EFFECT_NOT_STARTED", event.reason);
   }
 }
 

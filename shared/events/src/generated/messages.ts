@@ -295,7 +295,7 @@ export interface DoorOpened {
   readonly tools: readonly ToolDigest[];
 }
 
-/** The attempt was never started and never will be. */
+/** The attempt was never started and never will be; the call may get another one. */
 export interface EffectAbandoned {
   readonly type: "EffectAbandoned";
   /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
@@ -312,6 +312,8 @@ export interface EffectAbandoned {
   readonly admitted: string;
   /** Why, in one sentence for a person. (internal) */
   readonly reason: string;
+  /** When the next attempt is due, in ms since the epoch; 0 where none follows. (internal) */
+  readonly retryAtMs: number;
 }
 
 /** Permission for one attempt of one call; it must be acknowledged before the call is made. */

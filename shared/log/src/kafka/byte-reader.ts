@@ -4,12 +4,40 @@ export class MalformedBytes extends Error {
   override readonly name = "MalformedBytes";
 }
 
+const ENDS = "bytes end before their content";
+
+/** Longest text that is remembered, in bytes: names of headers and of types, epochs. */
+const WORD_BYTES = 40;
+const WORDS = 1024;
+/** The last text of each hash; a text that is not the one asked for is read and takes its place. */
+const words: (string | undefined)[] = Array.from({ length: WORDS });
+
+function isWord(known: string, bytes: Buffer, start: number): boolean {
+  for (let i = 0; i < known.length; i += 1) if (known.charCodeAt(i) !== bytes[start + i]) return false;
+  return true;
+}
+
+/** The same few texts come with every record: comparing is cheaper than making them again. */
+function word(bytes: Buffer, start: number, length: number): string {
+  let hash = length;
+  for (let i = start; i < start + length; i += 1) hash = (Math.imul(hash, 31) + (bytes[i] ?? 0)) | 0;
+  const slot = hash & (WORDS - 1);
+  const known = words[slot];
+  // A remembered text has as many characters as bytes only where all of them are ASCII.
+  if (known?.length === length && isWord(known, bytes, start)) return known;
+  const text = bytes.toString("utf8", start, start + length);
+  words[slot] = text;
+  return text;
+}
+
 export class ByteReader {
   readonly #bytes: Buffer;
   #at = 0;
+  #end: number;
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
+    this.#end = bytes.length;
   }
 
   int8(): number {
@@ -41,8 +69,10 @@ export class ByteReader {
 
   /** Zigzag variable-length integer of at most 32 bits. */
   varint(): number {
-    let raw = 0;
-    for (let shift = 0; shift <= 28; shift += 7) {
+    const first = this.#byte();
+    if (first < 0x80) return (first >>> 1) ^ -(first & 1);
+    let raw = first & 0x7f;
+    for (let shift = 7; shift <= 28; shift += 7) {
       const byte = this.#byte();
       raw |= (byte & 0x7f) << shift;
       if (byte < 0x80) return (raw >>> 1) ^ -(raw & 1);
@@ -69,13 +99,38 @@ export class ByteReader {
     return length === -1 ? null : this.view(length);
   }
 
+  /** The same as text; null where the length is -1. No view is made: most of what is read here is a word or two. */
+  varText(): string | null {
+    const length = this.varint();
+    if (length === -1) return null;
+    const start = this.#step(length);
+    return length <= WORD_BYTES
+      ? word(this.#bytes, start, length)
+      : this.#bytes.toString("utf8", start, start + length);
+  }
+
+  /** What follows, up to `length` bytes on, is all that is read until `leave`. */
+  enter(length: number): number {
+    const outer = this.#end;
+    if (length < 0 || this.#at + length > outer) throw new MalformedBytes(ENDS);
+    this.#end = this.#at + length;
+    return outer;
+  }
+
+  /** Goes behind what was entered; `outer` is what `enter` gave. */
+  leave(outer: number): void {
+    this.#at = this.#end;
+    this.#end = outer;
+  }
+
   #byte(): number {
-    return this.#bytes.readUInt8(this.#step(1));
+    // The step has checked that it is there.
+    return this.#bytes[this.#step(1)] ?? 0;
   }
 
   #step(length: number): number {
     const start = this.#at;
-    if (length < 0 || start + length > this.#bytes.length) throw new MalformedBytes("bytes end before their content");
+    if (length < 0 || start + length > this.#end) throw new MalformedBytes(ENDS);
     this.#at = start + length;
     return start;
   }

@@ -150,9 +150,44 @@ describe("what cannot be read is passed, and the next good record is delivered [
   });
 });
 
-test("a value is a copy: it does not keep the fetch's buffer [log:poison-is-data]", async () => {
-  const set = await decode([numbered(0n, 1)]);
-  expect(set.records[0]?.value?.buffer.byteLength).toBe(2);
+test("values stand in a copy of their own batch: they do not keep the fetch's buffer [log:poison-is-data]", async () => {
+  const batches = [numbered(0n, 2), numbered(2n, 1)];
+  const { records } = await decode(batches);
+  const kept = records.map(({ value }) => value?.buffer);
+  expect(kept[0]).toBe(kept[1]);
+  expect(kept[2]).not.toBe(kept[0]);
+  expect(kept.map((buffer) => buffer?.byteLength)).toEqual(
+    [0, 0, 1].map((batch) => (batches[batch]?.length ?? 0) - 61),
+  );
+});
+
+describe("texts that are remembered", () => {
+  const texts = async (values: readonly (readonly [string, string])[]) => {
+    const { records } = await decode([batchBytes({ base: 0n, records: [{ delta: 0, value: "v", headers: values }] })]);
+    return Object.entries(records[0]?.headers ?? {});
+  };
+
+  test("are the ones that were written, also where two have the same place, or are not ASCII", async () => {
+    const many = Array.from(
+      { length: 5000 },
+      (_, n) => [`h${n % 7}`, `value ${n} é ${"\u{1f600}".repeat(n % 3)}`] as const,
+    );
+    for (const one of many) expect(await texts([one])).toEqual([[...one]]);
+    const broken = Buffer.from([0xff, 0xfe]).toString("latin1");
+    expect(await texts([["type", broken]])).toEqual([["type", broken]]);
+  });
+
+  test("the last header of a name counts, and __proto__ is a name like any other", async () => {
+    const found = await texts([
+      ["a", "1"],
+      ["__proto__", "x"],
+      ["a", "2"],
+    ]);
+    expect(found).toEqual([
+      ["a", "2"],
+      ["__proto__", "x"],
+    ]);
+  });
 });
 
 function withCount(batch: Buffer, count: number): Buffer {

@@ -6,7 +6,7 @@
  * B1 the result covers [from, next) without a gap: each offset is a record, or unreadable, or (on a compacted
  *    topic) absent;
  * B2 a batch that cannot be opened, or whose checksum is wrong, is passed offset by offset and never throws;
- * B3 nothing refers to the fetch's buffer afterwards;
+ * B3 nothing refers to the fetch's buffer afterwards; values refer to a copy of their own batch;
  * B4 both what a batch may open to and what one result lists are bounded.
  */
 import { reasonOf } from "@busbar/kernel";
@@ -96,7 +96,9 @@ async function addRecords(set: Building, batch: Buffer, header: BatchHeader): Pr
   let records: readonly StoredRecord[];
   try {
     if (header.count > MAX_BATCH_RECORDS) throw new Error(`a batch of ${header.count} records`);
-    const body = await decompress(header.attributes & 0x07, batch.subarray(HEADER_BYTES));
+    const codec = header.attributes & 0x07;
+    const packed = batch.subarray(HEADER_BYTES);
+    const body = codec === 0 ? copyOf(packed) : await decompress(codec, packed);
     records = parseRecords(body, header, set.context);
   } catch (cause) {
     passOver(set, header.last, "undecodable", reasonOf(cause));
@@ -111,6 +113,13 @@ async function addRecords(set: Building, batch: Buffer, header: BatchHeader): Pr
   }
   if (set.context.compacted) set.next = header.last + 1n;
   else passOver(set, header.last, "hole", "no record at this offset");
+}
+
+/** One copy for all values of a batch (B3), and of nothing else: a pooled one would keep its neighbours. */
+function copyOf(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
 }
 
 /** Lists [set.next, last] as unreadable, up to the bound. */
@@ -145,14 +154,17 @@ function readHeader(batch: Buffer): BatchHeader | null {
 function parseRecords(body: Buffer, header: BatchHeader, context: RecordSetContext): StoredRecord[] {
   const reader = new ByteReader(body);
   const records: StoredRecord[] = [];
+  let before = -1n;
   for (let i = 0; i < header.count; i++) {
-    const bytes = reader.varBytes();
-    if (bytes === null) throw new Error("a record without bytes");
-    const record = parseRecord(new ByteReader(bytes), header, context);
-    const before = records.at(-1);
-    if (record.offset > header.last || (before !== undefined && record.offset <= before.offset)) {
+    const length = reader.varint();
+    if (length === -1) throw new Error("a record without bytes");
+    const outer = reader.enter(length);
+    const record = parseRecord(reader, header, context);
+    reader.leave(outer);
+    if (record.offset > header.last || record.offset <= before) {
       throw new Error("the offsets of a batch do not ascend");
     }
+    before = record.offset;
     records.push(record);
   }
   return records;
@@ -162,7 +174,7 @@ function parseRecord(reader: ByteReader, header: BatchHeader, context: RecordSet
   reader.int8();
   const timestampDelta = reader.varlong();
   const offset = header.base + BigInt(reader.varint());
-  const key = reader.varBytes();
+  const key = reader.varText();
   const value = reader.varBytes();
   const appendTime = (header.attributes & LOG_APPEND_TIME) !== 0;
   return {
@@ -170,21 +182,24 @@ function parseRecord(reader: ByteReader, header: BatchHeader, context: RecordSet
     partition: context.partition,
     offset,
     timestampMs: appendTime ? Number(header.maxTimestamp) : Number(header.firstTimestamp) + timestampDelta,
-    key: key === null ? null : key.toString("utf8"),
-    value: value === null ? null : Uint8Array.from(value),
+    key,
+    value,
     headers: parseHeaders(reader),
   };
 }
 
-/** The last header of a name counts. `fromEntries` keeps a name like `__proto__` a plain property. */
+/** The last header of a name counts. A name like `__proto__` stays a plain property. */
 function parseHeaders(reader: ByteReader): Readonly<Record<string, string>> {
-  const entries: [string, string][] = [];
+  const headers: Record<string, string> = {};
   const count = reader.varint();
   for (let i = 0; i < count; i++) {
-    const name = reader.varBytes();
-    const value = reader.varBytes();
+    const name = reader.varText();
+    const value = reader.varText() ?? "";
     if (name === null) throw new Error("a header without a name");
-    entries.push([name.toString("utf8"), value === null ? "" : value.toString("utf8")]);
+    if (name === "__proto__") Object.defineProperty(headers, name, { ...PLAIN, value });
+    else headers[name] = value;
   }
-  return Object.fromEntries(entries);
+  return headers;
 }
+
+const PLAIN = { enumerable: true, configurable: true, writable: true };

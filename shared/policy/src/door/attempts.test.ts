@@ -19,6 +19,41 @@ function called(tool: string, fields = {}, policy = POLICY): { readonly scene: S
 
 const erred = (scene: Scene, chain: string): number => scene.chain(chain).rules.consecutiveErrors.evidence.length;
 
+const late = { kind: "abandoned", reason: "its fire bound of 2000 ms is over", again: true } as const;
+
+describe("an attempt that came too late to be started", () => {
+  it("is followed by another one, ever later, and takes no attempt of the call [attempts:not-started-again]", () => {
+    const { scene, chain } = called("db.write");
+    for (const [round, waitMs] of [100, 200, 400].entries()) {
+      const abandoned = only(scene.door.turn(scene.outcome(chain, 1, late)), "EffectAbandoned");
+      expect(abandoned.retryAtMs).toBe(scene.door.atMs + waitMs);
+      expect(signalsOf(abandoned, scene.door.state, {})).toEqual([]);
+      scene.door.atMs += waitMs - 1;
+      expect(scene.door.turn(TICK)).toEqual([]);
+      scene.door.atMs += 1;
+      expect(only(scene.door.turn(TICK), "EffectAdmitted").attempt).toBe(round + 2);
+    }
+    expect(erred(scene, chain)).toBe(0);
+    expect(types(scene.door.turn(scene.outcome(chain, 1, done)))).toEqual(["EffectCommitted"]);
+  });
+
+  it("is followed by none past the deadline, in a halted chain, or where more than time stood against it [attempts:not-started-again]", () => {
+    const short = called("db.write", { deadlineAtMs: createScene().door.atMs + 50 });
+    const given = called("db.write");
+    const halted = called("db.write");
+    const halt = { scope: `chain:${halted.chain}`, reason: "stop", by: "operator:ann", rule: "", cause: "" };
+    halted.scene.door.turn(halted.scene.orders(["Halt", halt]));
+    const lost = { kind: "abandoned", reason: "its partition was given away before it was started" } as const;
+    const ends = [
+      short.scene.door.turn(short.scene.outcome(short.chain, 1, late)),
+      given.scene.door.turn(given.scene.outcome(given.chain, 1, lost)),
+      halted.scene.door.turn(halted.scene.outcome(halted.chain, 1, late)),
+    ];
+    expect(ends.map((events) => only(events, "EffectAbandoned").retryAtMs)).toEqual([0, 0, 0]);
+    expect(short.scene.chain(short.chain).calls[`${short.chain}:1`]?.status).toBe("answered");
+  });
+});
+
 describe("a tool that asks to be called later", () => {
   it("is called again at that time and not before; no error is counted [attempts:throttled-is-no-error]", () => {
     const { scene, chain } = called("db.write");

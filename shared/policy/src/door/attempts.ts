@@ -3,8 +3,8 @@
  *
  * A1 Only an attempt that provably changed nothing, or a model call, is tried again from here; what is in doubt settles
  *    elsewhere.
- * A2 Being asked to come later is no error and takes no attempt; it is bounded by the chain's deadline and by the limit
- *    `throttleMs`.
+ * A2 Being asked to come later is no error and takes no attempt, nor does an attempt that was never started because it
+ *    came too late; both are bounded by the chain's deadline and by the limit `throttleMs`.
  * A3 What waits is a record with its time, so a new owner waits for the same moment.
  */
 import type { ErrorCode } from "@busbar/kernel";
@@ -63,6 +63,20 @@ export function toolThrottled(turn: Turn, found: Found, outcome: Of<"throttled">
   const reason = until === null ? `${outcome.reason}; that is too late for this call` : outcome.reason;
   emit(turn, "EffectFailed", { chain }, { ...body, reason, final: until === null });
   if (until === null) answerWaiting(turn, chain.chainId, call.effectKey);
+}
+
+/**
+ * An attempt that was never handed over. Where only its fire bound was over (a busy process, a clock that jumped), the
+ * call gets another one, ever more rarely; where a halt or the loss of the partition stood against it, none.
+ */
+export function toolNotStarted(turn: Turn, found: Found, outcome: Of<"abandoned">): void {
+  const { chain, call } = found;
+  const { callId, admitted, reason, again = false } = outcome;
+  const { effectKey, name: tool, attempt } = call;
+  const mayRetry = again && chain.halted === null;
+  const retryAtMs = mayRetry ? (throttledUntil(turn, found, backoffMs(call.throttled + 1)) ?? 0) : 0;
+  emit(turn, "EffectAbandoned", { chain }, { callId, effectKey, tool, attempt, admitted, reason, retryAtMs });
+  if (retryAtMs === 0) answerWaiting(turn, chain.chainId, effectKey);
 }
 
 /** Another version is there than the chain read: it may read again and ask again. */

@@ -29,7 +29,8 @@ export type CallOutcome = {
     | { readonly kind: "unknown"; readonly reason: string }
     /** Nothing happened; the tool asks to be called later. */
     | { readonly kind: "throttled"; readonly reason: string; readonly retryAfterMs: number }
-    | { readonly kind: "abandoned"; readonly reason: string }
+    /** Never started. `again`: nothing stands against another attempt but that this one came too late. */
+    | { readonly kind: "abandoned"; readonly reason: string; readonly again?: boolean }
     | {
         readonly kind: "model-completed";
         readonly response: string;

@@ -1,7 +1,7 @@
 /** What calls came to, as events. An outcome of an admission that is no longer open is evidence, not state. */
 import type { ClaimCheck } from "@busbar/events";
 import { own } from "@busbar/kernel";
-import { type Found, modelFailed, toolFailed, toolStale, toolThrottled } from "./attempts.ts";
+import { type Found, modelFailed, toolFailed, toolNotStarted, toolStale, toolThrottled } from "./attempts.ts";
 import type { CallOutcome } from "./inputs.ts";
 import { DEFAULT_LIMITS } from "../policy-document.ts";
 import { lookedAt } from "./looks.ts";
@@ -133,8 +133,7 @@ function effectOutcome(turn: Turn, found: Found, outcome: EffectOutcome): void {
     case "unknown":
       return answerLost(turn, found, outcome);
     case "abandoned":
-      emit(turn, "EffectAbandoned", { chain }, { ...common, reason: outcome.reason });
-      break;
+      return toolNotStarted(turn, found, outcome);
   }
   answerWaiting(turn, chain.chainId, effectKey);
 }

@@ -217,7 +217,8 @@ export function abandonUnstarted(
       record(turn, { ...doubt, type: "EffectInDoubt", code: "BUSBAR_EFFECT_IN_DOUBT", meta, callId });
       continue;
     }
-    const body = { type: "EffectAbandoned" as const, effectKey, tool: name, attempt, admitted, reason };
+    const told = { effectKey, tool: name, attempt, admitted, reason, retryAtMs: 0 };
+    const body = { type: "EffectAbandoned" as const, ...told };
     record(turn, { ...body, meta, callId });
     abandoned.push(callId);
     // Whoever was made to wait for this effect waits for nothing now.

@@ -136,11 +136,15 @@ function committed(
 }
 
 /** Nothing of the call is under way, and its next attempt has a time. The effect stays taken: others wait for it. */
-function delayed(chain: ChainState, event: MessageOf<"EffectFailed" | "ModelCallFailed">): ChainState {
+function delayed(
+  chain: ChainState,
+  event: MessageOf<"EffectFailed" | "ModelCallFailed" | "EffectAbandoned">,
+): ChainState {
   const call = chain.calls[event.callId];
   if (call === undefined) return chain;
   const change = { status: "delayed", dueAtMs: event.retryAtMs } as const;
-  if (event.code !== "BUSBAR_THROTTLED") return withCall(chain, event.callId, change);
+  if (event.type !== "EffectAbandoned" && event.code !== "BUSBAR_THROTTLED")
+    return withCall(chain, event.callId, change);
   const throttledSinceMs = call.throttledSinceMs === 0 ? event.meta.atMs : call.throttledSinceMs;
   return withCall(chain, event.callId, { ...change, throttled: call.throttled + 1, throttledSinceMs });
 }
@@ -195,7 +199,9 @@ const HANDLERS: Handlers = {
     return event.final ? answer(next, event.callId, offset) : next;
   },
   EffectAbandoned: (chain, event, offset) =>
-    answer(settled(chain, event.effectKey, "failed", offset), event.callId, offset),
+    event.retryAtMs > 0
+      ? delayed(chain, event)
+      : answer(settled(chain, event.effectKey, "failed", offset), event.callId, offset),
   EffectInDoubt: (chain, event, offset) =>
     settled(
       withCall(chain, event.callId, { status: "in-doubt", dueAtMs: event.settleAtMs }),

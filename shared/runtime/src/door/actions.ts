@@ -25,7 +25,7 @@ import { pause } from "../ports.ts";
 import type { Contents } from "./contents.ts";
 import { Conversations } from "./conversations.ts";
 import { createExecutor, type Executor } from "./executor.ts";
-import { againstFiring, againstHandingOver, type QueuedAt } from "./fire-step.ts";
+import { againstFiring, type AgainstFiring, againstHandingOver, type QueuedAt } from "./fire-step.ts";
 import type { InputQueue } from "./input-queue.ts";
 import { journalOf } from "./journal-of.ts";
 import type { OwnerOptions } from "./owner-options.ts";
@@ -228,10 +228,10 @@ export class Actions {
     const call = state?.chains[meta.chainId]?.calls[callId];
     const policy = state?.policy ?? null;
     if (policy === null || call?.admitted !== admitted || call.status !== "open") return;
-    const reason = againstFiring(this.#options, event, queued);
-    if (reason === null) return this.#handOver(event, call, policy, queued);
+    const against = againstFiring(this.#options, event, queued);
+    if (against === null) return this.#handOver(event, call, policy, queued);
     const ids = { chainId: meta.chainId, callId, admitted, durationMs: 0 };
-    this.#options.push({ kind: "outcome", outcome: { ...ids, kind: "abandoned", reason } satisfies CallOutcome });
+    this.#options.push({ kind: "outcome", outcome: { ...ids, kind: "abandoned", ...against } satisfies CallOutcome });
   }
 
   #handOver(event: MessageOf<"EffectAdmitted">, call: CallState, policy: Policy, queued: QueuedAt): void {
@@ -239,7 +239,7 @@ export class Actions {
     const { dependsOn } = own(policy.tools, event.tool) ?? DEFAULT_TOOL;
     // What may have happened already has changed the version itself: its key protects it, not a comparison.
     if (dependsOn?.check !== "gateway" || unresolved) return this.#executor.startTool(event, admitted, policy);
-    const against = (): string | null => againstHandingOver(this.#options, event, admitted, queued);
+    const against = (): AgainstFiring | null => againstHandingOver(this.#options, event, admitted, queued);
     this.#executor.startTool(event, admitted, policy, { against });
   }
 

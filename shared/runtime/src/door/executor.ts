@@ -11,6 +11,7 @@ import { parseJson, reasonOf } from "@busbar/kernel";
 import { type CallOutcome, estimateTokens, type Policy } from "@busbar/policy";
 import { pause, type Timers } from "../ports.ts";
 import { type AttemptPorts, askModel, check, type Result, runTool } from "./attempt.ts";
+import type { AgainstFiring } from "./fire-step.ts";
 import { look, notLooked, type ReadBackCall, staleness } from "./look.ts";
 
 export interface ExecutorOptions extends AttemptPorts {
@@ -72,9 +73,9 @@ interface Task {
   readonly key?: string;
 }
 
-/** Why a call may not be handed over now; null where it may. */
+/** What stands against handing a call over now; null where nothing does. */
 export interface CompareFirst {
-  against(): string | null;
+  against(): AgainstFiring | null;
 }
 
 const keyOf = ({ admitted, callId }: Pick<Ids, "admitted" | "callId">): string => `${admitted} ${callId}`;
@@ -115,8 +116,8 @@ class CallTable implements Executor {
     const next = (problem: Result | null): void => {
       cancel();
       // In the same turn as the hand-over, like any fire step (PROTOCOL 5.3).
-      const reason = against();
-      const stopped: Result | null = reason === null ? problem : { kind: "abandoned", reason };
+      const late = against();
+      const stopped: Result | null = late === null ? problem : { kind: "abandoned", ...late };
       if (stopped === null) this.#run(row, task);
       else this.#report(row, task.ids, startedMs, stopped);
     };

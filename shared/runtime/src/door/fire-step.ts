@@ -16,17 +16,25 @@ export interface QueuedAt {
   readonly wallMs: number;
 }
 
-const HALTED = "a halt came before the effect was started";
+/** Why an effect is not started, and whether another attempt may be. */
+export interface AgainstFiring {
+  readonly reason: string;
+  /** It only came too late. */
+  readonly again: boolean;
+}
 
-/** Why an admission that was acknowledged in this very turn may not be fired; null where it may. */
+const HALTED: AgainstFiring = { reason: "a halt came before the effect was started", again: false };
+const GIVEN_AWAY: AgainstFiring = { reason: "its partition was given away before it was started", again: false };
+
+/** What stands against firing an admission that was acknowledged in this very turn; null where nothing does. */
 export function againstFiring(
   { clock, queue }: Pick<FirePorts, "clock" | "queue">,
   { meta, tool, fireBoundMs }: MessageOf<"EffectAdmitted">,
   queued: QueuedAt,
-): string | null {
+): AgainstFiring | null {
   const elapsedMs = Math.max(clock.monotonicMs() - queued.monotonicMs, clock.nowMs() - queued.wallMs);
   if (queue.hasHaltAgainst({ agent: meta.agent, tool, lineage: meta.lineage })) return HALTED;
-  return elapsedMs <= fireBoundMs ? null : `its fire bound of ${fireBoundMs} ms is over`;
+  return elapsedMs <= fireBoundMs ? null : { reason: `its fire bound of ${fireBoundMs} ms is over`, again: true };
 }
 
 /** The same some turns later, after versions were compared: what was decided and applied meanwhile counts as well. */
@@ -35,13 +43,12 @@ export function againstHandingOver(
   event: MessageOf<"EffectAdmitted">,
   admitted: string,
   queued: QueuedAt,
-): string | null {
+): AgainstFiring | null {
   const { meta, callId, tool } = event;
   const state = ports.state();
   const chain = state?.chains[meta.chainId];
   const call = chain?.calls[callId];
-  if (state === null || chain === undefined || call?.admitted !== admitted || call.status !== "open")
-    return "its partition was given away before it was started";
+  if (state === null || chain === undefined || call?.admitted !== admitted || call.status !== "open") return GIVEN_AWAY;
   const asked = { agent: meta.agent, tool, lineage: meta.lineage };
   const isFenced = chain.halted !== null || Object.keys(state.fences).some((scope) => covers(scope, asked));
   return isFenced ? HALTED : againstFiring(ports, event, queued);
