@@ -5,6 +5,7 @@
  */
 import { ATTEMPT_PROMISES } from "./requirements-attempts.ts";
 import { CAP_PROMISES } from "./promises/caps.ts";
+import { EVIDENCE_PROMISES } from "./promises/evidence.ts";
 
 import { DEPLOY } from "./promises/deploy.ts";
 import { CLI_PROMISES, DOCTOR_PROMISES } from "./promises/cli.ts";
@@ -108,6 +109,7 @@ const PROMISES = {
   },
   ...ATTEMPT_PROMISES,
   caps: CAP_PROMISES,
+  evidence: EVIDENCE_PROMISES,
   halt: {
     "halt:trips-commute": "trips commute and are idempotent by rule and cause",
     "halt:fence-per-scope": "fences are per exact scope; an effect passes iff no covering scope is fenced",

@@ -17,6 +17,12 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
   "tools.<name>.timeoutMs": [MANIFEST, "from the hand-over to the tool to its answer"],
   "tools.<name>.fireBoundMs": [MANIFEST, "from queueing the admission to the hand-over; later it never starts"],
   "tools.<name>.volatile": [MANIFEST, "a read whose answer changes by nature: two answers are no contradiction"],
+  "tools.<name>.claims": [
+    MANIFEST,
+    "what a result says of subjects; of each: `subject` (`order:{$result.id}`), `value` (`$result.x`), `source`, and, where wanted, `each` (a list, whose entries are `$item`), `version`, `asOf`, `ttlMs`",
+  ],
+  "tools.<name>.trust": [MANIFEST, "`untrusted`: a result holds text of third parties"],
+  "tools.<name>.person": [MANIFEST, "a result is what the person has said whom the agent serves"],
   "tools.<name>.concurrency": ["none", "calls of it that are out at once, over the whole bus"],
   "tools.<name>.rate.calls": ["none", "calls of it that begin in any window, over the whole bus"],
   "tools.<name>.rate.perMs": ["", "length of that window"],
@@ -38,6 +44,12 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
   "httpTools.<name>.fireBoundMs": ["`5000`", "from queueing the admission to the hand-over; later it never starts"],
   "httpTools.<name>.attempts": ["`3`", "attempts of one call while nothing has happened, or it is a read"],
   "httpTools.<name>.volatile": ["`false`", "a read whose answer changes by nature: two answers are no contradiction"],
+  "httpTools.<name>.claims": [
+    "none",
+    "what a result says of subjects; of each: `subject` (`order:{$result.id}`), `value` (`$result.x`), `source`, and, where wanted, `each` (a list, whose entries are `$item`), `version`, `asOf`, `ttlMs`",
+  ],
+  "httpTools.<name>.trust": ["`trusted`", "`untrusted`: a result holds text of third parties"],
+  "httpTools.<name>.person": ["`false`", "a result is what the person has said whom the agent serves"],
   "httpTools.<name>.readBack.tool": [
     "none",
     "a read that shows whether the change is there: made after each success, and for a change in doubt",
@@ -195,7 +207,10 @@ function typeOf(node: JsonObject, root: JsonObject): string {
   if (node["$ref"] !== undefined) return typeOf(resolved(node, root), root);
   if (node["const"] !== undefined) return `\`${JSON.stringify(node["const"])}\``;
   if (Array.isArray(node["enum"])) return (node["enum"] as readonly string[]).map((value) => code(value)).join(", ");
-  if (node["type"] === "array") return "list of text";
+  if (node["type"] === "array") {
+    const items = field(node["items"], "properties");
+    return Object.keys(items).length > 0 ? "list of objects" : "list of text";
+  }
   if (Array.isArray(node["type"]))
     return (node["type"] as readonly string[]).map((name) => (name === "string" ? "text" : name)).join(" or ");
   if (node["type"] === "integer") {

@@ -57,6 +57,7 @@ const message: MessageOf<"EffectSettled"> = {
   result: '{"__proto__":{"admin":true}}',
   reason: "",
   readBack: "",
+  claims: [],
 };
 
 /** Registers a schema as a stranger or a later release would. */

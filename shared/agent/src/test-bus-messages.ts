@@ -97,6 +97,7 @@ export function outcomeBody(chainId: string, step: number, result: Json): object
     durationMs: 1,
     readBack: "",
     version: "",
+    claims: [],
   };
 }
 
@@ -116,6 +117,7 @@ export function outcome(command: CallCommand, callId: string, result: Json): [Bu
           durationMs: 1,
           readBack: "",
           version: "",
+          claims: [],
         },
       ];
     case "CallModel":

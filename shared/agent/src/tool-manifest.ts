@@ -1,9 +1,10 @@
 /** The data of a tool that policy, schemas, `busbar status` and audit work with: a tool without its code. */
 import { canonicalJson, type JsonObject, sha256Hex } from "@busbar/kernel";
+import { evidenceOf, type ToolEvidence } from "@busbar/policy";
 import type { DependsOn, JsonSchema, ReadBack, ToolClass, ToolDefinition, ToolEffect } from "./tool.ts";
 
 /** Plain JSON; equal tools have equal manifests, byte for byte under canonical JSON. */
-export interface ToolManifest {
+export interface ToolManifest extends ToolEvidence {
   readonly name: string;
   readonly description: string;
   readonly effect: ToolEffect;
@@ -58,6 +59,7 @@ export function toolManifest<A, R>(tool: ToolDefinition<A, R>): ToolManifest {
     volatile: tool.volatile,
     ...(tool.version === undefined ? {} : { version: tool.version }),
     ...(tool.dependsOn === undefined ? {} : { dependsOn: { check: "gateway" as const, ...tool.dependsOn } }),
+    ...evidenceOf(tool),
     ...(tool.transport === undefined ? {} : { transport: tool.transport }),
     ...(tool.secrets === undefined || tool.secrets.length === 0 ? {} : { secrets: tool.secrets }),
   };

@@ -3,7 +3,7 @@
  * and only the gateway calls it.
  */
 import { busbarError, type Json, type JsonObject } from "@busbar/kernel";
-import { expressionProblem } from "@busbar/policy";
+import { evidenceFaults, expressionProblem, type ToolEvidence } from "@busbar/policy";
 
 /** A JSON Schema (draft 2020-12 subset that Ajv compiles). */
 export type JsonSchema = JsonObject;
@@ -74,8 +74,11 @@ export interface ToolRunContext {
   secret(name: string): string;
 }
 
-/** What the author of a tool writes. */
-export interface ToolSpec<A = JsonObject, R = Json> {
+/**
+ * What the author of a tool writes. `claims`: what its result says of subjects; `trust: "untrusted"`: its result holds text
+ * of third parties; `person`: its result is what the person has said. A row of `busbar.yaml` goes before these.
+ */
+export interface ToolSpec<A = JsonObject, R = Json> extends ToolEvidence {
   /** Letters, digits, `_`, `-` and `.`, at most 64; unique on the bus. */
   readonly name: string;
   readonly description: string;
@@ -223,6 +226,8 @@ function check(spec: ToolSpec, fireBoundMs: number): void {
   checkReadBack(spec);
   checkWithin(spec);
   checkFreshness(spec);
+  const [fault] = evidenceFaults(spec, spec.args);
+  if (fault !== undefined) throw invalid(spec.name, `${fault.path.join(".")}: ${fault.reason}`);
   checkKeyLifetime(spec, fireBoundMs);
 }
 

@@ -13,11 +13,14 @@ export { beginTurn, type EmittedEvent, type EventType, type Turn, type TurnEnv }
 export * from "./deployed-policy.ts";
 export * from "./deployments.ts";
 export { expressionProblem } from "./expectation.ts";
+export * from "./claims.ts";
 export * from "./freshness.ts";
+export { isoMs } from "./iso-time.ts";
 export * from "./partition-state.ts";
 export * from "./policy-document.ts";
 export * from "./read-back.ts";
 export * from "./template.ts";
+export * from "./tool-evidence.ts";
 export type * from "./toolbox.ts";
 export { directiveBody } from "./replay/directives.ts";
 export * from "./replay/replay.ts";

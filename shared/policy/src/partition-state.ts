@@ -3,6 +3,8 @@
  * `replay` alone changes it. Offsets are decimal strings (JSON has no bigint), "" means none yet.
  */
 import { type ClaimCheck, GENESIS_DIGEST } from "@busbar/events";
+import type { Json } from "@busbar/kernel";
+import type { KnownClaim } from "./claims.ts";
 import type { Deployments } from "./deployments.ts";
 import type { ChainStatus } from "./machines/chain.ts";
 import type { EffectClass, Policy } from "./policy-document.ts";
@@ -125,6 +127,14 @@ export interface ChainState {
   readonly subjectChanges: Readonly<Record<string, number>>;
   /** Versions by what was read, the first told first; see freshness.ts. */
   readonly seen: Readonly<Record<string, SeenVersion>>;
+  /** Latest claims by subject, those told last at the end; see claims.ts for the bounds. */
+  readonly claims: Readonly<Record<string, KnownClaim>>;
+  /** What the person has said whom the chain serves, oldest first; see replay/evidence.ts for the bounds. */
+  readonly said: readonly string[];
+  /** Input of the chain's task, as far as it is kept. */
+  readonly task: Json;
+  /** How often each tool was done, by its name. */
+  readonly committed: Readonly<Record<string, number>>;
   readonly children: Readonly<Record<string, ChildState>>;
   /** What later model calls may refer to, by head (PROTOCOL 5.8); two for a call at most. */
   readonly conversations: Readonly<Record<string, ConversationEntry>>;

@@ -4,6 +4,7 @@
  */
 import { canonicalJson, type Json, type JsonObject, own, sha256Hex, utf8Length } from "@busbar/kernel";
 
+import type { ClaimSpec } from "./claims.ts";
 import type { Caps } from "./slots/caps.ts";
 
 export type EffectClass = "read" | "write" | "destructive";
@@ -49,6 +50,12 @@ export interface ToolPolicy {
   readonly version?: string;
   /** The read whose version a change carries. */
   readonly dependsOn?: Dependency;
+  /** What its result says of subjects; see claims.ts. */
+  readonly claims?: readonly ClaimSpec[];
+  /** `untrusted`: its result holds text of third parties. Default: trusted. */
+  readonly trust?: "trusted" | "untrusted";
+  /** Its result is what the person has said whom the agent serves. */
+  readonly person?: boolean;
   readonly digest: string;
 }
 

@@ -1,10 +1,12 @@
 /** Templates: JSON that names values of a call, as tools declare what to send, to look at and to expect. Pure. */
 import { isJsonObject, type Json, type JsonObject, own } from "@busbar/kernel";
 
-/** What a template may name: `$args`, `$result` and `$key`, with a dotted path behind the first two. */
+/** What a template may name: `$args`, `$result`, `$item` and `$key`, with a dotted path behind all but the last. */
 export interface TemplateScope {
   readonly args?: Json;
   readonly result?: Json;
+  /** Of a list that is gone through, the entry at hand. */
+  readonly item?: Json;
   readonly key?: string;
 }
 
@@ -18,7 +20,7 @@ export function atPath(value: Json, path: string): Json | undefined {
   return found;
 }
 
-const REFERENCE = /^\$(args|result|key)(?:\.(.+))?$/s;
+const REFERENCE = /^\$(args|result|item|key)(?:\.(.+))?$/s;
 
 /** What a text names in the scope: null where a path leads nowhere, undefined where the text is a literal. */
 function named(text: string, scope: TemplateScope): Json | undefined {

@@ -38,6 +38,48 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
       "type": "integer",
       "minimum": 1
     },
+    "claims": {
+      "type": "array",
+      "items": {
+        "type": "object",
+        "additionalProperties": false,
+        "required": [
+          "subject",
+          "value",
+          "source"
+        ],
+        "properties": {
+          "subject": {
+            "type": "string",
+            "minLength": 1
+          },
+          "value": {},
+          "source": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 64
+          },
+          "each": {
+            "type": "string"
+          },
+          "version": {
+            "type": "string"
+          },
+          "asOf": {
+            "type": "string"
+          },
+          "ttlMs": {
+            "$ref": "#/definitions/ms"
+          }
+        }
+      }
+    },
+    "trust": {
+      "enum": [
+        "trusted",
+        "untrusted"
+      ]
+    },
     "flowMarks": {
       "type": "object",
       "additionalProperties": false,
@@ -97,6 +139,15 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
             "$ref": "#/definitions/ms"
           },
           "volatile": {
+            "type": "boolean"
+          },
+          "claims": {
+            "$ref": "#/definitions/claims"
+          },
+          "trust": {
+            "$ref": "#/definitions/trust"
+          },
+          "person": {
             "type": "boolean"
           },
           "concurrency": {
@@ -181,6 +232,15 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
             "maximum": 100
           },
           "volatile": {
+            "type": "boolean"
+          },
+          "claims": {
+            "$ref": "#/definitions/claims"
+          },
+          "trust": {
+            "$ref": "#/definitions/trust"
+          },
+          "person": {
             "type": "boolean"
           },
           "readBack": {

@@ -32,6 +32,25 @@ describe("the check of a project", () => {
     ]);
   });
 
+  it("tells a declared claim that can never be filled in, at its place [evidence:declared]", async () => {
+    const text = [
+      "version: 1",
+      "modules: { tools: [./shop.ts] }",
+      "tools:",
+      "  orders.read:",
+      "    person: true",
+      "    trust: untrusted",
+      "    claims:",
+      "      - { subject: 'order:{$result.id}', value: $result, source: orders }",
+      "      - { subject: order, value: $item, source: orders }",
+      "agents: {}",
+    ].join("\n");
+    expect(await faults(text)).toEqual([
+      "5:5 tools.orders.read.person: what the person says is not untrusted: take one of them out",
+      "9:9 tools.orders.read.claims.1: $item stands only beside each",
+    ]);
+  });
+
   it("tells every fault of the text with line and column [cli:policy-check]", async () => {
     const text = [
       "version: 2",

@@ -7,7 +7,7 @@ import type { AgentDefinition } from "../define-agent.ts";
 import type { ModelDefinition } from "../model.ts";
 import type { ToolDefinition } from "../tool.ts";
 import { declaredModels, declaredTools } from "./declared.ts";
-import { loadModules, type ProjectFile, strayReads } from "./project.ts";
+import { loadModules, type ProjectFile, rowFaults, strayReads } from "./project.ts";
 import { type Path, type ProjectFault, type ProjectText, readProjectText } from "./project-text.ts";
 
 type Kind = "tools" | "models" | "agents";
@@ -130,6 +130,12 @@ function namedReads(text: ProjectText, tools: Exported["tools"]): readonly Proje
   });
 }
 
+/** What rows of `tools` declare of results can be filled in. */
+const evidence = (text: ProjectText, tools: Exported["tools"]): readonly ProjectFault[] =>
+  rowFaults(text.value as ProjectFile, tools ?? []).map(({ path, reason }) =>
+    text.faultAt(path, `${path.join(".")}: ${reason}`, "text"),
+  );
+
 /** A statement is checked by a read that is there. */
 function authorities(text: ProjectText, tools: Exported["tools"]): readonly ProjectFault[] {
   if (tools === null) return [];
@@ -163,5 +169,6 @@ export async function checkProject(file: string, source: string): Promise<readon
     ...strangers(text, exported),
     ...authorities(text, exported.tools),
     ...namedReads(text, exported.tools),
+    ...evidence(text, exported.tools),
   ].toSorted(inOrder);
 }

@@ -14,16 +14,19 @@ import {
   DEFAULT_RULES,
   DEFAULT_TOOL,
   capKey,
+  evidenceFaults,
   type AgentPolicy,
   type Authority,
   type BreakerPolicy,
   type DriftPolicy,
+  type EvidenceFault,
   type FlowMarks,
   type FlowPolicy,
   type LimitsPolicy,
   type ModelPolicy,
   type Policy,
   type RulesPolicy,
+  type ToolEvidence,
   type ToolPolicy,
 } from "@busbar/policy";
 import type { AgentDefinition } from "../define-agent.ts";
@@ -33,7 +36,9 @@ import { toolManifest } from "../tool-manifest.ts";
 import { type CapRow, type DeclaredHttpTool, declaredModels, declaredTools, type ModelRow } from "./declared.ts";
 import { readProjectText } from "./project-text.ts";
 
-type ToolOverride = Partial<Pick<ToolPolicy, "attempts" | "timeoutMs" | "fireBoundMs" | "volatile">> & CapRow;
+type ToolOverride = Partial<Pick<ToolPolicy, "attempts" | "timeoutMs" | "fireBoundMs" | "volatile">> &
+  ToolEvidence &
+  CapRow;
 type AgentRow = Partial<AgentPolicy> & CapRow & { readonly perTool?: Readonly<Record<string, CapRow>> };
 type FlowRow = Partial<Omit<FlowPolicy, "agent" | "partition">> &
   Partial<Readonly<Record<"agent" | "partition", Partial<FlowMarks>>>>;
@@ -74,6 +79,17 @@ export function parseProjectFile(file: string, text: string): ProjectFile {
   return read.value as ProjectFile;
 }
 
+/** Rows of tools that nobody has, or that can never work. */
+function refuseTools(file: string, project: ProjectFile, tools: readonly ToolDefinition[]): void {
+  const names = new Set(tools.map((tool) => tool.name));
+  for (const name of Object.keys(project.tools ?? {})) {
+    if (!names.has(name)) throw invalid(file, `tools.${name}: neither a module nor httpTools has a tool of this name`);
+  }
+  const [fault] = rowFaults(project, tools);
+  if (fault !== undefined) throw invalid(file, `${fault.path.join(".")}: ${fault.reason}`);
+  for (const { name, reason } of strayReads(tools)) throw invalid(file, `tools.${name}: ${reason}`);
+}
+
 /** The policy of a checked file and the tools that its gateways load. Pure. */
 export function buildPolicy(
   file: string,
@@ -81,11 +97,7 @@ export function buildPolicy(
   tools: readonly ToolDefinition[],
   models: readonly ModelDefinition[] = [],
 ): Policy {
-  const names = new Set(tools.map((tool) => tool.name));
-  for (const name of Object.keys(project.tools ?? {})) {
-    if (!names.has(name)) throw invalid(file, `tools.${name}: neither a module nor httpTools has a tool of this name`);
-  }
-  for (const { name, reason } of strayReads(tools)) throw invalid(file, `tools.${name}: ${reason}`);
+  refuseTools(file, project, tools);
   const toolPolicies = tools.map((tool) => [tool.name, toolPolicy(tool, project.tools?.[tool.name] ?? {})] as const);
   const modelPolicies = modelPoliciesOf(file, project.models ?? {}, models);
   const agents = Object.entries(project.agents).map(
@@ -127,6 +139,19 @@ function capsOf({ tools = {}, models = {}, agents }: ProjectFile): Pick<Policy, 
     concurrency === null && rate === null ? [] : [[key, { concurrency, rate }] as const],
   );
   return caps.length === 0 ? {} : { caps: Object.fromEntries(caps) };
+}
+
+/** What is wrong with rows of `tools`, whose tools are known; with the path from the root of the file. */
+export function rowFaults(
+  { tools: rows = {} }: ProjectFile,
+  tools: readonly ToolDefinition[],
+): readonly EvidenceFault[] {
+  return tools.flatMap((tool) =>
+    evidenceFaults(rows[tool.name] ?? {}, tool.args).map(({ path, reason }) => ({
+      path: ["tools", tool.name, ...path],
+      reason,
+    })),
+  );
 }
 
 /** Tools that name, to be looked at or compared with, what is no read of this project. */

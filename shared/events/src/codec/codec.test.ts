@@ -22,6 +22,7 @@ const refused: MessageOf<"EffectSettled"> = {
   result: '{"__proto__":{"admin":true}}',
   reason: "",
   readBack: "",
+  claims: [],
 };
 
 const failed: MessageOf<"EffectFailed"> = {

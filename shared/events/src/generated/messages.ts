@@ -140,6 +140,22 @@ export interface Progress {
   readonly forwards: string;
 }
 
+/** What a result says of a subject, as its tool declares it. */
+export interface SubjectClaim {
+  /** What it is about: `reservation:ZFA04Y`. (personal) */
+  readonly subject: string;
+  /** What is said of it, canonical JSON. (personal) */
+  readonly value: string;
+  /** Who says it, as the tool declares it. (internal) */
+  readonly source: string;
+  /** Version of the subject that the source tells; empty where it tells none. (internal) */
+  readonly version: string;
+  /** When the source says that it was so, in ms since the epoch; 0 where it says no time. (internal) */
+  readonly asOfMs: number;
+  /** How long it may be relied on, in ms; 0 means no bound. (internal) */
+  readonly ttlMs: number;
+}
+
 /** Why a tool call in a model's answer cannot be made. */
 export interface ToolCallProblem {
   /** Id that the model gave the call. (internal) */
@@ -418,6 +434,8 @@ export interface EffectCommitted {
   readonly readBack: string;
   /** Version that the result tells, as its tool declares it; empty where it declares none. (internal) */
   readonly version: string;
+  /** What the result says of subjects, as its tool declares it. (personal) */
+  readonly claims: readonly SubjectClaim[];
 }
 
 /** The call ended; its result is not what the tool's schema or read-back allows. */
@@ -593,6 +611,8 @@ export interface EffectSettled {
   readonly reason: string;
   /** Look at the world that is due before the next change of the chain: tool, args, expect and withinMs, canonical JSON; empty where none is. (personal) */
   readonly readBack: string;
+  /** What the result says of subjects, as its tool declares it. (personal) */
+  readonly claims: readonly SubjectClaim[];
 }
 
 /** The read-back of a change shows it. */
@@ -1818,4 +1838,4 @@ export const FAMILY_OF = {
 } as const;
 
 /** Fields that hold personal or secret content in any record: kept out of logs. */
-export const SENSITIVE_FIELDS = ["args","bytes","expected","expects","fact","freshness","headers","input","output","readBack","request","response","result","seen","statement","subject","taskKey"] as const;
+export const SENSITIVE_FIELDS = ["args","bytes","claims","expected","expects","fact","freshness","headers","input","output","readBack","request","response","result","seen","statement","subject","taskKey","value"] as const;

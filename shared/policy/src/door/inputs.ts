@@ -1,6 +1,13 @@
 /** What comes to the owner of a partition; each input is decided in a turn and yields at least one event, or none
  * where it changes nothing. */
-import type { AppliedDirective, BusCommand, ClaimCheck, ToolCallProblem, ToolDigest } from "@busbar/events";
+import type {
+  AppliedDirective,
+  BusCommand,
+  ClaimCheck,
+  SubjectClaim,
+  ToolCallProblem,
+  ToolDigest,
+} from "@busbar/events";
 import type { ErrorCode } from "@busbar/kernel";
 
 /** Content put aside in the blobs topic of the same partition. */
@@ -18,7 +25,14 @@ export type CallOutcome = {
 } &
   /** `readBack`: the look that is due now (read-back.ts), canonical JSON; absent or empty: none. */
   (
-    | { readonly kind: "committed"; readonly result: string; readonly readBack?: string; readonly version?: string }
+    | {
+        readonly kind: "committed";
+        readonly result: string;
+        readonly readBack?: string;
+        readonly version?: string;
+        /** What the result says of subjects; absent: nothing. */
+        readonly claims?: readonly SubjectClaim[];
+      }
     /** Another version is there than the change expects: nothing was done. `now`: what is there, canonical JSON. */
     | { readonly kind: "stale"; readonly now: string; readonly reason: string }
     /** The tool answered, but not what its result schema allows: it happened. */

@@ -110,6 +110,7 @@ function effectOutcome(turn: Turn, found: Found, outcome: EffectOutcome): void {
           durationMs,
           readBack: outcome.readBack ?? "",
           version: outcome.version ?? "",
+          claims: outcome.claims ?? [],
         },
       );
       break;
@@ -163,8 +164,8 @@ function lateOutcome(turn: Turn, { chain }: Found, outcome: EffectOutcome): void
   const { callId } = outcome;
   const common = { by: "late-outcome", evidenceOffset: outcome.admitted };
   if (outcome.kind === "committed" || outcome.kind === "invalid") {
-    const readBack = outcome.kind === "committed" ? (outcome.readBack ?? "") : "";
-    const settlement = { ...common, result: outcome.result, readBack, reason: "the tool answered late" };
+    const { readBack = "", claims = [] } = outcome.kind === "committed" ? outcome : {};
+    const settlement = { ...common, result: outcome.result, readBack, claims, reason: "the tool answered late" };
     settle(turn, chain, callId, { ...settlement, outcome: "committed" }, aside(outcome, "result"));
   } else if (provesNothingDone(outcome)) {
     settle(turn, chain, callId, { ...common, outcome: "not-done", result: "", reason: outcome.reason });

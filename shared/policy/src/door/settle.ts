@@ -1,5 +1,5 @@
 /** Settlement of what is in doubt (PROTOCOL 5.6): by the tool that honours the key, by a read-back, or by a person. */
-import type { ClaimCheck, MessageOf } from "@busbar/events";
+import type { ClaimCheck, MessageOf, SubjectClaim } from "@busbar/events";
 import { own } from "@busbar/kernel";
 import type { CallState, ChainState } from "../partition-state.ts";
 import { breakerKeys } from "../breaker/keys.ts";
@@ -16,6 +16,7 @@ interface Settlement {
   readonly reason: string;
   /** The look that is due now; see read-back.ts. */
   readonly readBack?: string;
+  readonly claims?: readonly SubjectClaim[];
 }
 
 /** Records how a doubt ended and answers whoever waits for the effect. */
@@ -29,7 +30,7 @@ export function settle(
   const call = chain.calls[callId];
   if (call === undefined) return;
   const { effectKey, name, admitted } = call;
-  const body = { callId, effectKey, tool: name, admitted, readBack: "", ...settlement };
+  const body = { callId, effectKey, tool: name, admitted, readBack: "", claims: [], ...settlement };
   emit(turn, "EffectSettled", { chain, claimCheck }, body);
   answerWaiting(turn, chain.chainId, effectKey);
   restoreWorking(turn, chain.chainId);
@@ -184,7 +185,7 @@ export function leaveToPerson(turn: Turn, chain: ChainState, callId: string, rea
   if (call === undefined) return;
   const { effectKey, name, admitted } = call;
   const settlement: Settlement = { outcome: "unknown", by: "gateway", evidenceOffset: "", result: "", reason };
-  const body = { callId, effectKey, tool: name, admitted, readBack: "", ...settlement };
+  const body = { callId, effectKey, tool: name, admitted, readBack: "", claims: [], ...settlement };
   emit(turn, "EffectSettled", { chain }, body);
   degrade(turn, chain.chainId, { rule: "in-doubt", reason: `${name}: ${reason}`, evidence: [admitted] });
 }

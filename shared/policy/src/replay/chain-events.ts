@@ -13,6 +13,7 @@ import { nextChainStatus } from "../machines/chain.ts";
 import type { CallState, ChainState, LedgerEntry } from "../partition-state.ts";
 import type { Policy } from "../policy-document.ts";
 import { INITIAL_RULES, stepRules } from "../rules/index.ts";
+import { evidenceAfter, openEvidence } from "./evidence.ts";
 import { factOf } from "./facts.ts";
 import { offsetOf } from "./offsets.ts";
 
@@ -43,6 +44,7 @@ export function openChain(event: MessageOf<"TaskSubmitted">): ChainState {
     ledger: {},
     subjectChanges: {},
     seen: {},
+    ...openEvidence(event),
     children: {},
     conversations: {},
     rules: INITIAL_RULES,
@@ -378,7 +380,9 @@ export function replayChain(chain: ChainState, event: BusEvent, policy: Policy |
   const sequence = event.meta.commandSeq > 0 ? Math.max(changed.sequence, event.meta.commandSeq) : changed.sequence;
   const counted =
     fact?.kind === "error" && "callId" in event ? withCall(changed, event.callId, { erred: true }) : changed;
-  const stepped = { ...counted, seen, status, sequence, streamSeq: event.meta.streamSeq };
+  const { claims, said, committed } = evidenceAfter(chain, event, policy);
+  const known = { claims, said, committed };
+  const stepped = { ...counted, ...known, seen, status, sequence, streamSeq: event.meta.streamSeq };
   if (fact === null || policy === null || stepped.halted !== null) return stepped;
   const [rules, trip] = stepRules(stepped.rules, fact, policy.rules);
   return { ...stepped, rules, trip: stepped.trip ?? trip };

@@ -12,6 +12,7 @@ import {
   POLICY,
   type Scene,
 } from "../door/testing.ts";
+import type { Policy } from "../policy-document.ts";
 import type { PartitionState } from "../partition-state.ts";
 import type { Caps } from "../slots/caps.ts";
 
@@ -81,9 +82,18 @@ export const upgrades = fc.array(stepOf(["submit", "call", "call", "stranger", "
   maxLength: 40,
 });
 
+const claim = (subject: string, value: string) => ({
+  subject,
+  value,
+  source: "rows",
+  version: "",
+  asOfMs: 0,
+  ttlMs: 0,
+});
+
 const OUTCOMES: readonly OutcomeBody[] = [
-  { kind: "committed", result: '{"n":1}' },
-  { kind: "committed", result: '{"n":2}' },
+  { kind: "committed", result: '{"n":1}', claims: [claim("row:1", "1")] },
+  { kind: "committed", result: '{"n":2}', claims: [claim("row:2", "2"), claim("row:3", "3")] },
   { kind: "failed", code: "BUSBAR_TOOL_FAILED", reason: "no", beforeEffect: false },
   { kind: "failed", code: "BUSBAR_EFFECT_NOT_STARTED", reason: "no", beforeEffect: true },
   { kind: "timeout", reason: "late" },
@@ -113,9 +123,17 @@ const CAPS: Caps = {
   "agent:support": { concurrency: 4, rate: { calls: 6, perMs: 1000 } },
 };
 
+/** One tool of the person, and one that brings text of strangers. */
+const TOOLS: Policy["tools"] = Object.fromEntries(
+  Object.entries(POLICY.tools).map(([name, tool]) => {
+    if (name === "db.clock") return [name, { ...tool, person: true }];
+    return [name, name === "db.read" ? { ...tool, trust: "untrusted" as const } : tool];
+  }),
+);
+
 /** Turns a drawn step into an input; null where it means nothing now. */
 export class Driver {
-  readonly scene: Scene = createScene({ ...POLICY, caps: CAPS });
+  readonly scene: Scene = createScene({ ...POLICY, tools: TOOLS, caps: CAPS });
   /** Version that each command said, by the command's position. */
   readonly spoken = new Map<string, string>();
   readonly #keys = [0, 0, 0];

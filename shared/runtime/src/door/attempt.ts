@@ -4,6 +4,7 @@ import { canonicalJson, isBusbarError, type Json, parseJson, reasonOf } from "@b
 import {
   atPath,
   type CallOutcome,
+  claimsOf,
   type ClaimCheckRef,
   lookAfter,
   parseExpected,
@@ -78,7 +79,8 @@ async function doneOf(
   if (problem !== null) return { kind: "invalid", result, reason: problem, claimCheck };
   const declared = tool?.readBack ?? null;
   const readBack = declared === null ? "" : lookAfter(declared, args, answer.result);
-  return { kind: "committed", result, claimCheck, readBack, version: versionOf(tool, args, answer.result) };
+  const version = versionOf(tool, args, answer.result);
+  return { kind: "committed", result, claimCheck, readBack, version, claims: claimsOf(tool, args, answer.result) };
 }
 
 /** A text as a record may hold it: itself, or nothing and where it is. An oversize result is never a lost outcome. */

@@ -1,0 +1,86 @@
+/**
+ * What a chain knows of the world and of its person, for checks: the latest claims, what the person has said, what the
+ * task is, and how often each tool was done. A fold of the chain's records; every part is bounded here.
+ */
+import type { BusEvent, MessageOf } from "@busbar/events";
+import { type Json, own, parseJson, utf8Length } from "@busbar/kernel";
+import { withClaims } from "../claims.ts";
+import type { CallState, ChainState } from "../partition-state.ts";
+import type { Policy, ToolPolicy } from "../policy-document.ts";
+import { offsetOf } from "./offsets.ts";
+
+/** Texts of the person that a chain remembers; of more, the first are forgotten. */
+export const SAID_KEPT = 64;
+/** Characters of each of them; a longer one is cut. */
+export const SAID_CHARACTERS = 8192;
+/** Of a task's input, bytes; of a longer text the beginning is known, of anything else nothing. */
+export const TASK_BYTES = 16_384;
+
+export interface Evidence {
+  readonly claims: ChainState["claims"];
+  readonly said: readonly string[];
+  readonly task: Json;
+  readonly committed: Readonly<Record<string, number>>;
+}
+
+function taskOf(input: string): Json {
+  const value = parseJson(input) ?? null;
+  if (typeof value === "string") return value.slice(0, TASK_BYTES);
+  return utf8Length(input) <= TASK_BYTES ? value : null;
+}
+
+/** What is known when a chain opens: its task. Of a sub-task it is an agent that has written it, and no person. */
+export function openEvidence(event: MessageOf<"TaskSubmitted">): Evidence {
+  const task = taskOf(event.input);
+  const said = typeof task === "string" && event.parentChainId === "" ? [task.slice(0, SAID_CHARACTERS)] : [];
+  return { claims: {}, said, task, committed: {} };
+}
+
+/** A result as a text that somebody said. */
+function spoken(result: string): string {
+  const value = parseJson(result);
+  const text = typeof value === "string" ? value : result;
+  return text.slice(0, SAID_CHARACTERS);
+}
+
+type Done = MessageOf<"EffectCommitted" | "EffectSettled" | "EffectCommittedInvalid">;
+
+/** Null for a record that tells of nothing done, or of what was told before. */
+function doneOf(event: BusEvent, call: CallState): Done | null {
+  if (call.answered !== "") return null;
+  if (event.type === "EffectCommitted" || event.type === "EffectCommittedInvalid") return event;
+  return event.type === "EffectSettled" && event.outcome === "committed" ? event : null;
+}
+
+/** A person has settled that what its tool reported as done was not: it counts no more, and what it claimed is no claim. */
+function undone(chain: ChainState, call: CallState): Evidence {
+  const count = (own(chain.committed, call.name) ?? 1) - 1;
+  const others = Object.entries(chain.claims).filter(([, { offset }]) => offset !== call.answered);
+  return { ...chain, claims: Object.fromEntries(others), committed: { ...chain.committed, [call.name]: count } };
+}
+
+const isUndone = (event: BusEvent, { status }: CallState): boolean =>
+  event.type === "EffectSettled" && event.outcome === "not-done" && status === "disputed";
+
+/** What a result that was done adds: what it claims, and what it brings of the person. */
+function told(chain: ChainState, done: Done, tool: ToolPolicy | undefined): Pick<Evidence, "claims" | "said"> {
+  // What its schema or a check does not allow is believed in nothing.
+  if (done.type === "EffectCommittedInvalid") return chain;
+  const { meta, result } = done;
+  const at = { atMs: meta.atMs, offset: offsetOf(meta.eventId), trusted: tool?.trust !== "untrusted" };
+  const isSaid = tool?.person === true && result !== "";
+  const said = isSaid ? [...chain.said, spoken(result)].slice(-SAID_KEPT) : chain.said;
+  return { claims: withClaims(chain.claims, done.claims, at), said };
+}
+
+/** What the chain knows after one of its records; `chain` as it was before. */
+export function evidenceAfter(chain: ChainState, event: BusEvent, policy: Policy | null): Evidence {
+  const call = "callId" in event ? chain.calls[event.callId] : undefined;
+  if (call === undefined) return chain;
+  if (isUndone(event, call)) return undone(chain, call);
+  const done = doneOf(event, call);
+  if (done === null) return chain;
+  const { claims, said } = told(chain, done, own(policy?.tools ?? {}, call.name));
+  const committed = { ...chain.committed, [call.name]: (own(chain.committed, call.name) ?? 0) + 1 };
+  return { claims, said, task: chain.task, committed };
+}
