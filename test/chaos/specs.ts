@@ -22,9 +22,9 @@ export const SPECS: readonly ChaosSpec[] = [
     promise:
       "kill -9 of agents, gateways, supervisors and the broker loses no acknowledged task, doubles no effect and leaves none unexplained",
     stage: WORK,
-    load: COURIERS,
+    load: [{ agent: "courier", input: "courier", perPartition: 6 }],
     lanes: [
-      { fault: { kind: "kill", target: "agent" }, share: 10, every: { from: 1, to: 20 } },
+      { fault: { kind: "kill", target: "agent" }, share: 10, every: { from: 4, to: 50 } },
       { fault: { kind: "kill", target: "gateway" }, share: 4, every: { from: 1, to: 40 } },
       { fault: { kind: "kill", target: "supervisor" }, share: 5, every: { from: 1, to: 40 } },
       { fault: { kind: "kill", target: "broker" }, share: 1, every: { from: 40, to: 160 } },
