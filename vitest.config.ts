@@ -5,7 +5,7 @@
  */
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
-import { IGNORED, type Level, LEVELS } from "./test/levels.ts";
+import { IGNORED, type Level, LEVELS, ON_BROKER } from "./test/levels.ts";
 
 const projectOf = (level: Level, index: number) => ({
   test: {
@@ -17,7 +17,7 @@ const projectOf = (level: Level, index: number) => ({
     isolate: level.workers !== null,
     maxWorkers: level.workers ?? availableParallelism() + 1,
     sequence: { groupOrder: index },
-    ...(level.phase === "broker" ? { globalSetup: ["./test/shared-broker.ts"] } : {}),
+    ...(ON_BROKER.has(level.phase) ? { globalSetup: ["./test/shared-broker.ts"] } : {}),
   },
 });
 

@@ -5,10 +5,8 @@ export function offsetOf(eventId: string): string {
   return eventId.slice(eventId.lastIndexOf("/") + 1);
 }
 
-export function nextOffset(offset: string): string {
-  return (BigInt(offset) + 1n).toString();
-}
-
+/** The larger one. They are written without leading zeros, so the longer text is the larger number. */
 export function maxOffset(left: string, right: string): string {
-  return BigInt(left) >= BigInt(right) ? left : right;
+  if (left.length !== right.length) return left.length > right.length ? left : right;
+  return left >= right ? left : right;
 }

@@ -15,7 +15,7 @@ import { INITIAL_RULES } from "../rules/index.ts";
 import { replaySlots, slotsUnder } from "../slots/slots.ts";
 import { openChain, replayChain } from "./chain-events.ts";
 import { applyDirective } from "./directives.ts";
-import { maxOffset, nextOffset } from "./offsets.ts";
+import { maxOffset } from "./offsets.ts";
 
 export interface LoggedEvent {
   readonly offset: bigint;
@@ -192,5 +192,5 @@ export function replay(state: PartitionState, logged: LoggedEvent): void {
   replayPositions(state, event);
   state.events += 1;
   if (state.events % FORGET_EVERY === 0) forgetClosed(state);
-  state.end = nextOffset(offset.toString());
+  state.end = (offset + 1n).toString();
 }
