@@ -5,6 +5,7 @@
  */
 import { ATTEMPT_PROMISES } from "./requirements-attempts.ts";
 import { CAP_PROMISES } from "./promises/caps.ts";
+import { PLAY_PROMISES } from "./promises/evaluation.ts";
 import { EVIDENCE_PROMISES } from "./promises/evidence.ts";
 
 import { DEPLOY } from "./promises/deploy.ts";
@@ -310,6 +311,7 @@ const PROMISES = {
     "play:bad-line": "a bad line is reported with its number and skipped",
     "play:json": "-o json ends with one object: runs, skipped, calls, stopped, byRule",
     "play:messages-format": "plain OpenAI messages are accepted",
+    ...PLAY_PROMISES,
   },
   chaos: {
     "chaos:hostile-agent-halted":

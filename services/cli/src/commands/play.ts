@@ -1,13 +1,15 @@
 /** `busbar play`: recorded runs through a real bus, and what its rules make of them. */
 import { readFile } from "node:fs/promises";
+import { loadProject } from "@busbar/agent/project";
 import { busbarError, reasonOf } from "@busbar/kernel";
+import type { Policy } from "@busbar/policy";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { stateDirOf } from "../bus.ts";
 import { outputOf } from "../command-output.ts";
 import type { Output } from "../output.ts";
 import { type PlayLog, openPlayLog } from "../play/play-log.ts";
 import { startPlayBus } from "../play/play-bus.ts";
-import { playPolicy } from "../play/play-policy.ts";
+import { playedPolicy, playPolicy } from "../play/play-policy.ts";
 import { type NumberedRun, playAll, type Scan, scan } from "../play/player.ts";
 import { LISTED_MAX, renderReport, type StoppedRun } from "../play/render-report.ts";
 import { counterfactualCalls, ReportBuilder, wrongWritesStopped } from "../play/report.ts";
@@ -16,6 +18,7 @@ import type { Verdict } from "../play/verdict.ts";
 import { plain } from "../table.ts";
 
 interface PlayOptions {
+  readonly policy?: string;
   readonly tools?: string;
   readonly embedded?: boolean;
   readonly concurrency: number;
@@ -42,6 +45,7 @@ export function playCommand(): Command {
   return new Command("play")
     .description("send recorded runs through the bus and report what its rules stop")
     .argument("<transcripts>", "JSONL file, plain or gzip")
+    .option("--policy <file>", "a busbar.yaml: its tools, rules and checks instead of the defaults")
     .option("--tools <file>", 'what tools do: {"<tool>": "read" | "write" | "destructive"}')
     .option("--embedded", "on the embedded log in memory, without a broker")
     .addOption(new Option("--concurrency <n>", "runs in flight at once").argParser(concurrencyOf).default(CONCURRENCY))
@@ -59,6 +63,11 @@ async function statedTools(file: string | undefined): Promise<ReadonlyMap<string
     if ((error as NodeJS.ErrnoException).code === undefined || !(error instanceof Error) || "row" in error) throw error;
     throw busbarError("BUSBAR_CONFIG_INVALID", { file, reason: `it cannot be read: ${reasonOf(error)}` }, error);
   }
+}
+
+function policyOf(project: Policy | null, { tools }: Scan, stated: ReadonlyMap<string, StatedTool>): Policy {
+  const recorded = toolPolicies(tools, stated);
+  return project === null ? playPolicy(recorded) : playedPolicy(project, recorded);
 }
 
 async function look(file: string, output: Output): Promise<Scan> {
@@ -98,10 +107,12 @@ function watchSignals(): Signals {
 
 async function runPlay(file: string, options: PlayOptions, output: Output): Promise<void> {
   const stated = await statedTools(options.tools);
+  const project = options.policy === undefined ? null : (await loadProject(options.policy)).policy;
   const found = await look(file, output);
   const builder = new ReportBuilder();
   const listed: StoppedRun[] = [];
-  if (found.runs > 0) await playFound({ file, options, output, found, stated, builder, listed });
+  if (found.runs > 0)
+    await playFound({ file, options, output, found, policy: policyOf(project, found, stated), builder, listed });
   const report = builder.report(found.skipped);
   output.item(report, () => renderReport(report, builder.totals, builder.anyRule, sorted(listed), output.table));
   if (found.runs === 0) {
@@ -123,13 +134,13 @@ interface Playing {
   readonly options: PlayOptions;
   readonly output: Output;
   readonly found: Scan;
-  readonly stated: ReadonlyMap<string, StatedTool>;
+  readonly policy: Policy;
   readonly builder: ReportBuilder;
   readonly listed: StoppedRun[];
 }
 
 async function playFound(playing: Playing): Promise<void> {
-  const { options, output, found, stated } = playing;
+  const { options, output, found } = playing;
   const say = (line: string): void => output.note(line);
   const signals = watchSignals();
   try {
@@ -138,7 +149,7 @@ async function playFound(playing: Playing): Promise<void> {
     const kept = bus.isKept ? `; its topics ${bus.prefix}.* stay there` : "";
     say(`playing ${found.runs} runs on ${bus.where}${kept}`);
     try {
-      await playOn(bus, playing, playPolicy(toolPolicies(found.tools, stated)), signals);
+      await playOn(bus, playing, signals);
     } finally {
       await bus.close();
     }
@@ -151,14 +162,9 @@ async function playFound(playing: Playing): Promise<void> {
   signals.release();
 }
 
-async function playOn(
-  bus: PlayLog,
-  playing: Playing,
-  policy: ReturnType<typeof playPolicy>,
-  { signal, aborted }: Signals,
-): Promise<void> {
+async function playOn(bus: PlayLog, playing: Playing, { signal, aborted }: Signals): Promise<void> {
   signal.throwIfAborted();
-  const { file, options, output, found } = playing;
+  const { file, options, output, found, policy } = playing;
   const { concurrency } = options;
   const logLevel = process.env["BUSBAR_LOG_LEVEL"] ?? "error";
   const session = await startPlayBus({ bus, policy, concurrency, logLevel });

@@ -86,7 +86,7 @@ export function parseToolManifest(file: string, text: string): ReadonlyMap<strin
 }
 
 /** A recorded tool answers at once; what is late here is this process, not the tool. */
-const PATIENCE_MS = 60_000;
+export const PATIENCE_MS = 60_000;
 
 /** The policy rows of a file's tools. A tool that the manifest does not name keeps what was recorded or guessed. */
 export function toolPolicies(

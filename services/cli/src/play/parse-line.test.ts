@@ -40,6 +40,8 @@ describe("recorded runs", () => {
       id: "r1",
       calls: [{ tool: "get_order", args: { id: 1 }, answer: { kind: "result", result: "1" }, effect: "read" }],
       unanswered: 0,
+      opening: "hi",
+      turns: [],
       label: null,
     });
   });

@@ -8,6 +8,7 @@
  */
 import { isJsonObject, type Json, type JsonObject, parseJson } from "@busbar/kernel";
 import { effectOfName } from "./effect-of-tool.ts";
+import { Talk } from "./talk.ts";
 import {
   argsAt,
   LineFault,
@@ -46,12 +47,14 @@ export function messagesOf(line: Json): readonly Json[] | null {
 /** The run of a conversation. Throws LineFault. */
 export function parseMessages(line: Json, messages: readonly Json[]): RecordedRun {
   const calls: OpenCall[] = [];
+  const talk = new Talk();
   messages.forEach((value, index) => {
     const at = `messages[${index}]`;
     const message = objectAt(value, at);
     const role = textAt(message["role"], `${at}.role`);
     if (role === "assistant") calls.push(...callsOf(message, at));
     if (role === "tool" || role === "function") answer(calls, message, at);
+    else talk.add(role, textOf(message["content"] ?? null), answeredCount(calls));
   });
   const answered = calls.flatMap(({ tool, args, answer: found }): readonly RecordedCall[] =>
     found === null ? [] : [{ tool, args, answer: found, effect: effectOfName(tool) }],
@@ -62,8 +65,11 @@ export function parseMessages(line: Json, messages: readonly Json[]): RecordedRu
     calls: answered,
     unanswered: calls.length - answered.length,
     label: null,
+    ...talk.taken,
   };
 }
+
+const answeredCount = (calls: readonly OpenCall[]): number => calls.filter((call) => call.answer !== null).length;
 
 function callsOf(message: JsonObject, at: string): readonly OpenCall[] {
   const { tool_calls: many, function_call: one } = message;

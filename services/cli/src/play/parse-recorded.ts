@@ -1,6 +1,7 @@
 /** Recorded runs: `{run_id, events: [{kind, …}], label}`; tool events hold call, answer and what the tool does. */
 import { isJsonObject, type Json, type JsonObject } from "@busbar/kernel";
 import { effectOfMark } from "./effect-of-tool.ts";
+import { Talk } from "./talk.ts";
 import {
   argsAt,
   LineFault,
@@ -23,11 +24,18 @@ export function parseRecorded(line: JsonObject, events: readonly Json[]): Record
     return textAt(found["kind"], `${at}.kind`) === "tool" ? [callOf(found, at)] : [];
   });
   const id = line["run_id"];
+  const talk = new Talk();
+  let before = 0;
+  for (const event of events as readonly JsonObject[]) {
+    if (event["kind"] === "tool") before += 1;
+    else talk.add(event["kind"], event["text"], before);
+  }
   return {
     id: typeof id === "string" || typeof id === "number" ? String(id) : "",
     calls,
     unanswered: 0,
     label: labelOf(line["label"] ?? null, calls.length),
+    ...talk.taken,
   };
 }
 

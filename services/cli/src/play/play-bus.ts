@@ -16,6 +16,7 @@ import { endingTimers, type EndingTimers } from "./ending-timers.ts";
 import type { PlayLog } from "./play-log.ts";
 import { RECORDED_AGENT, recordedAgent, recordedToolbox } from "./recorded-agent.ts";
 import type { RecordedRun } from "./recorded-run.ts";
+import { personTool, type PlayedRun, type PlayedStep, stepsOf } from "./steps.ts";
 import { beginJudging, judge, type Judging, type Verdict } from "./verdict.ts";
 
 export interface PlayBus {
@@ -74,9 +75,9 @@ class Judges {
     }
   }
 
-  await(chain: string): Promise<Verdict> {
+  await(chain: string, steps: readonly PlayedStep[]): Promise<Verdict> {
     return new Promise((resolve, reject) => {
-      this.#open.set(chain, { judging: beginJudging(), heardMs: performance.now(), resolve, reject });
+      this.#open.set(chain, { judging: beginJudging(steps), heardMs: performance.now(), resolve, reject });
     });
   }
 
@@ -124,7 +125,7 @@ interface Parts {
 
 const PLAY_CLIENT = "play";
 
-function build(options: PlayBusOptions, runs: ReadonlyMap<string, RecordedRun>, keys: string): Parts {
+function build(options: PlayBusOptions, runs: ReadonlyMap<string, PlayedRun>, keys: string): Parts {
   const { log, codec, prefix } = options.bus;
   const logger = createLogger({ service: "play", level: options.logLevel });
   const common = { log, codec, prefix, logger, metrics: createMetrics() };
@@ -155,7 +156,8 @@ async function stopParts({ judges, supervisor, gateway, client, timers, agent }:
 export async function startPlayBus(options: PlayBusOptions): Promise<PlayBus> {
   const { bus, concurrency } = options;
   const { log, codec, prefix } = bus;
-  const runs = new Map<string, RecordedRun>();
+  const runs = new Map<string, PlayedRun>();
+  const person = personTool(options.policy);
   const keys = await mkdtemp(path.join(tmpdir(), "busbar-play-keys-"));
   let parts: Parts | null = null;
   const stop = async (): Promise<void> => {
@@ -186,14 +188,15 @@ export async function startPlayBus(options: PlayBusOptions): Promise<PlayBus> {
   const { client, judges } = parts;
   const play: PlayBus["play"] = async (taskKey, run) => {
     const chain = chainOfTaskKey(taskKey);
-    runs.set(chain, run);
-    const verdict = judges.await(chain);
+    const steps = stepsOf(run, person);
+    runs.set(chain, { run, steps });
+    const verdict = judges.await(chain, steps);
     // It may be rejected before anyone looks, while the submission waits.
     verdict.catch(() => undefined);
     try {
       await client.submit({
         agent: RECORDED_AGENT,
-        input: { key: taskKey, run: run.id.slice(0, 1000).toWellFormed() },
+        input: person === null ? { key: taskKey, run: run.id.slice(0, 1000).toWellFormed() } : run.opening,
         key: taskKey,
         timeoutMs: SILENCE_MS,
       });

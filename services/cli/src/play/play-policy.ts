@@ -2,6 +2,8 @@
  * The project that is made for a file: its tools, one agent that may call them all, and the rules as they are by
  * default.
  *
+ * With a project's own policy its tools, rules and checks are in force, and what it does not name is as recorded.
+ *
  * The breaker over all chains is off: recorded runs are independent of each other, and which of them run side by side
  * here is chance. A verdict must not depend on it.
  */
@@ -14,6 +16,7 @@ import {
   type Policy,
   type ToolPolicy,
 } from "@busbar/policy";
+import { PATIENCE_MS } from "./effect-of-tool.ts";
 import { RECORDED_AGENT } from "./recorded-agent.ts";
 
 const MAX_STEPS = 1_000_000;
@@ -32,5 +35,22 @@ export function playPolicy(tools: Readonly<Record<string, ToolPolicy>>): Policy 
     flow: DEFAULT_FLOW,
     drift: DEFAULT_DRIFT,
     limits: { ...DEFAULT_LIMITS, maxSteps: MAX_STEPS, closedChainsMs: REMEMBERED_MS },
+  };
+}
+
+/** A project's policy for a play: `recorded` are the rows of tools that it does not name. */
+export function playedPolicy(project: Policy, recorded: Readonly<Record<string, ToolPolicy>>): Policy {
+  const { caps: _ofTheWholeBus, ...own } = project;
+  const base = playPolicy({});
+  const tools = Object.entries(project.tools).map(
+    ([name, tool]) => [name, { ...tool, timeoutMs: PATIENCE_MS, fireBoundMs: PATIENCE_MS }] as const,
+  );
+  return {
+    ...own,
+    tools: { ...recorded, ...Object.fromEntries(tools) },
+    agents: base.agents,
+    breaker: base.breaker,
+    flow: base.flow,
+    limits: { ...project.limits, maxSteps: MAX_STEPS, closedChainsMs: REMEMBERED_MS },
   };
 }

@@ -6,13 +6,13 @@
 import { type AgentDefinition, defineAgent, isCallError } from "@busbar/agent";
 import { assert, type Json } from "@busbar/kernel";
 import type { ToolAnswer, Toolbox, ToolRun } from "@busbar/runtime";
-import type { RecordedRun } from "./recorded-run.ts";
+import type { PlayedRun } from "./steps.ts";
 
 /** Name of the agent in each chain. */
 export const RECORDED_AGENT = "recorded";
 
 /** The runs in flight, by chain. */
-export type OpenRuns = ReadonlyMap<string, RecordedRun>;
+export type OpenRuns = ReadonlyMap<string, PlayedRun>;
 
 export function recordedAgent(runs: OpenRuns): AgentDefinition {
   return defineAgent({
@@ -20,9 +20,9 @@ export function recordedAgent(runs: OpenRuns): AgentDefinition {
     version: "1",
     description: "issues the tool calls of a recorded run",
     handler: async (task, ctx): Promise<Json> => {
-      const run = runs.get(task.chainId);
-      assert(run !== undefined, "a chain of this play has a run");
-      for (const { tool, args } of run.calls) {
+      const played = runs.get(task.chainId);
+      assert(played !== undefined, "a chain of this play has a run");
+      for (const { tool, args } of played.steps) {
         try {
           await ctx.tool(tool, args);
         } catch (error) {
@@ -32,15 +32,15 @@ export function recordedAgent(runs: OpenRuns): AgentDefinition {
           throw error;
         }
       }
-      return { calls: run.calls.length };
+      return { calls: played.run.calls.length };
     },
   });
 }
 
-/** Steps of a chain count from 1, the calls of its run from 0. */
+/** Steps of a chain count from 1. */
 function answerOf(runs: OpenRuns, { callId, chainId, tool }: ToolRun): ToolAnswer {
   const step = Number(callId.slice(callId.lastIndexOf(":") + 1));
-  const call = runs.get(chainId)?.calls[step - 1];
+  const call = runs.get(chainId)?.steps[step - 1];
   if (call === undefined || call.tool !== tool) {
     return { kind: "failed", reason: `the recording has no call ${step} of ${tool}`, beforeEffect: true };
   }

@@ -22,6 +22,15 @@ export interface RunLabel {
   readonly wrongWrites: readonly number[];
 }
 
+/** What the person whom the agent serves answered. */
+export interface RecordedTurn {
+  /** Calls of the recording before it. */
+  readonly before: number;
+  /** What the agent had said since the last turn; empty where it said nothing. */
+  readonly asked: string;
+  readonly answer: string;
+}
+
 export interface RecordedRun {
   /** As recorded; empty where the form has none. */
   readonly id: string;
@@ -29,6 +38,10 @@ export interface RecordedRun {
   /** Calls that the recording ends without an answer to; they are not played. */
   readonly unanswered: number;
   readonly label: RunLabel | null;
+  /** The first words of the person, which are the task; empty where there are none. */
+  readonly opening: string;
+  /** What the person said after that, in order. */
+  readonly turns: readonly RecordedTurn[];
 }
 
 export type ParsedLine =

@@ -2,8 +2,16 @@ import type { BusEvent } from "@busbar/events";
 import { describe, expect, it } from "vitest";
 import type { RecordedRun } from "./recorded-run.ts";
 import { ReportBuilder } from "./report.ts";
+import type { PlayedStep } from "./steps.ts";
 import { beginJudging, judge, type Verdict } from "./verdict.ts";
 
+const step = (index: number, isTurn = false): PlayedStep => ({
+  tool: "t",
+  args: {},
+  answer: { kind: "result", result: 1 },
+  index,
+  isTurn,
+});
 const event = (type: BusEvent["type"], fields: object = {}): BusEvent =>
   ({ type, meta: {}, ...fields }) as unknown as BusEvent;
 const admitted = (index: number) => event("EffectAdmitted", { step: index + 1 });
@@ -13,8 +21,10 @@ const refused = (index: number, code: string) => event("EffectRefused", { step: 
 const halted = (rule: string) => event("ChainHalted", { rule, reason: "why" });
 const DONE = event("TaskCompleted");
 
-function verdictOf(events: readonly BusEvent[]): Verdict {
-  const judging = beginJudging();
+const STEPS = Array.from({ length: 16 }, (_, index) => step(index));
+
+function verdictOf(events: readonly BusEvent[], steps: readonly PlayedStep[] = STEPS): Verdict {
+  const judging = beginJudging(steps);
   for (const one of events) {
     const verdict = judge(judging, one);
     if (verdict !== null) return verdict;
@@ -32,6 +42,8 @@ const run = (calls: number, outcome: "pass" | "fail" | null, wrongWrites: readon
   })),
   unanswered: 0,
   label: outcome === null ? null : { outcome, wrongWrites },
+  opening: "",
+  turns: [],
 });
 
 const stoppedAt = (call: number, rule = "consecutive-errors"): Verdict => {
@@ -46,6 +58,13 @@ describe("the verdict of a run", () => {
   it("is the first stop, at the call whose outcome made it [play:first-stop]", () => {
     const verdict = verdictOf([admitted(0), committed(0), admitted(1), failed(1), halted("a"), halted("b"), DONE]);
     expect(verdict).toMatchObject({ end: "stopped", rule: "a", call: 1 });
+    expect([...verdict.admitted]).toEqual([0, 1]);
+  });
+
+  it("counts the calls of the recording where turns of the person are steps between them [play:person]", () => {
+    const steps = [step(0), step(0, true), step(1), step(1, true)];
+    const verdict = verdictOf([0, 1, 2, 3].map(admitted).concat(committed(2), committed(3), halted("a")), steps);
+    expect(verdict).toMatchObject({ rule: "a", call: 1 });
     expect([...verdict.admitted]).toEqual([0, 1]);
   });
 

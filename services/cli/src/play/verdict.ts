@@ -2,9 +2,10 @@
  * What the log says of one played run: a pure fold over its chain's valid events.
  *
  * V1 A run is judged up to its first stop: nothing after the first `ChainHalted` or refusal counts.
- * V2 Its calls are the steps of its chain, so call i of the recording is step i + 1, whatever its arguments.
+ * V2 Its calls are steps of its chain, whatever their arguments. A turn of the person is a step and no call.
  */
 import type { BusEvent } from "@busbar/events";
+import type { PlayedStep } from "./steps.ts";
 
 /** How a run ended on the bus. `failed`: it could not be played, which is no judgement of the run. */
 export interface Verdict {
@@ -22,6 +23,7 @@ export interface Verdict {
 }
 
 export interface Judging {
+  readonly steps: readonly PlayedStep[];
   readonly admitted: Set<number>;
   refused: number;
   alreadyDone: number;
@@ -30,27 +32,30 @@ export interface Judging {
   refusal: { readonly code: string; readonly reason: string; readonly call: number } | null;
 }
 
-export function beginJudging(): Judging {
-  return { admitted: new Set(), refused: 0, alreadyDone: 0, call: -1, refusal: null };
+export function beginJudging(steps: readonly PlayedStep[]): Judging {
+  return { steps, admitted: new Set(), refused: 0, alreadyDone: 0, call: -1, refusal: null };
 }
 
-const indexOf = (callId: string): number => Number(callId.slice(callId.lastIndexOf(":") + 1)) - 1;
+/** The recorded call of a step, from 1. */
+const callAt = ({ steps }: Judging, step: number): number => steps[step - 1]?.index ?? -1;
+
+const stepOf = (callId: string): number => Number(callId.slice(callId.lastIndexOf(":") + 1));
 
 /** Takes one event of the chain, in log order; the verdict when this event is its end. */
 export function judge(judging: Judging, event: BusEvent): Verdict | null {
   switch (event.type) {
     case "EffectAdmitted":
-      judging.admitted.add(event.step - 1);
+      if (judging.steps[event.step - 1]?.isTurn === false) judging.admitted.add(callAt(judging, event.step));
       return null;
     case "EffectAlreadyDone":
       judging.alreadyDone += 1;
-      judging.call = event.step - 1;
+      judging.call = callAt(judging, event.step);
       return null;
     case "EffectRefused": {
       const { code, reason, step } = event;
       judging.refused += 1;
-      judging.call = step - 1;
-      judging.refusal ??= { code, reason, call: step - 1 };
+      judging.call = callAt(judging, step);
+      judging.refusal ??= { code, reason, call: judging.call };
       return null;
     }
     case "EffectCommitted":
@@ -58,7 +63,7 @@ export function judge(judging: Judging, event: BusEvent): Verdict | null {
     case "EffectFailed":
     case "EffectInDoubt":
     case "EffectAbandoned":
-      judging.call = indexOf(event.callId);
+      judging.call = callAt(judging, stepOf(event.callId));
       return null;
     case "ChainHalted":
       return concluded(judging, "stopped", event.rule, event.reason);
