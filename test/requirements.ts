@@ -10,6 +10,7 @@ import { EVIDENCE_PROMISES } from "./promises/evidence.ts";
 
 import { DEPLOY } from "./promises/deploy.ts";
 import { CLI_PROMISES, DOCTOR_PROMISES } from "./promises/cli.ts";
+import { PEOPLE_PROMISES } from "./promises/people.ts";
 import { LOG_PROMISES } from "./requirements-log.ts";
 
 import { SECURITY } from "./requirements-security.ts";
@@ -111,6 +112,7 @@ const PROMISES = {
   ...ATTEMPT_PROMISES,
   caps: CAP_PROMISES,
   evidence: EVIDENCE_PROMISES,
+  approvals: PEOPLE_PROMISES,
   halt: {
     "halt:trips-commute": "trips commute and are idempotent by rule and cause",
     "halt:fence-per-scope": "fences are per exact scope; an effect passes iff no covering scope is fenced",

@@ -2,7 +2,14 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isJsonObject, type Json, type JsonObject, parseJson } from "@busbar/kernel";
-import { DEFAULT_BREAKER, DEFAULT_DRIFT, DEFAULT_FLOW, DEFAULT_LIMITS, DEFAULT_RULES } from "@busbar/policy";
+import {
+  DEFAULT_APPROVALS,
+  DEFAULT_BREAKER,
+  DEFAULT_DRIFT,
+  DEFAULT_FLOW,
+  DEFAULT_LIMITS,
+  DEFAULT_RULES,
+} from "@busbar/policy";
 import { code, pageOf, table } from "./markdown.ts";
 
 const MANIFEST = "that of the tool's manifest";
@@ -23,6 +30,10 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
   ],
   "tools.<name>.trust": [MANIFEST, "`untrusted`: a result holds text of third parties"],
   "tools.<name>.person": [MANIFEST, "a result is what the person has said whom the agent serves"],
+  "tools.<name>.approve": [
+    "as `approvals.effects` says",
+    "`always`: a person approves each call with its exact arguments; `never`: nobody is asked",
+  ],
   "tools.<name>.concurrency": ["none", "calls of it that are out at once, over the whole bus"],
   "tools.<name>.rate.calls": ["none", "calls of it that begin in any window, over the whole bus"],
   "tools.<name>.rate.perMs": ["", "length of that window"],
@@ -163,6 +174,11 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
   "drift.window": ["", "decisions of an agent in a window; each full one is compared with a reference; 0 turns it off"],
   "drift.psi": ["", "population stability index from which a window has drifted"],
   "drift.action": ["", "`halt` halts the agent as well; it is always told"],
+  "approvals.expiresMs": [
+    `\`${DEFAULT_APPROVALS.expiresMs}\``,
+    "how long a call waits for a person before it is denied; the chain's deadline ends it earlier",
+  ],
+  "approvals.effects": ["none", "effect classes whose every call a person approves, where the tool's row says nothing"],
   "limits.maxSteps": ["", "highest step of a tool call; a task may ask for fewer"],
   "limits.maxOpenCalls": ["", "calls of one chain without an answer; more are deferred"],
   "limits.maxChildren": ["", "open sub-tasks of one chain; more are refused"],

@@ -91,6 +91,7 @@ const BLANK_ADMISSION = {
   subject: "",
   keySinceMs: 0,
   expects: "",
+  approval: "",
   toolDigest: "",
 };
 const admission = (agent: string, callId: string) => ({

@@ -93,6 +93,7 @@ export function recordedCallOf({ event, offset }: SourcedEvent): RecordedCall | 
   switch (event.type) {
     case "EffectAdmitted":
     case "EffectAwaited":
+    case "ApprovalRequested":
     case "EffectAlreadyDone":
       // A read-back or retry of the gateway is no call of the handler.
       if (event.type === "EffectAdmitted" && event.origin === "gateway") return null;

@@ -63,6 +63,7 @@ export function admission(command: CallCommand, callId: string): [BusEvent["type
         subject: "",
         keySinceMs: 0,
         expects: "",
+        approval: "",
       };
       return ["EffectAdmitted", { toolDigest: "", ...body, ...limits }];
     }

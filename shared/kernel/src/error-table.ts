@@ -1,12 +1,15 @@
 /**
- * The error table: one row per code, the only place where codes, dispositions, texts and exits are written.
+ * The error table: one row per code, the only place, with error-table-guards.ts, where codes, dispositions, texts and
+ * exits are written.
  * `message` is a template with {fields}; `next` is what the reader types or does next.
  * Exit codes: 1 error, 2 usage, 3 not found, 4 check failed or unproven, 5 refused by policy or halt, 6 unreachable, 124 timeout.
  */
 
 import { type ErrorRow, row } from "./error-row.ts";
+import { GUARD_ERRORS } from "./error-table-guards.ts";
 
 export const ERRORS = {
+  ...GUARD_ERRORS,
   BUSBAR_ACCESS_FAILED: row(
     "fatal",
     "users and permissions could not be set at {brokers}: {reason}",

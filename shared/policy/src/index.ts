@@ -1,5 +1,5 @@
 /** The pure core: policy, chain rules, partition state, replay and the door's decisions. */
-export * from "./door/admit.ts";
+export { nameEffect, type Verdict } from "./door/admit.ts";
 export { childChainId } from "./door/calls.ts";
 export { ARGUMENTS_LIMIT_BYTES } from "./door/admit.ts";
 export { PAYLOAD_LIMIT_BYTES } from "./door/commands.ts";

@@ -13,9 +13,25 @@ import type { Slots } from "./slots/slot-state.ts";
 
 /**
  * `waiting` for another call's effect; `delayed`: nothing of it is under way, its next attempt is due at `dueAtMs`;
- * `unverified`: its tool reported it as done, the read-back is due; `disputed`: that does not show it.
+ * `unverified`: its tool reported it as done, the read-back is due; `disputed`: that does not show it. `held`: a person
+ * has to approve it, or has, and it could not begin yet.
  */
-export type CallStatus = "open" | "waiting" | "delayed" | "in-doubt" | "unverified" | "disputed" | "answered";
+export type CallStatus = "open" | "waiting" | "held" | "delayed" | "in-doubt" | "unverified" | "disputed" | "answered";
+
+/** What a person is, or was, asked about a call. Reason and evidence are as bounded as in its record. */
+export interface ApprovalState {
+  /** Offset of the ApprovalRequested. */
+  readonly requested: string;
+  readonly rule: string;
+  readonly reason: string;
+  readonly evidence: readonly string[];
+  readonly expiresAtMs: number;
+  /** Manifest of the tool that the person is asked about; another one is another question. */
+  readonly toolDigest: string;
+  readonly subject: string;
+  /** Event id of the ApprovalGranted; empty while nobody has decided. */
+  readonly granted: string;
+}
 
 /** One step of a chain as the door knows it. */
 export interface CallState {
@@ -35,7 +51,10 @@ export interface CallState {
   readonly args: string;
   /** Where the arguments stand that are too large for a record; `args` is empty then. */
   readonly aside: ClaimCheck | null;
-  /** When what is in doubt may be settled, what is delayed is tried again, a timer fires, or a look became due, ms; else 0. */
+  /**
+   * When what is in doubt may be settled, what is delayed is tried again, a timer fires, a held call ends or, once
+   * allowed, is tried, or a look became due, ms; else 0.
+   */
   readonly dueAtMs: number;
   /** Attempts that were throttled: they count as no attempt. */
   readonly throttled: number;
@@ -49,6 +68,8 @@ export interface CallState {
   readonly look: string;
   /** The version that it depends on (freshness.ts), canonical JSON; empty where it depends on none. */
   readonly expects: string;
+  /** Null where no person was asked, and after the answer. */
+  readonly approval: ApprovalState | null;
 }
 
 /** Where the messages of a conversation stand, from one head to the next. */

@@ -56,6 +56,8 @@ export interface ToolPolicy {
   readonly trust?: "trusted" | "untrusted";
   /** Its result is what the person has said whom the agent serves. */
   readonly person?: boolean;
+  /** Whether a person is asked before each call; absent: as `approvals.effects` says of its effect class. */
+  readonly approve?: "always" | "never";
   readonly digest: string;
 }
 
@@ -134,6 +136,13 @@ export interface FlowPolicy {
   readonly orderEveryMs: number;
 }
 
+export interface ApprovalsPolicy {
+  /** How long a call waits for a person before it is denied. */
+  readonly expiresMs: number;
+  /** Effect classes whose every call a person approves, where the tool's row does not say otherwise. */
+  readonly effects: readonly EffectClass[];
+}
+
 export interface DriftPolicy {
   /** Decisions of an agent in a window; 0 turns it off. */
   readonly window: number;
@@ -170,6 +179,8 @@ export interface Policy {
   readonly limits: LimitsPolicy;
   /** Bulkheads and rates over the whole bus; absent: none. */
   readonly caps?: Caps;
+  /** Absent: DEFAULT_APPROVALS. */
+  readonly approvals?: ApprovalsPolicy;
 }
 
 export const DEFAULT_RULES: RulesPolicy = { consecutiveErrors: 2, contradictions: 1, destructiveRun: 3 };
@@ -196,6 +207,8 @@ export const DEFAULT_FLOW: FlowPolicy = {
   retryAfterMs: 1000,
   orderEveryMs: 1000,
 };
+/** Nobody is asked unless a tool's row or a rule says so; an hour, then no. */
+export const DEFAULT_APPROVALS: ApprovalsPolicy = { expiresMs: 3_600_000, effects: [] };
 export const DEFAULT_DRIFT: DriftPolicy = { window: 200, psi: 0.25, action: "inform" };
 export const DEFAULT_LIMITS: LimitsPolicy = {
   maxSteps: 200,

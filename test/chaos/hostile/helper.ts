@@ -113,6 +113,7 @@ async function forgeEvent(): Promise<void> {
     subject: "",
     keySinceMs: 0,
     expects: "",
+    approval: "",
   });
   const epoch = `${dice.below(Number(end) + 1)}:${dice.below(2 ** 31).toString(36)}`;
   const headers = { [HEADER.type]: "EffectAdmitted", [HEADER.at]: String(end), [HEADER.epoch]: epoch };

@@ -30,6 +30,11 @@ const DESCRIBE: Describe = {
     expected > 0
       ? `${commandType} ${code}, expected ${expected}`
       : `${commandType} ${code}, again in ${retryAfterMs} ms${because(reason)}`,
+  ApprovalRequested: ({ step, tool, rule, reason, args }) =>
+    `step ${step} ${tool} waits for a person, by ${rule}${because(reason)} ${args}`,
+  ApprovalGranted: ({ tool, by, reason }) => `${tool} by ${by}${because(reason)}`,
+  ApprovalDenied: ({ tool, by, reason }) => `${tool} by ${by}${because(reason)}`,
+  ApprovalExpired: ({ tool, reason }) => `${tool}${because(reason)}`,
   EffectAwaited: ({ step, tool }) => `step ${step} waits for ${tool}`,
   TaskSubmitted: ({ agent, input }) => `to ${agent} ${input}`,
   TaskAlreadyKnown: ({ state }) => `as ${state}`,

@@ -84,6 +84,7 @@ const KINDS: Readonly<Record<string, StepKind>> = {
   EffectRefused: "tool",
   EffectAlreadyDone: "tool",
   EffectAwaited: "tool",
+  ApprovalRequested: "tool",
   ModelCallAdmitted: "model",
   TaskSent: "task",
   StatementRecorded: "statement",
@@ -108,6 +109,16 @@ const CHANGES: Changes = {
     reason: "",
   }),
   EffectAwaited: ({ tool }) => ({ name: tool, outcome: "waiting" }),
+  ApprovalRequested: ({ tool, args, rule, reason }) => ({
+    name: tool,
+    asked: args,
+    outcome: "waits for a person",
+    reason: `${rule}: ${reason}`,
+  }),
+  ApprovalGranted: ({ by, reason }) => ({
+    outcome: "approved",
+    reason: reason === "" ? `by ${by}` : `by ${by}: ${reason}`,
+  }),
   EffectCommitted: ({ durationMs }) => ({ outcome: "committed", reason: "", durationMs }),
   EffectVerified: ({ by }) => ({ outcome: "committed", reason: `verified by ${by}` }),
   EffectDisputed: ({ expected, seen, reason }) => ({
@@ -190,6 +201,7 @@ function putAside(event: BusEvent, field: string, text: string): string {
 const ASKED_FIELDS: Readonly<Record<string, string>> = {
   EffectAdmitted: "args",
   EffectRefused: "args",
+  ApprovalRequested: "args",
   TaskSent: "input",
   StatementRecorded: "statement",
 };

@@ -150,6 +150,12 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
           "person": {
             "type": "boolean"
           },
+          "approve": {
+            "enum": [
+              "always",
+              "never"
+            ]
+          },
           "concurrency": {
             "$ref": "#/definitions/positive"
           },
@@ -594,6 +600,27 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
             "inform",
             "halt"
           ]
+        }
+      }
+    },
+    "approvals": {
+      "type": "object",
+      "additionalProperties": false,
+      "properties": {
+        "expiresMs": {
+          "type": "integer",
+          "minimum": 1,
+          "maximum": 2592000000
+        },
+        "effects": {
+          "type": "array",
+          "items": {
+            "enum": [
+              "read",
+              "write",
+              "destructive"
+            ]
+          }
         }
       }
     },

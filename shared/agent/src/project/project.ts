@@ -7,6 +7,7 @@ import { dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { busbarError, isBusbarError, reasonOf } from "@busbar/kernel";
 import {
+  DEFAULT_APPROVALS,
   DEFAULT_BREAKER,
   DEFAULT_DRIFT,
   DEFAULT_FLOW,
@@ -16,6 +17,7 @@ import {
   capKey,
   evidenceFaults,
   type AgentPolicy,
+  type ApprovalsPolicy,
   type Authority,
   type BreakerPolicy,
   type DriftPolicy,
@@ -36,7 +38,7 @@ import { toolManifest } from "../tool-manifest.ts";
 import { type CapRow, type DeclaredHttpTool, declaredModels, declaredTools, type ModelRow } from "./declared.ts";
 import { readProjectText } from "./project-text.ts";
 
-type ToolOverride = Partial<Pick<ToolPolicy, "attempts" | "timeoutMs" | "fireBoundMs" | "volatile">> &
+type ToolOverride = Partial<Pick<ToolPolicy, "attempts" | "timeoutMs" | "fireBoundMs" | "volatile" | "approve">> &
   ToolEvidence &
   CapRow;
 type AgentRow = Partial<AgentPolicy> & CapRow & { readonly perTool?: Readonly<Record<string, CapRow>> };
@@ -58,6 +60,7 @@ export interface ProjectFile {
   readonly flow?: FlowRow;
   readonly drift?: Partial<DriftPolicy>;
   readonly limits?: Partial<LimitsPolicy>;
+  readonly approvals?: Partial<ApprovalsPolicy>;
 }
 
 export interface Project {
@@ -122,6 +125,7 @@ export function buildPolicy(
     drift: { ...DEFAULT_DRIFT, ...project.drift },
     limits: { ...DEFAULT_LIMITS, ...project.limits },
     ...capsOf(project),
+    ...(project.approvals === undefined ? {} : { approvals: { ...DEFAULT_APPROVALS, ...project.approvals } }),
   };
 }
 

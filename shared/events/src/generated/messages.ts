@@ -174,6 +174,96 @@ export interface ToolDigest {
   readonly digest: string;
 }
 
+/** A person refused the call. */
+export interface ApprovalDenied {
+  readonly type: "ApprovalDenied";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+  /** Name of the tool. (public) */
+  readonly tool: string;
+  /** Offset of the request. (internal) */
+  readonly requested: string;
+  /** SHA-256 of the canonical arguments, hex. (internal) */
+  readonly argsHash: string;
+  /** Principal who refused it. (internal) */
+  readonly by: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+}
+
+/** Nobody decided in time, or what was allowed could not begin in time: the call is denied. */
+export interface ApprovalExpired {
+  readonly type: "ApprovalExpired";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+  /** Name of the tool. (public) */
+  readonly tool: string;
+  /** Offset of the request. (internal) */
+  readonly requested: string;
+  /** When the time was over, ms since the epoch. (internal) */
+  readonly dueAtMs: number;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+}
+
+/** A person allowed the call once; all else is asked again before it is admitted. */
+export interface ApprovalGranted {
+  readonly type: "ApprovalGranted";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+  /** Name of the tool. (public) */
+  readonly tool: string;
+  /** Offset of the request. (internal) */
+  readonly requested: string;
+  /** SHA-256 of the canonical arguments, hex. (internal) */
+  readonly argsHash: string;
+  /** Principal who allowed it. (internal) */
+  readonly by: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+}
+
+/** The call waits for a person: nothing of it runs, and other calls of the chain go on. */
+export interface ApprovalRequested {
+  readonly type: "ApprovalRequested";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+  /** Number of the step in the chain, from 1. (internal) */
+  readonly step: number;
+  /** Name of the tool. (public) */
+  readonly tool: string;
+  /** What the tool may do to the world. (public) */
+  readonly effectClass: "read" | "write" | "destructive" | "UNKNOWN";
+  /** Key of the effect; empty for a read. (internal) */
+  readonly effectKey: string;
+  /** Arguments of the call, canonical JSON; empty where they stand aside. (personal) */
+  readonly args: string;
+  /** SHA-256 of the canonical arguments, hex. (internal) */
+  readonly argsHash: string;
+  /** What the effect changes, from the declared subject fields; empty where none are declared. (internal) */
+  readonly subject: string;
+  /** Version that the change depends on, canonical JSON; empty where it depends on none. (personal) */
+  readonly expects: string;
+  /** SHA-256 of the manifest that the person is asked about, hex. (internal) */
+  readonly toolDigest: string;
+  /** Id of the rule that wants a person. (public) */
+  readonly rule: string;
+  /** What is in doubt, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Event ids on which the decision rests. (internal) */
+  readonly evidence: readonly string[];
+  /** When the call is denied unless a person has decided, ms since the epoch. (internal) */
+  readonly expiresAtMs: number;
+}
+
 /** The chain goes on under closer watch. */
 export interface ChainDegraded {
   readonly type: "ChainDegraded";
@@ -371,6 +461,8 @@ export interface EffectAdmitted {
   readonly toolDigest: string;
   /** Version that the change depends on: subject, version as the chain read it, and offset of that record, canonical JSON; empty where it depends on none. (personal) */
   readonly expects: string;
+  /** Event id of the approval that lifted a hold; empty where none was needed. (internal) */
+  readonly approval: string;
 }
 
 /** The same effect was committed before; this is no fresh success. */
@@ -946,6 +1038,23 @@ export interface TimerSet {
   readonly argsHash: string;
 }
 
+/** A person allows one call, with exactly these arguments. */
+export interface ApproveEffect {
+  readonly type: "ApproveEffect";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+  /** Offset of the request: which one is meant. (internal) */
+  readonly requested: string;
+  /** SHA-256 of the canonical arguments that the person saw, hex. (internal) */
+  readonly argsHash: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Principal who ordered it. (internal) */
+  readonly by: string;
+}
+
 /** Asks for a model to be called. */
 export interface CallModel {
   readonly type: "CallModel";
@@ -983,6 +1092,23 @@ export interface CompleteTask {
   readonly step: number;
   /** Output of the task, canonical JSON. (personal) */
   readonly output: string;
+}
+
+/** A person refuses one call that waits for an approval. */
+export interface DenyEffect {
+  readonly type: "DenyEffect";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+  /** Offset of the request: which one is meant. (internal) */
+  readonly requested: string;
+  /** SHA-256 of the canonical arguments that the person saw, hex. (internal) */
+  readonly argsHash: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Principal who ordered it. (internal) */
+  readonly by: string;
 }
 
 /** Ends the chain without an output. */
@@ -1583,6 +1709,10 @@ export interface DeadLetter {
 }
 
 export type BusEvent =
+  | ApprovalDenied
+  | ApprovalExpired
+  | ApprovalGranted
+  | ApprovalRequested
   | ChainDegraded
   | ChainHalted
   | ChainResumed
@@ -1625,9 +1755,11 @@ export type BusEvent =
   | TimerSet;
 
 export type BusCommand =
+  | ApproveEffect
   | CallModel
   | CallTool
   | CompleteTask
+  | DenyEffect
   | FailTask
   | MakeStatement
   | ReportDivergence
@@ -1669,6 +1801,10 @@ export type BusHeartbeat =
 
 /** Every message, by its type. */
 export interface MessageMap {
+  readonly ApprovalDenied: ApprovalDenied;
+  readonly ApprovalExpired: ApprovalExpired;
+  readonly ApprovalGranted: ApprovalGranted;
+  readonly ApprovalRequested: ApprovalRequested;
   readonly ChainDegraded: ChainDegraded;
   readonly ChainHalted: ChainHalted;
   readonly ChainResumed: ChainResumed;
@@ -1709,9 +1845,11 @@ export interface MessageMap {
   readonly TaskSubmitted: TaskSubmitted;
   readonly TimerFired: TimerFired;
   readonly TimerSet: TimerSet;
+  readonly ApproveEffect: ApproveEffect;
   readonly CallModel: CallModel;
   readonly CallTool: CallTool;
   readonly CompleteTask: CompleteTask;
+  readonly DenyEffect: DenyEffect;
   readonly FailTask: FailTask;
   readonly MakeStatement: MakeStatement;
   readonly ReportDivergence: ReportDivergence;
@@ -1759,6 +1897,10 @@ export interface FamilyMap {
 
 /** The family of each message type. */
 export const FAMILY_OF = {
+  ApprovalDenied: "event",
+  ApprovalExpired: "event",
+  ApprovalGranted: "event",
+  ApprovalRequested: "event",
   ChainDegraded: "event",
   ChainHalted: "event",
   ChainResumed: "event",
@@ -1799,9 +1941,11 @@ export const FAMILY_OF = {
   TaskSubmitted: "event",
   TimerFired: "event",
   TimerSet: "event",
+  ApproveEffect: "command",
   CallModel: "command",
   CallTool: "command",
   CompleteTask: "command",
+  DenyEffect: "command",
   FailTask: "command",
   MakeStatement: "command",
   ReportDivergence: "command",

@@ -12,7 +12,7 @@
  */
 import type { BusEvent, EventBody, MessageOf } from "@busbar/events";
 import { own } from "@busbar/kernel";
-import type { PartitionState } from "../partition-state.ts";
+import type { ChainState, PartitionState } from "../partition-state.ts";
 import { isLostAnswer } from "../replay/facts.ts";
 import { offsetOf } from "../replay/offsets.ts";
 import { agentKey, breakerKeys, pairKey } from "./keys.ts";
@@ -109,13 +109,28 @@ export function peerOf({ key, tool, agent, code }: Pick<ToolOutcomeBody, "key" |
 /** Halts that no rule over outcomes asks for: the door sees their cause itself. */
 const DECIDED_BY_DOOR: ReadonlySet<string> = new Set(["divergence", "contradicted"]);
 
+/** What is wrong with the admission of a call that waited for a person; null where nothing is. */
+function approvalMissing({ calls }: ChainState, event: MessageOf<"EffectAdmitted">): string | null {
+  const { approval = null, argsHash } = own(calls, event.callId) ?? {};
+  const granted = approval?.granted ?? "";
+  if (event.approval !== granted) return `${event.tool} was admitted under an approval that is none: ${event.approval}`;
+  if (approval === null) return null;
+  if (granted === "") return `${event.tool} was admitted without an approval`;
+  return argsHash === event.argsHash ? null : `${event.tool} was admitted with arguments of which no approval is`;
+}
+
 /**
  * Disagreement of the door with the rules, looked at before the event is replayed: a trip that the next event of its
- * chain does not record, or a halt that no rule asked for. Null when they agree.
+ * chain does not record, a halt that no rule asked for, an admission that a person had to allow and has not. Null when
+ * they agree.
  */
 export function disagreement(before: PartitionState, event: BusEvent): string | null {
   const chain = own(before.chains, event.meta.chainId);
   if (chain === undefined) return null;
+  return tripDisagreement(chain, event) ?? (event.type === "EffectAdmitted" ? approvalMissing(chain, event) : null);
+}
+
+function tripDisagreement(chain: ChainState, event: BusEvent): string | null {
   const isRuleHalt = event.type === "ChainHalted" && event.directive === "" && !DECIDED_BY_DOOR.has(event.rule);
   if (chain.trip !== null && !isRuleHalt) return `${chain.trip.rule} tripped and the door recorded ${event.type}`;
   if (chain.trip === null && isRuleHalt) return `the door halted by ${event.rule} and no rule tripped`;

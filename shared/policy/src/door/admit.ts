@@ -16,18 +16,23 @@ import {
 import { breakerKeys } from "../breaker/keys.ts";
 import { dependedRead, expectedVersion } from "../freshness.ts";
 import { canChain } from "../machines/chain.ts";
-import type { CallState, ChainState, LedgerEntry, PartitionState } from "../partition-state.ts";
+import type { ChainState, LedgerEntry, PartitionState } from "../partition-state.ts";
 import { mayCall, type Policy, type ToolPolicy } from "../policy-document.ts";
 import { type Deferral, deferCall, doorAgainst, lookAgainst, slotsAgainst } from "./deferral.ts";
-import { type About, chainOf, emit, type Turn } from "./turn.ts";
+import { type Hold, holdAgainst, requestApproval } from "./holds.ts";
+import { type About, emit, type Turn } from "./turn.ts";
 
-/** Why a call is not admitted. `deferred` is no error for any rule; the sender asks again with the same bytes. */
+/**
+ * Why a call is not admitted. What is put off is no error for any rule, the sender asks again with the same bytes; what
+ * is held waits for a person (approvals.ts).
+ */
 export type Verdict =
   | { readonly kind: "admit"; readonly probes: readonly string[] }
   | { readonly kind: "refuse"; readonly code: ErrorCode; readonly reason: string; readonly evidence: readonly string[] }
-  | ({ readonly kind: "defer" } & Deferral);
+  | ({ readonly kind: "defer" } & Deferral)
+  | Hold;
 
-const refuse = (code: ErrorCode, reason: string, evidence: readonly string[] = []): Verdict => ({
+export const refuse = (code: ErrorCode, reason: string, evidence: readonly string[] = []): Verdict => ({
   kind: "refuse",
   code,
   reason,
@@ -54,10 +59,22 @@ function obstacle(state: PartitionState, subject: CallSubject, atMs: number): Ve
   );
 }
 
-/** What stands against an effect, and last whether it has a slot: what is refused need not wait for one (PROTOCOL 5.2). */
-function slotted(turn: Turn, subject: CallSubject, callId: string, isFurtherAttempt: boolean): Verdict {
+interface Attempt {
+  readonly callId: string;
+  readonly isFurtherAttempt: boolean;
+  /** A person has approved it: nothing holds it any more. */
+  readonly isApproved: boolean;
+}
+
+/**
+ * What stands against an effect; then whether a person is to be asked, about nothing that is refused anyhow; and last
+ * whether it has a slot, for which nobody waits who waits for a person (PROTOCOL 5.2).
+ */
+export function slotted(turn: Turn, subject: CallSubject, { callId, isFurtherAttempt, isApproved }: Attempt): Verdict {
   const verdict = obstacle(turn.state, subject, turn.env.atMs);
   if (verdict.kind !== "admit") return verdict;
+  const hold = isApproved ? null : holdAgainst(turn.state.policy, subject);
+  if (hold !== null) return hold;
   const { chain, tool: name } = subject;
   const full = slotsAgainst(turn, { agent: chain.agent, kind: "tool", name, callId, isFurtherAttempt });
   return full === null ? verdict : { kind: "defer", ...full };
@@ -184,9 +201,13 @@ function staticProblem(turn: Turn, call: ToolCall, tool: ToolPolicy | undefined)
     return refuse("BUSBAR_TOOL_FORBIDDEN", `agent ${chain.agent} may not call ${command.tool}`);
   }
   if (call.contentProblem !== null) return refuse("BUSBAR_CONTENT_MISSING", call.contentProblem);
-  const args = parseJson(command.args);
+  return argsProblem(turn, command.tool, tool, command.args);
+}
+
+export function argsProblem(turn: Turn, name: string, tool: ToolPolicy, text: string): Verdict | null {
+  const args = parseJson(text);
   const problem = args === undefined ? "the arguments are not JSON" : turn.env.check(tool.args, args);
-  return problem === null ? null : refuse("BUSBAR_INPUT_INVALID", `arguments of ${command.tool}: ${problem}`);
+  return problem === null ? null : refuse("BUSBAR_INPUT_INVALID", `arguments of ${name}: ${problem}`);
 }
 
 /** Decides one tool call and records the decision. */
@@ -207,23 +228,32 @@ function admitOrAnswer(turn: Turn, call: ToolCall, tool: ToolPolicy): void {
   const expects = expectationOf(call, tool, args);
   if (typeof expects !== "string") return recordVerdict(turn, call, expects, effect.key);
   const subject = { chain, tool: command.tool, effectClass: tool.effect };
-  const verdict = slotted(turn, subject, callIdOf(call), false);
-  if (verdict.kind !== "admit") return recordVerdict(turn, call, verdict, effect.key);
+  const verdict = slotted(turn, subject, { callId: callIdOf(call), isFurtherAttempt: false, isApproved: false });
+  if (verdict.kind === "refuse" || verdict.kind === "defer") return recordVerdict(turn, call, verdict, effect.key);
   const { key: effectKey, entry } = effect;
   const text = canonicalJson(args);
-  emitAdmission(turn, { ...aboutCall(call), claimCheck: argsAside(call) }, tool, {
+  const about = { ...aboutCall(call), claimCheck: argsAside(call) };
+  const named = {
     callId: callIdOf(call),
     step: command.step,
     tool: command.tool,
     effectKey,
     args: recorded(call, text),
     argsHash: sha256Hex(text),
-    keySinceMs: effectKey === "" ? 0 : (entry?.sinceMs ?? turn.env.atMs),
+    subject: effect.subject,
+    expects,
+  };
+  if (verdict.kind === "hold") {
+    const { effect: effectClass, digest: toolDigest } = tool;
+    return requestApproval(turn, about, { ...named, effectClass, toolDigest }, verdict);
+  }
+  emitAdmission(turn, about, tool, {
+    ...named,
+    keySinceMs: effectKey === "" ? 0 : entry?.sinceMs || turn.env.atMs,
     attempt: (entry?.attempt ?? 0) + 1,
     origin: "agent",
     probes: verdict.probes,
-    subject: effect.subject,
-    expects,
+    approval: "",
   });
 }
 
@@ -250,10 +280,11 @@ type AdmittedCall = Pick<
   | "probes"
   | "subject"
   | "expects"
+  | "approval"
 >;
 
 /** Admits one attempt of a call under the tool's row of the policy in force. */
-function emitAdmission(turn: Turn, about: About, tool: ToolPolicy, call: AdmittedCall): void {
+export function emitAdmission(turn: Turn, about: About, tool: ToolPolicy, call: AdmittedCall): void {
   const { toolClass, effect: effectClass, fireBoundMs, timeoutMs, digest: toolDigest } = tool;
   emit(turn, "EffectAdmitted", about, { ...call, toolClass, effectClass, fireBoundMs, timeoutMs, toolDigest });
 }
@@ -319,31 +350,4 @@ function recordVerdict(turn: Turn, call: ToolCall, verdict: Verdict, effectKey =
       evidence,
     },
   );
-}
-
-/**
- * A further attempt of a call whose last one provably did not happen, or whose tool honours the key: admitted, or what
- * stands against it now.
- */
-export function readmit(turn: Turn, chainId: string, callId: string, origin: "agent" | "gateway"): Verdict {
-  const chain = chainOf(turn, chainId);
-  const call = chain?.calls[callId];
-  const tool = call === undefined ? undefined : turn.state.policy?.tools[call.name];
-  if (chain === undefined || call === undefined || tool === undefined) {
-    return refuse("BUSBAR_TOOL_UNKNOWN", `no tool is named ${call?.name ?? callId} any more`);
-  }
-  const subject = { chain, tool: call.name, effectClass: tool.effect };
-  const verdict = slotted(turn, subject, callId, true);
-  if (verdict.kind !== "admit") return verdict;
-  const about = { callId, attempt: call.attempt + 1, origin, probes: verdict.probes };
-  emitAdmission(turn, { chain, claimCheck: call.aside }, tool, { ...admittedBefore(chain, call), ...about });
-  return verdict;
-}
-
-/** What every attempt of a call has in common. */
-function admittedBefore(chain: ChainState, call: CallState) {
-  const { step, name: tool, effectKey, args, argsHash, expects } = call;
-  // A read has no entry.
-  const { sinceMs: keySinceMs, subject } = chain.ledger[effectKey] ?? { sinceMs: 0, subject: "" };
-  return { step, tool, effectKey, args, argsHash, keySinceMs, subject, expects };
 }

@@ -12,7 +12,7 @@ import { canonicalJson, own, parseJson } from "@busbar/kernel";
 import { parseExpected } from "../freshness.ts";
 import type { CallState, ChainState } from "../partition-state.ts";
 import { DEFAULT_LIMITS, DEFAULT_MODEL } from "../policy-document.ts";
-import { readmit } from "./admit.ts";
+import { readmit } from "./readmit.ts";
 import { emitModelAdmission, modelProblem, modelSlotAgainst } from "./calls.ts";
 import type { CallOutcome } from "./inputs.ts";
 import { answerWaiting } from "./settle.ts";

@@ -8,6 +8,7 @@ import { type ErrorCode, own, utf8Length } from "@busbar/kernel";
 import { canChain } from "../machines/chain.ts";
 import type { CallState, ChainState } from "../partition-state.ts";
 import { decideToolCall } from "./admit.ts";
+import { decideWord } from "./approvals.ts";
 import { reassign } from "./assign.ts";
 import { contentHash, decideModelCall, decideSend, decideStatement, decideTimer, refusedName } from "./calls.ts";
 import { lookAgainst } from "./deferral.ts";
@@ -132,16 +133,25 @@ export function decideCommand(turn: Turn, given: CommandInput): void {
       if (principal !== "gateway") return reject(turn, input, "BUSBAR_AUTH_FAILED", "only a gateway reports sub-tasks");
       return decideSubtaskReport(turn, command, causationId);
     case "SettleEffect":
-      if (input.source !== "control" || !principal.startsWith("operator:")) {
-        return reject(turn, input, "BUSBAR_AUTH_FAILED", "only a person settles");
-      }
+      if (!isPerson(input)) return reject(turn, input, "BUSBAR_AUTH_FAILED", "only a person settles");
       return settleByPerson(turn, command, principal, causationId);
+    case "ApproveEffect":
+    case "DenyEffect":
+      if (!isPerson(input)) return reject(turn, input, "BUSBAR_AUTH_FAILED", "only a person approves");
+      return decideWord(turn, command, principal, causationId);
     default:
       return decideAgentCommand(turn, input, command);
   }
 }
 
-type AgentCommand = Exclude<BusCommand, { type: "SubmitTask" | "ReportSubtask" | "SettleEffect" }>;
+/** A signed order of a person, by the topic that no agent writes to. */
+const isPerson = ({ source, principal }: CommandInput): boolean =>
+  source === "control" && principal.startsWith("operator:");
+
+type AgentCommand = Exclude<
+  BusCommand,
+  { type: "SubmitTask" | "ReportSubtask" | "SettleEffect" | "ApproveEffect" | "DenyEffect" }
+>;
 
 function chainProblem(turn: Turn, input: CommandInput): { readonly code: ErrorCode; readonly reason: string } | null {
   const { meta } = input.command;
@@ -302,7 +312,8 @@ function finish(
   // A chain does not end before what it did was looked at.
   const look = open.every(({ status }) => status === "unverified") ? lookAgainst(chain, turn.env.atMs) : null;
   if (look !== null) return defer(turn, input, look.code, 0, look.retryAfterMs);
-  const retryMs = open.some(isLeftToPerson) ? RETRY_PERSON_MS : RETRY_OPEN_MS;
+  const waitsForPerson = open.some((call) => isLeftToPerson(call) || call.status === "held");
+  const retryMs = waitsForPerson ? RETRY_PERSON_MS : RETRY_OPEN_MS;
   if (open.length > 0) return defer(turn, input, "BUSBAR_CALLS_OPEN", 0, retryMs);
   const about = { ...aboutCommand(turn, input), commandSeq: command.meta.streamSeq };
   if (command.type === "CompleteTask") emit(turn, "TaskCompleted", about, { output: command.output });

@@ -5,7 +5,8 @@ import type { CallState, ChainState } from "../partition-state.ts";
 import { breakerKeys } from "../breaker/keys.ts";
 import { DEFAULT_BREAKER, type Policy, type ToolPolicy } from "../policy-document.ts";
 import { lookForDoubt } from "../read-back.ts";
-import { alreadyDone, readmit } from "./admit.ts";
+import { alreadyDone } from "./admit.ts";
+import { readmit } from "./readmit.ts";
 import { emit, type Turn } from "./turn.ts";
 
 interface Settlement {

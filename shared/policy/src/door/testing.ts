@@ -37,6 +37,7 @@ export const POLICY: Policy = {
       readBack: { tool: "db.read", args: {}, expect: { there: true } },
     }),
     "db.checked": tool({ effect: "write", result: { type: "object" } }),
+    "db.held": tool({ effect: "write", approve: "always" }),
     "db.drop": tool({ effect: "destructive", identity: ["table"], subject: ["table"] }),
   },
   models: {},

@@ -4,6 +4,7 @@ import type { ErrorCode } from "@busbar/kernel";
 import { isEnding } from "../deployments.ts";
 import type { CallState, ChainState, PartitionState } from "../partition-state.ts";
 import { assignDeployed } from "./assign.ts";
+import { giveUpHeld, heldDue } from "./approvals.ts";
 import { giveUpDelayed, retryDue } from "./attempts.ts";
 import { resumeChains } from "./directives.ts";
 import { settleDue } from "./settle.ts";
@@ -57,6 +58,7 @@ function end(turn: Turn, chain: ChainState): void {
   const over = chain.halted === null ? endOf(turn, chain) : null;
   if (over === null) return;
   giveUpDelayed(turn, chain, over.reason);
+  giveUpHeld(turn, chain, over.reason);
   const now = chainOf(turn, chain.chainId);
   if (now === undefined || now.halted !== null) return;
   // An effect that is still open decides first: a chain never ends with an unknown behind it.
@@ -76,12 +78,14 @@ function end(turn: Turn, chain: ChainState): void {
 export const TIMERS_PER_CHAIN = 16;
 
 /**
- * Whether the time of a call has come: of a handler's timer whatever the door's state, since it changes nothing; of what
- * is in doubt or delayed while the door is open.
+ * Whether the time of a call has come: of a handler's timer whatever the door's state, since it changes nothing, and of
+ * a held call to be denied, in a halted chain as well; of what is in doubt, delayed or approved while the door is open.
  */
-export function isDueCall(call: CallState, door: PartitionState["door"], nowMs: number): boolean {
-  const { kind, status, dueAtMs } = call;
+export function isDueCall(call: CallState, { door }: Pick<PartitionState, "door">, chain: ChainState, nowMs: number) {
+  const { kind, status, dueAtMs, approval } = call;
   if (dueAtMs === 0 || dueAtMs > nowMs) return false;
+  if (status === "held") return door === "open" || (approval?.expiresAtMs ?? 0) <= nowMs;
+  if (chain.halted !== null) return false;
   if (kind === "timer") return status === "open";
   return door === "open" && (status === "in-doubt" || status === "delayed");
 }
@@ -90,7 +94,7 @@ export function isDueCall(call: CallState, door: PartitionState["door"], nowMs: 
 function dueCalls(turn: Turn, chain: ChainState): boolean {
   let timers = 0;
   for (const [callId, call] of Object.entries(chain.calls)) {
-    if (!isDueCall(call, turn.state.door, turn.env.atMs)) continue;
+    if (!isDueCall(call, turn.state, chain, turn.env.atMs)) continue;
     if (call.kind === "timer" && (timers += 1) > TIMERS_PER_CHAIN) continue;
     if (!attempt(turn, [chain.chainId], () => dueCall(turn, chain.chainId, callId))) return false;
   }
@@ -100,7 +104,9 @@ function dueCalls(turn: Turn, chain: ChainState): boolean {
 function dueCall(turn: Turn, chainId: string, callId: string): void {
   const chain = chainOf(turn, chainId);
   const call = chain?.calls[callId];
-  if (chain === undefined || chain.halted !== null || call === undefined) return;
+  if (chain === undefined || call === undefined) return;
+  if (call.status === "held") return heldDue(turn, chain, callId, call);
+  if (chain.halted !== null) return;
   if (call.kind === "timer") return fireTimer(turn, chain, callId, call);
   if (call.status === "in-doubt") settleDue(turn, chain, callId, call);
   if (call.status === "delayed") retryDue(turn, chain, callId, call);

@@ -134,7 +134,12 @@ export function emit<T extends EventType>(turn: Turn, type: T, about: About, bod
 class NoRoom extends Error {}
 
 /** What is to be tried again under another record, or again with new arguments, must fit beside its own outcome. */
-const ADMISSIONS: ReadonlySet<BusEvent["type"]> = new Set(["EffectAdmitted", "ModelCallAdmitted", "TaskSent"]);
+const ADMISSIONS: ReadonlySet<BusEvent["type"]> = new Set([
+  "EffectAdmitted",
+  "ApprovalRequested",
+  "ModelCallAdmitted",
+  "TaskSent",
+]);
 
 function record(turn: Turn, event: BusEvent): void {
   const previousDigest = turn.state.digest;

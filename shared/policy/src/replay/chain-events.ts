@@ -10,11 +10,13 @@ import {
 } from "@busbar/events";
 import { withVersion } from "../freshness.ts";
 import { nextChainStatus } from "../machines/chain.ts";
-import type { CallState, ChainState, LedgerEntry } from "../partition-state.ts";
+import type { CallState, ChainState } from "../partition-state.ts";
 import type { Policy } from "../policy-document.ts";
 import { INITIAL_RULES, stepRules } from "../rules/index.ts";
 import { evidenceAfter, openEvidence } from "./evidence.ts";
+import { addCall, answer, newCall, settled, withCall, withEntry } from "./calls.ts";
 import { factOf } from "./facts.ts";
+import { granted, held } from "./held-calls.ts";
 import { offsetOf } from "./offsets.ts";
 
 export function openChain(event: MessageOf<"TaskSubmitted">): ChainState {
@@ -55,27 +57,6 @@ export function openChain(event: MessageOf<"TaskSubmitted">): ChainState {
   };
 }
 
-function withCall(chain: ChainState, callId: string, change: Partial<CallState>): ChainState {
-  const call = chain.calls[callId];
-  if (call === undefined) return chain;
-  return { ...chain, calls: { ...chain.calls, [callId]: { ...call, ...change } } };
-}
-
-function withEntry(chain: ChainState, key: string, entry: LedgerEntry): ChainState {
-  return key === "" ? chain : { ...chain, ledger: { ...chain.ledger, [key]: entry } };
-}
-
-function settled(chain: ChainState, key: string, status: LedgerEntry["status"], offset: string): ChainState {
-  const entry = chain.ledger[key];
-  if (entry === undefined) return chain;
-  const next = withEntry(chain, key, { ...entry, status, offset });
-  if (status !== "committed" || entry.subject === "") return next;
-  const changes = (chain.subjectChanges[entry.subject] ?? 0) + 1;
-  // The entry remembers the count with itself in it: a later change by another effect raises it further.
-  const remembered = withEntry(next, key, { ...entry, status, offset, generation: changes });
-  return { ...remembered, subjectChanges: { ...chain.subjectChanges, [entry.subject]: changes } };
-}
-
 function withConversation(chain: ChainState, part: ConversationPart | null, offset: string): ChainState {
   if (part === null || part.after.head === part.previous) return chain;
   const { head, messages, bytes } = part.after;
@@ -91,36 +72,6 @@ function answered(chain: ChainState, event: MessageOf<"ModelCallCompleted">, off
 
 type On<T extends BusEvent["type"]> = (chain: ChainState, event: MessageOf<T>, offset: string) => ChainState;
 type Handlers = { readonly [T in BusEvent["type"]]?: On<T> };
-
-const newCall = (call: Partial<CallState> & Pick<CallState, "step" | "kind" | "name" | "argsHash">): CallState => ({
-  status: "open",
-  admitted: "",
-  answered: "",
-  attempt: 0,
-  effectKey: "",
-  effectClass: "",
-  args: "",
-  aside: null,
-  dueAtMs: 0,
-  throttled: 0,
-  throttledSinceMs: 0,
-  erred: false,
-  unresolved: false,
-  look: "",
-  expects: "",
-  ...call,
-});
-
-const addCall = (chain: ChainState, callId: string, call: CallState): ChainState => ({
-  ...chain,
-  calls: { ...chain.calls, [callId]: call },
-});
-
-/** The first answer of a call is its answer. */
-const answer = (chain: ChainState, callId: string, offset: string): ChainState => {
-  const answered = chain.calls[callId]?.answered || offset;
-  return withCall(chain, callId, { status: "answered", answered, args: "", aside: null, dueAtMs: 0, look: "" });
-};
 
 /** Where the record is that says that it was done. */
 const committedAt = (chain: ChainState, callId: string, offset: string): string =>
@@ -233,7 +184,8 @@ const HANDLERS: Handlers = {
     ),
   EffectRefused: (chain, event, offset) =>
     addCall(
-      chain,
+      // Of a call that waited for a person the effect was taken: it is free again.
+      chain.calls[event.callId]?.status === "held" ? settled(chain, event.effectKey, "failed", offset) : chain,
       event.callId,
       newCall({
         step: event.step,
@@ -244,6 +196,8 @@ const HANDLERS: Handlers = {
         answered: offset,
       }),
     ),
+  ApprovalRequested: held,
+  ApprovalGranted: granted,
   EffectAwaited: (chain, event) =>
     addCall(
       chain,

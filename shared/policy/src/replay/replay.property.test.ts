@@ -111,7 +111,7 @@ describe("replay, after any run", () => {
     );
   });
 
-  it("the log keeps its promises: sequences without a hole, time forward, legal events, agreement [rules:machines-decide] [placement:sequence-counts-valid]", () => {
+  it("the log keeps its promises: sequences without a hole, time forward, legal events, agreement, no held call without its yes [approvals:bound] [rules:machines-decide] [placement:sequence-counts-valid]", () => {
     fc.assert(
       fc.property(steps, (all) => {
         const observer = new Observer();
@@ -159,6 +159,9 @@ class Observer {
   readonly #open = new Set<string>();
   readonly #happened = new Set<string>();
   readonly #state = initialPartitionState(0);
+  /** What was asked of a person, and the yes to it, by call. */
+  readonly #asked = new Map<string, string>();
+  readonly #approved = new Map<string, string>();
   #atMs = 0;
 
   see(logged: LoggedEvent): void {
@@ -167,6 +170,12 @@ class Observer {
     this.#atMs = event.meta.atMs;
     expect(disagreement(this.#state, event)).toBeNull();
     this.#sequence(event);
+    if (event.type === "ApprovalRequested") this.#asked.set(event.callId, event.argsHash);
+    if (event.type === "ApprovalGranted") {
+      expect(this.#asked.get(event.callId)).toBe(event.argsHash);
+      expect(this.#approved.has(event.callId)).toBe(false);
+      this.#approved.set(event.callId, event.meta.eventId);
+    }
     if (event.type === "EffectAdmitted") this.#admitted(event);
     if ("callId" in event) this.#ended(event);
     replay(this.#state, logged);
@@ -185,6 +194,10 @@ class Observer {
     const known = this.#state.chains[chainId];
     expect(known?.halted).toBeNull();
     expect(canChain(known?.status ?? "failed", "EffectAdmitted", event.effectClass)).toBe(true);
+    // Nothing of a tool that a person approves without a yes to this call and these arguments.
+    expect(event.approval).toBe(this.#approved.get(event.callId) ?? "");
+    if (event.tool === "db.held")
+      expect([event.approval === "", event.argsHash]).toEqual([false, this.#asked.get(event.callId)]);
     // One attempt at a time per call, and never one more of an effect that is known to have happened.
     expect(this.#open.has(event.callId)).toBe(false);
     if (event.effectKey !== "") expect(this.#happened.has(`${chainId} ${event.effectKey}`)).toBe(false);

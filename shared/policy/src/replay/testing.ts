@@ -52,6 +52,8 @@ const KINDS = [
   "breaker",
   "throttle",
   "settle",
+  "word",
+  "word",
   "tick",
   "tick",
   "takeover",
@@ -217,10 +219,15 @@ export class Driver {
     }
   }
 
-  /** A settlement names the attempt that is in doubt. */
+  /** A settlement names the attempt that is in doubt, a word of a person a request. */
   #settled(body: CommandBody, chain: string): CommandBody {
-    if (body.type !== "SettleEffect") return body;
-    return { ...body, admitted: this.#state.chains[chain]?.calls[body.callId]?.admitted ?? "" };
+    const calls = this.#state.chains[chain]?.calls ?? {};
+    if (body.type === "SettleEffect") return { ...body, admitted: calls[body.callId]?.admitted ?? "" };
+    if (body.type !== "ApproveEffect" && body.type !== "DenyEffect") return body;
+    const waiting = Object.entries(calls).find(([, { status }]) => status === "held");
+    if (waiting === undefined) return body;
+    const [callId, { admitted, argsHash }] = waiting;
+    return { ...body, callId, requested: admitted, argsHash: body.argsHash === "" ? argsHash : body.argsHash };
   }
 
   #outcome(one: Step, chain: string): Input | null {
@@ -316,7 +323,9 @@ function deployOrderOf(one: Step): readonly [string, Orders] {
 
 const sentOf = (one: Step) => {
   if (one.kind === "report") return { principal: "gateway", sequence: 0, incarnation: 0 };
-  return one.kind === "settle" ? { source: "control" as const, principal: "operator:x", sequence: 0 } : {};
+  return one.kind === "settle" || one.kind === "word"
+    ? { source: "control" as const, principal: "operator:x", sequence: 0 }
+    : {};
 };
 
 function bodyOf(one: Step, chain: string): CommandBody {
@@ -347,6 +356,11 @@ function bodyOf(one: Step, chain: string): CommandBody {
         reason: "",
         by: "operator:x",
       };
+    case "word": {
+      const type = one.variant % 3 === 0 ? "DenyEffect" : "ApproveEffect";
+      const argsHash = one.variant === 8 ? "of another call" : "";
+      return { type, callId, requested: "", argsHash, reason: "", by: "operator:x" };
+    }
     case "diverge":
       return { type: "ReportDivergence", step: one.step, expected: "a", actual: "b" };
     default:

@@ -56,6 +56,7 @@ const admitted: MessageOf<"EffectAdmitted"> = {
   subject: "",
   keySinceMs: 0,
   expects: "",
+  approval: "",
 };
 
 interface Open<T> {

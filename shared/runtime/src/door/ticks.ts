@@ -65,10 +65,10 @@ function openings(options: OwnerOptions, state: PartitionState, { beat, atMs }: 
 function hasDueTimer(state: PartitionState, nowMs: number): boolean {
   for (const chain of Object.values(state.chains)) {
     if (chain.freed) return true;
+    if (Object.values(chain.calls).some((call) => isDueCall(call, state, chain, nowMs))) return true;
     if (chain.halted !== null) continue;
     if (chain.deadlineAtMs > 0 && chain.deadlineAtMs <= nowMs) return true;
     if (isEnding(state.deployments, chain) || awaitsVersion(state.deployments, chain)) return true;
-    if (Object.values(chain.calls).some((call) => isDueCall(call, state.door, nowMs))) return true;
   }
   return false;
 }

@@ -1,0 +1,19 @@
+/** The part of the error table that is about guards: what wants evidence or a person, and what came of it. */
+import { type ErrorRow, row } from "./error-row.ts";
+
+export const GUARD_ERRORS = {
+  BUSBAR_APPROVAL_DENIED: row(
+    "refused",
+    "{tool}: a person refused it: {reason}",
+    "npx busbar trace <chain> shows what was asked and who refused it",
+    5,
+    403,
+  ),
+  BUSBAR_APPROVAL_EXPIRED: row(
+    "refused",
+    "{tool}: no person approved it in time",
+    "npx busbar approvals ls shows what waits; approvals.expiresMs in busbar.yaml says how long",
+    5,
+    408,
+  ),
+} as const satisfies Readonly<Record<string, ErrorRow>>;
