@@ -6,6 +6,7 @@
 import { ATTEMPT_PROMISES } from "./requirements-attempts.ts";
 import { CAP_PROMISES } from "./promises/caps.ts";
 import { PLAY_PROMISES } from "./promises/evaluation.ts";
+import { PACE_PROMISES } from "./promises/pace.ts";
 import { EVIDENCE_PROMISES } from "./promises/evidence.ts";
 
 import { DEPLOY } from "./promises/deploy.ts";
@@ -111,6 +112,7 @@ const PROMISES = {
   },
   ...ATTEMPT_PROMISES,
   caps: CAP_PROMISES,
+  pace: PACE_PROMISES,
   evidence: EVIDENCE_PROMISES,
   approvals: PEOPLE_PROMISES,
   halt: {

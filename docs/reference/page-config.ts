@@ -193,6 +193,10 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
     "kept free at the end of a key's lifetime, for clocks that differ and bytes that are late",
   ],
   "limits.throttleMs": ["", "longest time that a tool or model may put a call off by asking to be called later"],
+  "limits.learnPace": [
+    "",
+    "what one call is told by a tool or model that asks to be called later holds for all: they come in order, at the pace that it takes",
+  ],
 };
 
 const DEFAULTS: Readonly<Record<string, object>> = {

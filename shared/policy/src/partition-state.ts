@@ -9,6 +9,7 @@ import type { Deployments } from "./deployments.ts";
 import type { ChainStatus } from "./machines/chain.ts";
 import type { EffectClass, Policy } from "./policy-document.ts";
 import type { ChainRulesState, Trip } from "./rules/index.ts";
+import type { Paces } from "./pace/pace.ts";
 import type { Slots } from "./slots/slot-state.ts";
 
 /**
@@ -269,6 +270,8 @@ export interface PartitionState {
   grants: Record<string, GrantState>;
   /** Of the caps of the policy; replaced, never edited. */
   slots: Slots;
+  /** Of tools and models that have asked to be called later, by `tool:<name>` or `model:<name>`; replaced, never edited. */
+  paces: Paces;
   /** By key of flow control; replaced, never edited. */
   flows: Readonly<Record<string, FlowView>>;
   /** By `agent:<name>`; replaced, never edited. No decision asks it. */
@@ -309,6 +312,7 @@ export function initialPartitionState(partition: number): PartitionState {
     breakers: {},
     grants: {},
     slots: {},
+    paces: {},
     flows: {},
     drifts: {},
     deployments: {},

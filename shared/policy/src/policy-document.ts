@@ -164,6 +164,8 @@ export interface LimitsPolicy {
   readonly keyMarginMs: number;
   /** Longest time that a call may be put off by a tool or model that asks to be called later. */
   readonly throttleMs: number;
+  /** What one call of a tool or model is told that asks to be called later holds for all of them; see pace/pace.ts. */
+  readonly learnPace: boolean;
 }
 
 export interface Policy {
@@ -220,6 +222,7 @@ export const DEFAULT_LIMITS: LimitsPolicy = {
   // Two clocks, each within 10 s of the broker's (PROTOCOL 9).
   keyMarginMs: 20_000,
   throttleMs: 600_000,
+  learnPace: true,
 };
 export const DEFAULT_MODEL: ModelPolicy = { timeoutMs: 60_000, attempts: 3 };
 export const DEFAULT_TOOL: Omit<ToolPolicy, "effect" | "digest"> = {

@@ -654,6 +654,9 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
         },
         "throttleMs": {
           "$ref": "#/definitions/count"
+        },
+        "learnPace": {
+          "type": "boolean"
         }
       }
     }

@@ -22,8 +22,13 @@ const erred = (scene: Scene, chain: string): number => scene.chain(chain).rules.
 const late = { kind: "abandoned", reason: "its fire bound of 2000 ms is over", again: true } as const;
 
 describe("an attempt that came too late to be started", () => {
-  it("is followed by another one, ever later, and takes no attempt of the call [attempts:not-started-again]", () => {
+  it("is followed by another one, at once and then ever later, and takes no attempt of the call [attempts:not-started-again]", () => {
     const { scene, chain } = called("db.write");
+    const [first, again] = scene.door.turn(scene.outcome(chain, 1, late));
+    expect([first, again]).toMatchObject([
+      { type: "EffectAbandoned", retryAtMs: scene.door.atMs },
+      { type: "EffectAdmitted", attempt: 2 },
+    ]);
     for (const [round, waitMs] of [100, 200, 400].entries()) {
       const abandoned = only(scene.door.turn(scene.outcome(chain, 1, late)), "EffectAbandoned");
       expect(abandoned.retryAtMs).toBe(scene.door.atMs + waitMs);
@@ -31,7 +36,7 @@ describe("an attempt that came too late to be started", () => {
       scene.door.atMs += waitMs - 1;
       expect(scene.door.turn(TICK)).toEqual([]);
       scene.door.atMs += 1;
-      expect(only(scene.door.turn(TICK), "EffectAdmitted").attempt).toBe(round + 2);
+      expect(only(scene.door.turn(TICK), "EffectAdmitted").attempt).toBe(round + 3);
     }
     expect(erred(scene, chain)).toBe(0);
     expect(types(scene.door.turn(scene.outcome(chain, 1, done)))).toEqual(["EffectCommitted"]);
@@ -72,10 +77,11 @@ describe("a tool that asks to be called later", () => {
     const { scene, chain } = called("db.retry");
     for (let round = 0; round < 5; round += 1) {
       scene.door.turn(scene.outcome(chain, 1, throttled(100)));
-      scene.door.atMs += 100;
+      scene.door.atMs += 10_000;
       scene.door.turn(TICK);
     }
     expect(scene.chain(chain).calls[`${chain}:1`]).toMatchObject({ attempt: 6, throttled: 5, status: "open" });
+    scene.door.atMs += 10_000;
     const events = scene.door.turn(scene.outcome(chain, 1, noRoute));
     expect(types(events)).toEqual(["EffectFailed", "EffectAdmitted"]);
   });

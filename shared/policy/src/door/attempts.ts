@@ -30,7 +30,7 @@ const THROTTLE_SHORTEST_MS = 100;
 
 /** Wait after so many failures in a row, ms: it doubles. */
 function backoffMs(failures: number): number {
-  return Math.min(BACKOFF_FIRST_MS * 2 ** Math.min(failures - 1, 16), BACKOFF_LONGEST_MS);
+  return Math.min(BACKOFF_FIRST_MS * 2 ** Math.min(Math.max(0, failures - 1), 16), BACKOFF_LONGEST_MS);
 }
 
 /** When a throttled call may go on, or null where that is past its deadline or the limit. */
@@ -67,16 +67,19 @@ export function toolThrottled(turn: Turn, found: Found, outcome: Of<"throttled">
 
 /**
  * An attempt that was never handed over. Where only its fire bound was over (a busy process, a clock that jumped), the
- * call gets another one, ever more rarely; where a halt or the loss of the partition stood against it, none.
+ * call gets another one, at once and then ever more rarely; where a halt or the loss of the partition stood against it,
+ * none. At once, because the time of a log whose clock has jumped ahead stands still until the clock is there.
  */
 export function toolNotStarted(turn: Turn, found: Found, outcome: Of<"abandoned">): void {
   const { chain, call } = found;
   const { callId, admitted, reason, again = false } = outcome;
   const { effectKey, name: tool, attempt } = call;
-  const mayRetry = again && chain.halted === null;
-  const retryAtMs = mayRetry ? (throttledUntil(turn, found, backoffMs(call.throttled + 1)) ?? 0) : 0;
+  const isFirst = call.throttled === 0;
+  const until = again && chain.halted === null ? throttledUntil(turn, found, backoffMs(call.throttled)) : null;
+  const retryAtMs = until === null ? 0 : isFirst ? turn.env.atMs : until;
   emit(turn, "EffectAbandoned", { chain }, { callId, effectKey, tool, attempt, admitted, reason, retryAtMs });
   if (retryAtMs === 0) answerWaiting(turn, chain.chainId, effectKey);
+  else if (isFirst) retryDue(turn, chain, callId, call);
 }
 
 /** Another version is there than the chain read: it may read again and ask again. */

@@ -12,6 +12,7 @@ import { noteTaskOpened } from "../flow/at-door.ts";
 import { isFinal, nextChainStatus } from "../machines/chain.ts";
 import type { ChainState, PartitionState } from "../partition-state.ts";
 import { INITIAL_RULES } from "../rules/index.ts";
+import { replayPaces } from "../pace/pace.ts";
 import { replaySlots, slotsUnder } from "../slots/slots.ts";
 import { openChain, replayChain } from "./chain-events.ts";
 import { applyDirective } from "./directives.ts";
@@ -187,6 +188,7 @@ export function replay(state: PartitionState, logged: LoggedEvent): void {
   state.digest = logged.digest;
   replayOwnership(state, event, offset, before);
   spendGrant(state, event);
+  replayPaces(state, event, offset);
   replaySlots(state, event);
   replayChainEvent(state, event, offset);
   replayPositions(state, event);

@@ -5,7 +5,8 @@
  */
 import { own } from "@busbar/kernel";
 import type { PartitionState } from "../partition-state.ts";
-import { type Cap, capPath, type CappedCall, capsOver, partitionsOfCap, shareOf } from "./caps.ts";
+import { pacePauseMs } from "../pace/pace.ts";
+import { type Cap, capKey, capPath, type CappedCall, capsOver, partitionsOfCap, shareOf } from "./caps.ts";
 import { NO_SLOTS, type SlotsOfCap } from "./slot-state.ts";
 import { isHeld } from "./slots.ts";
 
@@ -16,7 +17,7 @@ export interface SlotRequest extends CappedCall {
 }
 
 export interface SlotDeferral {
-  readonly code: "BUSBAR_SLOTS_TAKEN" | "BUSBAR_CAP_ELSEWHERE";
+  readonly code: "BUSBAR_SLOTS_TAKEN" | "BUSBAR_CAP_ELSEWHERE" | "BUSBAR_THROTTLED";
   readonly retryAfterMs: number;
   readonly reason: string;
   /** Caps in whose order the call has a place now. */
@@ -127,8 +128,34 @@ function taken({ key, cap, slots, atMs, partition, partitionCount, ahead }: Look
   return `${key}: ${shares.join(", ")} on partition ${partition}, ${ahead} go first`;
 }
 
-/** Null: every slot that the call needs is free, and nobody is before it. */
+/** The pace of a tool or model that has asked to be called later; null: it holds nobody up. */
+function paceAgainst(state: PartitionState, request: SlotRequest, atMs: number): SlotDeferral | null {
+  const key = request.kind === "tool" ? capKey.tool(request.name) : capKey.model(request.name);
+  const pace = own(state.paces, key);
+  if (pace === undefined) return null;
+  const slots = own(state.slots, key) ?? NO_SLOTS;
+  const ahead = placeOf(slots, request, atMs);
+  const pauseMs = pacePauseMs(pace, ahead, atMs);
+  if (pauseMs === 0) return null;
+  const every = `${Math.round(pace.intervalMs)} ms apart`;
+  const reason = `${key} has asked to be called later: calls begin ${every} on partition ${state.partition}, ${ahead} go first`;
+  return { code: "BUSBAR_THROTTLED", retryAfterMs: Math.min(LATEST_MS, pauseMs), reason, waitsFor: [key] };
+}
+
+/** Null: every slot that the call needs is free, no pace holds it up, and nobody is before it. */
 export function slotAgainst(
+  state: PartitionState,
+  request: SlotRequest,
+  atMs: number,
+  partitionCount: number,
+): SlotDeferral | null {
+  const [slot, pace] = [capsAgainst(state, request, atMs, partitionCount), paceAgainst(state, request, atMs)];
+  if (slot === null || pace === null) return slot ?? pace;
+  const retryAfterMs = Math.max(slot.retryAfterMs, pace.retryAfterMs);
+  return { ...slot, retryAfterMs, waitsFor: [...new Set([...slot.waitsFor, ...pace.waitsFor])] };
+}
+
+function capsAgainst(
   state: PartitionState,
   request: SlotRequest,
   atMs: number,

@@ -116,7 +116,8 @@ function wait(slots: SlotsOfCap, call: WaitingCall, atMs: number): SlotsOfCap {
 /** Folds an event into the slots; before the chain's own fold, since what a call was before it decides. */
 export function replaySlots(state: PartitionState, event: BusEvent): void {
   const { policy } = state;
-  if (policy?.caps === undefined) return;
+  // Calls wait in one order, for a slot and for the pace of a tool that has asked to be called later.
+  if (policy === null || (policy.caps === undefined && Object.keys(state.paces).length === 0)) return;
   const { atMs, agent, chainId } = event.meta;
   switch (event.type) {
     case "EffectAdmitted": {
