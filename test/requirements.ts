@@ -10,6 +10,7 @@ import { PACE_PROMISES } from "./promises/pace.ts";
 import { EVIDENCE_PROMISES } from "./promises/evidence.ts";
 
 import { DEPLOY } from "./promises/deploy.ts";
+import { GUARD_PROMISES } from "./promises/guards.ts";
 import { CLI_PROMISES, DOCTOR_PROMISES } from "./promises/cli.ts";
 import { PEOPLE_PROMISES } from "./promises/people.ts";
 import { LOG_PROMISES } from "./requirements-log.ts";
@@ -325,6 +326,7 @@ const PROMISES = {
     "chaos:zombie-gateways": "10 suspended and replaced gateways fire nothing when they wake",
   },
   security: SECURITY,
+  guards: GUARD_PROMISES,
   simulation: {
     "simulation:checkers-green":
       "the real runtime keeps its promises under seeded interleavings and faults in virtual time",

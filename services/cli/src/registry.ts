@@ -106,6 +106,13 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import("./commands/events.ts")).eventsCommand(),
   },
   {
+    name: "guards",
+    alias: "guard",
+    group: "Look",
+    summary: "the guards of the bus: state, how often they acted, and what each of them stops",
+    load: async () => (await import("./commands/guards.ts")).guardsCommand(),
+  },
+  {
     name: "halt",
     group: "Stop",
     summary: "stop effects of a scope and wait for every owner's acknowledgement",

@@ -16,6 +16,7 @@ export { expressionProblem } from "./expectation.ts";
 export * from "./claims.ts";
 export * from "./freshness.ts";
 export { isoMs } from "./iso-time.ts";
+export { type Guard, type GuardAct, GUARD_METRIC, GUARDS, type GuardState, guardsIn } from "./guards/index.ts";
 export * from "./partition-state.ts";
 export * from "./policy-document.ts";
 export * from "./read-back.ts";

@@ -25,6 +25,7 @@ export const METRICS = {
   flowLag: "busbar_flow_lag_seconds",
   drift: "busbar_drift_index",
   driftFound: "busbar_drift_detected_total",
+  guardActs: "busbar_guard_acts_total",
   defects: "busbar_rule_disagreements_total",
   lag: "busbar_consumer_lag_records",
 } as const;
@@ -54,6 +55,7 @@ export interface Metrics {
   readonly flowLag: Gauge<"key">;
   readonly drift: Gauge<"key">;
   readonly driftFound: Counter<"key">;
+  readonly guardActs: Counter<"guard">;
   readonly defects: Counter<string>;
 }
 
@@ -88,6 +90,7 @@ export function createMetrics(): Metrics {
     flowLag: gauge(METRICS.flowLag, "Age of the oldest chain that was not begun, as reported", ["key"]),
     drift: gauge(METRICS.drift, "Population stability index of an agent's last window of decisions", ["key"]),
     driftFound: counter(METRICS.driftFound, "Windows in which an agent decided otherwise than before", ["key"]),
+    guardActs: counter(METRICS.guardActs, "Records that show a guard acting, by guard", ["guard"]),
     defects: counter(METRICS.defects, "Trips on which door and supervisor disagree"),
   };
 }

@@ -16,6 +16,7 @@ import {
   beginTurn,
   decide,
   type EmittedEvent,
+  guardsIn,
   type Input,
   type PartitionState,
   snapshotOf,
@@ -287,7 +288,10 @@ export class PartitionOwner implements LoopWork {
     held.endKnownMs = clock.monotonicMs();
     metrics.appendSeconds.observe((held.endKnownMs - startMs) / 1000);
     if (outcome.kind === "appended" && outcome.baseOffset === base) {
-      for (const { event } of emitted) metrics.decisions.inc({ type: event.type });
+      for (const { event } of emitted) {
+        metrics.decisions.inc({ type: event.type });
+        for (const guard of guardsIn(event)) metrics.guardActs.inc({ guard });
+      }
       if (outcome.appendedAtMs !== null) held.ticking.skewMs = clock.nowMs() - outcome.appendedAtMs;
       return true;
     }

@@ -30,6 +30,7 @@ import {
   Supervisor,
   type Toolbox,
   topicNames,
+  type TopicNames,
 } from "@busbar/runtime";
 import { createMetrics, type Logger, SILENT_LOGGER } from "@busbar/telemetry";
 import { createTestKeys, type TestKeys } from "./keys.ts";
@@ -45,10 +46,16 @@ export interface TestBusOptions {
   readonly policy?: TestPolicy;
   /** Default 2. */
   readonly partitions?: number;
+  /** First part of the topics' names; default `test`. */
+  readonly prefix?: string;
+  /** Settings of every topic, for a log that has them; default: none. */
+  readonly topicConfig?: Readonly<Record<string, string>>;
   /** Default: a log in memory. One with faults, for example. */
   readonly log?: EventLog;
   /** The log as the agents see it; default: the log. */
   readonly agentLog?: (log: EventLog) => EventLog;
+  /** False: the agents do not stop by themselves when they are halted; what stops them is the door alone. */
+  readonly obeysHalts?: boolean;
   /** Secrets of tools and models, by name. */
   readonly secrets?: Readonly<Record<string, string>>;
   /** Default: the tools and models above. */
@@ -107,7 +114,8 @@ class MemoryBus implements TestBus {
   readonly codec = createCodec({ ids: builtinSchemaIds() });
   readonly #options: TestBusOptions;
   readonly #keys: TestKeys = createTestKeys();
-  readonly #topics = topicNames(PREFIX);
+  readonly #prefix: string;
+  readonly #topics: TopicNames;
   readonly #partitions: number;
   readonly #limitMs: number;
   readonly #client: Client;
@@ -120,13 +128,15 @@ class MemoryBus implements TestBus {
 
   constructor(options: TestBusOptions) {
     this.#options = options;
+    this.#prefix = options.prefix ?? PREFIX;
+    this.#topics = topicNames(this.#prefix);
     this.#partitions = options.partitions ?? 2;
     this.#limitMs = options.limitMs ?? 15_000;
     this.log = options.log ?? createEmbeddedLog({});
     this.#client = createClient({
       log: this.log,
       codec: this.codec,
-      prefix: PREFIX,
+      prefix: this.#prefix,
       name: CLIENT,
       key: this.#keys.clientKey(CLIENT),
       answerTimeoutMs: 200,
@@ -145,7 +155,7 @@ class MemoryBus implements TestBus {
     const { logger = SILENT_LOGGER } = this.#options;
     const { keyring } = this.#keys;
     this.#processes += 1;
-    return { log: this.log, codec: this.codec, keyring, prefix: PREFIX, logger, metrics: createMetrics() };
+    return { log: this.log, codec: this.codec, keyring, prefix: this.#prefix, logger, metrics: createMetrics() };
   }
 
   async #startGateway(): Promise<void> {
@@ -189,10 +199,11 @@ class MemoryBus implements TestBus {
   async #createTopics(): Promise<void> {
     const { events, commands, control, directives, signals, heartbeats, checkpoints, deadLetters, blobs, inbox } =
       this.#topics;
+    const { topicConfig: config = {} } = this.#options;
     const byChain = [events, commands, control, signals, checkpoints, deadLetters, blobs];
     const inboxes = this.#options.agents.map(({ name }) => inbox(name));
-    const specs = [...byChain, ...inboxes].map((name) => ({ name, partitions: this.#partitions, config: {} }));
-    const single = [directives, heartbeats].map((name) => ({ name, partitions: 1, config: {} }));
+    const specs = [...byChain, ...inboxes].map((name) => ({ name, partitions: this.#partitions, config }));
+    const single = [directives, heartbeats].map((name) => ({ name, partitions: 1, config }));
     await this.log.ensureTopics([...specs, ...single]);
   }
 
@@ -203,9 +214,10 @@ class MemoryBus implements TestBus {
     const bounds = { heartbeatMs: 50, answerTimeoutMs: 200, stallMs: 1000 };
     const { isOrderSigned } = keyring;
     const instance = `${agent.name}-${this.#processes}`;
+    const { obeysHalts = true } = this.#options;
     this.#agents.set(
       agent.name,
-      await runAgent({ log, codec, prefix, logger, key, isOrderSigned, agent, instance, ...bounds }),
+      await runAgent({ log, codec, prefix, logger, key, isOrderSigned, agent, instance, obeysHalts, ...bounds }),
     );
   }
 

@@ -1,0 +1,43 @@
+/** Every scenario, by guard. */
+import { slowAgent } from "./guards/backpressure.ts";
+import { codeFreeze, productionDatabase } from "./guards/blast-radius.ts";
+import { sickVendor } from "./guards/breakers.ts";
+import { drippingModel, endlessLoop } from "./guards/budgets.ts";
+import { turnedOverNight } from "./guards/drift.ts";
+import { twoChainsOneOrder } from "./guards/freshness.ts";
+import { handedOver, hostileAgent } from "./guards/halt.ts";
+import { refundInFiveSpellings } from "./guards/idempotency.ts";
+import { anotherRow, nothingChanged } from "./guards/read-your-writes.ts";
+import { chargedThenSilent } from "./guards/retries.ts";
+import { twoBalances } from "./guards/trip-rules.ts";
+import type { Scenario } from "./scenario.ts";
+
+export const SCENARIOS: readonly Scenario[] = [
+  slowAgent,
+  hostileAgent,
+  handedOver,
+  endlessLoop,
+  drippingModel,
+  refundInFiveSpellings,
+  sickVendor,
+  productionDatabase,
+  codeFreeze,
+  chargedThenSilent,
+  nothingChanged,
+  anotherRow,
+  twoChainsOneOrder,
+  twoBalances,
+  turnedOverNight,
+];
+
+export const scenariosOf = (guard: string): readonly Scenario[] => SCENARIOS.filter((one) => one.guard === guard);
+
+export {
+  type Finding,
+  playScenario,
+  type Scenario,
+  type Scene,
+  tellTrial,
+  type Trial,
+  tryScenario,
+} from "./scenario.ts";
