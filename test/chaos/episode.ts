@@ -40,7 +40,7 @@ export interface EpisodePorts {
 
 /** Bytes of a sender that has just been woken are in the world after this, ms: more than any tool's latency. */
 const STRAY_MS = 1000;
-const DECIDE_MS = 180_000;
+const DECIDE_MS = 300_000;
 
 const textOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
 

@@ -25,7 +25,7 @@ const HOSTILE = join(HERE, "hostile/main.ts");
 const COMPILED = resolve(HERE, "../../node_modules/.cache/chaos-compiled");
 
 /** Longest wait for anything, ms: a broker comes back and everything is loaded again within it. */
-export const PATIENCE_MS = 120_000;
+export const PATIENCE_MS = 240_000;
 /** Long enough that a busy machine does not spend the attempts of an effect. */
 const FIRE_BOUND_MS = 2000;
 const START_ATTEMPTS = 5;
