@@ -67,6 +67,14 @@ describe("the judgement on fires", () => {
     expect(wrongOf([again], log(claim("g1"), admitted(1), doubt(), admitted(2), claim("g2")))).toHaveLength(1);
   });
 
+  test("bears with a busy machine for some ms, only where the outcome stands in the epoch of the admission", () => {
+    const done = event("EffectCommitted", { callId: "c:1", effectKey: "k", attempt: 1 });
+    const late = fire(1, { atMs: 1600 });
+    expect(wrongOf([late], log(claim("g1"), admitted(1), done))).toEqual([]);
+    expect(wrongOf([fire(1, { atMs: 1900 })], log(claim("g1"), admitted(1), done))).toHaveLength(1);
+    expect(wrongOf([late], log(claim("g1"), admitted(1), claim("g2"), done))).toHaveLength(1);
+  });
+
   test("tells an at-most-once effect that was fired again while the first was in doubt, and no other", () => {
     const again = [fire(1), fire(2)];
     const wrong = ["g1 fired mail.send c:1 attempt 2 again, the first in doubt"];
