@@ -5,8 +5,8 @@
  */
 import { ATTEMPT_PROMISES } from "./requirements-attempts.ts";
 import { CAP_PROMISES } from "./promises/caps.ts";
-import { PLAY_PROMISES } from "./promises/evaluation.ts";
 import { PACE_PROMISES } from "./promises/pace.ts";
+import { EVALUATION_PROMISES, PLAY_PROMISES } from "./promises/evaluation.ts";
 import { EVIDENCE_PROMISES } from "./promises/evidence.ts";
 
 import { DEPLOY } from "./promises/deploy.ts";
@@ -318,6 +318,7 @@ const PROMISES = {
     "play:messages-format": "plain OpenAI messages are accepted",
     ...PLAY_PROMISES,
   },
+  evaluation: EVALUATION_PROMISES,
   chaos: {
     "chaos:hostile-agent-halted":
       "50 halts of a hostile agent: no effect after an acknowledgement that did not name it",

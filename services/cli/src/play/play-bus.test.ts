@@ -37,6 +37,8 @@ const twice = ["once", "again"].map((result) => ({
   result,
   rw: "w",
 }));
+const held = { kind: "tool", tool: "pay_bill", args: { n: 1 }, result: 1, rw: "w" };
+const approved = [runOf(JSON.stringify({ events: [{ ...held, tool: "read_blob", rw: "r" }, held, held] }))];
 const same = [runOf(JSON.stringify({ events: twice }))];
 
 describe("a run on the bus", () => {
@@ -45,10 +47,12 @@ describe("a run on the bus", () => {
 
   beforeAll(async () => {
     const seen = new Map<string, EffectClass>();
-    for (const run of [...messages, ...recorded, ...large, ...same]) {
+    for (const run of [...messages, ...recorded, ...large, ...same, ...approved]) {
       for (const { tool, effect } of run?.calls ?? []) seen.set(tool, heavier(seen.get(tool), effect));
     }
-    const policy = playPolicy(toolPolicies(seen, new Map()));
+    const { pay_bill: bill, ...others } = toolPolicies(seen, new Map());
+    if (bill === undefined) throw new Error("no tool is held");
+    const policy = playPolicy({ ...others, pay_bill: { ...bill, approve: "always" } });
     const codec = createCodec({ ids: builtinSchemaIds() });
     const place = { log, codec, prefix: "play-test", where: "", isKept: false, close: () => Promise.resolve() };
     bus = await startPlayBus({ bus: place, policy, concurrency: 8, logLevel: "error" });
@@ -90,6 +94,12 @@ describe("a run on the bus", () => {
 
   it("may have results above the limit of a record; they are compared all the same [effects:large-values-by-reference]", async () => {
     expect(brief(await playAll("large", large))).toEqual(["completed  1", "stopped contradiction 1"]);
+  });
+
+  it("goes on where a call is put to a person, who approves it, and tells which calls were [play:approved]", async () => {
+    const [verdict] = await playAll("approved", approved);
+    expect(verdict).toMatchObject({ end: "completed", asked: [{ call: 1, rule: "approve" }], alreadyDone: 1 });
+    expect([...(verdict?.admitted ?? [])]).toEqual([0, 1]);
   });
 
   it("that asks for the same effect twice gets it once, and is told so [play:recorded-runs]", async () => {

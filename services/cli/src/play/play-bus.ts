@@ -7,12 +7,14 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { type AgentProcess, chainOfTaskKey, type Client, createClient, runAgent } from "@busbar/agent";
 import { agentCredentials, clientKey, ensureKeys, openKeyring, topicSpecs } from "@busbar/infra";
+import type { BusEvent, MessageOf } from "@busbar/events";
 import { busbarError } from "@busbar/kernel";
 import type { Follower } from "@busbar/log";
 import type { Policy } from "@busbar/policy";
 import { createPartitionReader, Gateway, Supervisor, topicNames } from "@busbar/runtime";
 import { createLogger, createMetrics } from "@busbar/telemetry";
 import { endingTimers, type EndingTimers } from "./ending-timers.ts";
+import { approve } from "./person.ts";
 import type { PlayLog } from "./play-log.ts";
 import { RECORDED_AGENT, recordedAgent, recordedToolbox } from "./recorded-agent.ts";
 import type { RecordedRun } from "./recorded-run.ts";
@@ -49,8 +51,11 @@ class Judges {
   readonly #open = new Map<string, Playing>();
   readonly #followers: Follower[] = [];
   readonly #timer: NodeJS.Timeout;
+  readonly #onRequest: (request: MessageOf<"ApprovalRequested">, partition: number) => void;
 
-  constructor() {
+  /** `onRequest`: a call of a run in flight waits for a person. */
+  constructor(onRequest: (request: MessageOf<"ApprovalRequested">, partition: number) => void) {
+    this.#onRequest = onRequest;
     this.#timer = setInterval(() => this.#watchSilence(), 1000);
   }
 
@@ -64,7 +69,7 @@ class Judges {
         partition,
         from: 0n,
         onDelivery: (delivery) => {
-          for (const read of reader.read(delivery)) if (read.kind === "event") this.#take(read.event);
+          for (const read of reader.read(delivery)) if (read.kind === "event") this.#take(read.event, partition);
         },
         onProblem: (problem) => {
           if (problem.kind === "unreachable") return;
@@ -85,10 +90,11 @@ class Judges {
     this.#open.delete(chain);
   }
 
-  #take(event: Parameters<typeof judge>[1]): void {
+  #take(event: BusEvent, partition: number): void {
     const playing = this.#open.get(event.meta.chainId);
     if (playing === undefined) return;
     playing.heardMs = performance.now();
+    if (event.type === "ApprovalRequested") this.#onRequest(event, partition);
     const verdict = judge(playing.judging, event);
     if (verdict !== null) playing.resolve(verdict);
   }
@@ -140,7 +146,12 @@ function build(options: PlayBusOptions, runs: ReadonlyMap<string, PlayedRun>, ke
   });
   const timers = endingTimers();
   const client = createClient({ log, codec, prefix, name: PLAY_CLIENT, key: clientKey(keys, PLAY_CLIENT), timers });
-  return { judges: new Judges(), supervisor, gateway, client, timers, agent: null };
+  const operator = openKeyring(keys, "operator");
+  // A word that the log did not take leaves its run silent, which is told.
+  const judges = new Judges((request, partition) => {
+    approve(options.bus, operator, request, partition).catch(() => undefined);
+  });
+  return { judges, supervisor, gateway, client, timers, agent: null };
 }
 
 async function stopParts({ judges, supervisor, gateway, client, timers, agent }: Parts): Promise<void> {

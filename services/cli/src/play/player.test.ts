@@ -17,6 +17,7 @@ const COMPLETED: Verdict = {
   admitted: new Set(),
   refused: 0,
   alreadyDone: 0,
+  asked: [],
 };
 
 function fileOf(lines: readonly string[]): string {

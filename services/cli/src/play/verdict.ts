@@ -7,6 +7,12 @@
 import type { BusEvent } from "@busbar/events";
 import type { PlayedStep } from "./steps.ts";
 
+/** A call that was put to a person, and the rule that did it. */
+export interface Asked {
+  readonly call: number;
+  readonly rule: string;
+}
+
 /** How a run ended on the bus. `failed`: it could not be played, which is no judgement of the run. */
 export interface Verdict {
   readonly end: "completed" | "stopped" | "failed";
@@ -20,6 +26,8 @@ export interface Verdict {
   readonly refused: number;
   /** Calls answered from the ledger: the same effect again, so the tool was not asked. */
   readonly alreadyDone: number;
+  /** Calls that were put to a person, who approved them. */
+  readonly asked: readonly Asked[];
 }
 
 export interface Judging {
@@ -27,13 +35,14 @@ export interface Judging {
   readonly admitted: Set<number>;
   refused: number;
   alreadyDone: number;
+  readonly asked: Asked[];
   /** Of the last outcome. */
   call: number;
   refusal: { readonly code: string; readonly reason: string; readonly call: number } | null;
 }
 
 export function beginJudging(steps: readonly PlayedStep[]): Judging {
-  return { steps, admitted: new Set(), refused: 0, alreadyDone: 0, call: -1, refusal: null };
+  return { steps, admitted: new Set(), refused: 0, alreadyDone: 0, asked: [], call: -1, refusal: null };
 }
 
 /** The recorded call of a step, from 1. */
@@ -50,6 +59,9 @@ export function judge(judging: Judging, event: BusEvent): Verdict | null {
     case "EffectAlreadyDone":
       judging.alreadyDone += 1;
       judging.call = callAt(judging, event.step);
+      return null;
+    case "ApprovalRequested":
+      judging.asked.push({ call: callAt(judging, event.step), rule: event.rule });
       return null;
     case "EffectRefused": {
       const { code, reason, step } = event;
@@ -84,6 +96,6 @@ function completed(judging: Judging): Verdict {
 }
 
 function concluded(judging: Judging, end: Verdict["end"], rule: string, reason: string): Verdict {
-  const { admitted, refused, alreadyDone, call } = judging;
-  return { end, rule, reason, call, admitted, refused, alreadyDone };
+  const { admitted, refused, alreadyDone, asked, call } = judging;
+  return { end, rule, reason, call, admitted, refused, alreadyDone, asked };
 }
