@@ -15,5 +15,9 @@ export const PEOPLE_PROMISES = {
   "approvals:deadline": "a call that waits ends with its chain's deadline",
   "approvals:no-error": "a call that waits is no error for any rule; a denial is one",
   "approvals:survives": "what waits outlives agent, gateway and owner: it is state of the partition",
+  "approvals:webhook":
+    "people are told beside the bus: bounded, tried again, without arguments, and nothing waits for it",
+  "approvals:shown":
+    "approvals ls and show name arguments, what is in doubt, rule, evidence, deadline and digest; grant and deny name what they bind to",
   "approvals:agreement": "an admission of a held call without its approval is reported as a defect of the door",
 } as const;

@@ -144,6 +144,13 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import("./commands/throttle.ts")).throttleCommand(),
   },
   {
+    name: "approvals",
+    alias: "approval",
+    group: "Stop",
+    summary: "calls that wait for a person: list, show, grant, deny",
+    load: async () => (await import("./commands/approvals.ts")).approvalsCommand(),
+  },
+  {
     name: "settle",
     group: "Stop",
     summary: "say how an effect in doubt ended",

@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { toolDigests } from "@busbar/agent";
 import { createToolbox, loadProject } from "@busbar/agent/project";
 import { connect, openKeyring, redactorOfLines, toolSecrets } from "@busbar/infra";
-import { Gateway } from "@busbar/runtime";
+import { Gateway, webhookNotices } from "@busbar/runtime";
 import { announceReady, createLogger, createMetrics, runService, startHealthServer } from "@busbar/telemetry";
 import { readConfig } from "./config.ts";
 
@@ -16,6 +16,7 @@ await runService(logger, async () => {
   const connection = await connect({ env: process.env, clientId: `gateway-${owner}`, principal: "gateway", onNotice });
   const { policy, tools, models } = await loadProject(config.project);
   const metrics = createMetrics();
+  const notices = webhookNotices(process.env, logger, redactorOfLines(process.env));
   const gateway = new Gateway({
     log: connection.log,
     codec: connection.codec,
@@ -29,6 +30,7 @@ await runService(logger, async () => {
     logger,
     metrics,
     settings: config.settings,
+    notices,
   });
   await gateway.start();
   const pages = { "/doors": () => gateway.doors() };
@@ -43,6 +45,7 @@ await runService(logger, async () => {
   return {
     stop: async () => {
       await gateway.stop();
+      notices.stop();
       await http.close();
       await connection.close();
     },

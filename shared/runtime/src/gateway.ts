@@ -26,6 +26,7 @@ import {
   type Toolbox,
 } from "./ports.ts";
 import { type DoorLife, gatewayBeat, publishPolicy } from "./gateway-messages.ts";
+import { NO_NOTICES, type NoticeBoard } from "./people/notices.ts";
 import { createSchemaCheck } from "./schema-check.ts";
 import { Takeovers } from "./takeover.ts";
 import { checkTopicsKeep } from "./start-check.ts";
@@ -51,6 +52,8 @@ export interface GatewayOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly settings?: Partial<OwnerSettings>;
+  /** Who is told that something waits for a person; default: nobody. */
+  readonly notices?: NoticeBoard;
 }
 
 /** A member whose last successful group heartbeat is older than this does not claim or open, ms. */
@@ -158,6 +161,7 @@ export class Gateway {
         compression: this.#options.compression ?? SYSTEM_COMPRESSION,
       }),
       settings: this.#settings,
+      notices: this.#options.notices ?? NO_NOTICES,
       check: createSchemaCheck(),
       isMember: () => this.#isMember(),
       mayClaim: (claimant, isOrdered) =>

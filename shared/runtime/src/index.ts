@@ -11,6 +11,8 @@ export * from "./signed-publication.ts";
 export * from "./topic-names.ts";
 export type { DoorStatus } from "./door/door-status.ts";
 export * from "./gateway.ts";
+export { createNotices, NOTICES_KEPT, type Notice, type NoticeBoard, noticeOf } from "./people/notices.ts";
+export { webhookNotices } from "./people/webhook.ts";
 export * from "./schema-check.ts";
 export * from "./supervision/stage-options.ts";
 export * from "./supervision/supervisor.ts";

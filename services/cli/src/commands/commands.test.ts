@@ -46,6 +46,8 @@ describe("every command", () => {
     ["breakers", "isolate", "sql"],
     ["breaker", "close", "sql"],
     ["settle", "chain", "1", "committed"],
+    ["approvals", "grant", "c:1"],
+    ["approval", "deny", "c:1"],
     ["policy", "push"],
     ["dlq", "redrive", "0/1"],
   ])("%s %s asks for a reason, and an empty one is none [cli:reason-required]", async (...words) => {

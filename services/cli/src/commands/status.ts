@@ -111,6 +111,13 @@ const DOUBTS: readonly Column<BusStatus["inDoubt"][number]>[] = [
   column("ends by", ({ endsBy }) => endsBy),
 ];
 
+const APPROVALS: readonly Column<BusStatus["approvals"][number]>[] = [
+  column("waits for a person", ({ callId }) => callId),
+  column("tool", ({ tool }) => tool),
+  column("in doubt", ({ reason }) => reason),
+  column("denied at", ({ expiresAtMs }) => new Date(expiresAtMs).toISOString()),
+];
+
 const CAPS: readonly Column<BusStatus["caps"][number]>[] = [
   column("cap", ({ cap }) => cap),
   column("out", ({ concurrency }) => (concurrency === null ? "" : `${concurrency.out}/${concurrency.total}`)),
@@ -140,6 +147,8 @@ export function hintsOf(status: BusStatus): readonly string[] {
   if (drift !== undefined) hints.push(`npx busbar agents show ${drift.agent}`);
   const flow = status.flows.find(({ level }) => level !== "lifted");
   if (flow !== undefined) hints.push(`npx busbar throttle lift ${flow.key} --reason "<why>"`);
+  const [approval] = status.approvals;
+  if (approval !== undefined) hints.push(`npx busbar approvals show ${approval.callId}`);
   const [doubt] = status.inDoubt;
   if (doubt !== undefined) {
     const settle = `npx busbar settle ${doubt.chainId} ${doubt.callId}`;
@@ -178,6 +187,7 @@ function render(output: Output, status: BusStatus): string {
     ["Drift", status.drifts.length > 0, () => output.table(status.drifts, driftColumns(Date.now()))],
     ["Breakers", status.breakers.length > 0, () => output.table(status.breakers, standingColumns("key", "id", count))],
     ["Caps", status.caps.length > 0, () => output.table(status.caps, CAPS)],
+    ["Approvals", status.approvals.length > 0, () => output.table(status.approvals, APPROVALS)],
     ["Effects in doubt or disputed", status.inDoubt.length > 0, () => output.table(status.inDoubt, DOUBTS)],
   ];
   return sections

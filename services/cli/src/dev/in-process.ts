@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { toolDigests } from "@busbar/agent";
 import { createToolbox, loadProject } from "@busbar/agent/project";
 import { connect, type Connection, openKeyring, redactorOfLines, toolSecrets } from "@busbar/infra";
-import { Gateway, Supervisor } from "@busbar/runtime";
+import { Gateway, Supervisor, webhookNotices } from "@busbar/runtime";
 import { createLogger, createMetrics } from "@busbar/telemetry";
 import { runAgents } from "../run-agents.ts";
 import { awaitDoors, type DevOptions, type DevServices } from "./child-services.ts";
@@ -30,6 +30,7 @@ async function startAll(
   const supervisorKeys = openKeyring(keys, "supervisor");
   const common = { log, codec, prefix, logger };
   const supervisor = new Supervisor({ ...common, name: owner, keyring: supervisorKeys, metrics: createMetrics() });
+  const notices = webhookNotices(env, logger, redactorOfLines(env));
   const gateway = new Gateway({
     ...common,
     owner,
@@ -38,7 +39,9 @@ async function startAll(
     tools: toolDigests(project.tools),
     policy: project.policy,
     metrics: createMetrics(),
+    notices,
   });
+  stops.push(() => Promise.resolve(notices.stop()));
   stops.push(() => supervisor.stop());
   await supervisor.start();
   stops.push(() => gateway.stop());

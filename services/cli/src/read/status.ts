@@ -5,6 +5,7 @@
 import { own } from "@busbar/kernel";
 import { againstFiringAgain, type CallState, type ChainState, type PartitionState } from "@busbar/policy";
 import type { SupervisorState } from "../deploy/state-file.ts";
+import { type ApprovalRow, foldApprovals } from "./approvals.ts";
 import { type CapStatus, foldCaps } from "./caps.ts";
 import { type DeploymentRow, foldDeployments } from "./deployments.ts";
 import { type DriftRow, foldDrifts } from "./drifts.ts";
@@ -79,6 +80,8 @@ export interface BusStatus {
   readonly drifts: readonly DriftRow[];
   readonly haltedChains: readonly HaltedChain[];
   readonly inDoubt: readonly Doubt[];
+  /** Calls that wait for a person. */
+  readonly approvals: readonly ApprovalRow[];
   readonly supervisors: Life["supervisors"];
   readonly deployments: readonly DeploymentRow[];
   readonly caps: readonly CapStatus[];
@@ -223,6 +226,7 @@ export function foldStatus(
     ),
     haltedChains: haltedChains(views),
     inDoubt: doubts(views, nowMs),
+    approvals: foldApprovals(views.map(({ state }) => state)),
     supervisors: life.supervisors,
     deployments: foldDeployments(
       views.map(({ state }) => state),

@@ -21,6 +21,7 @@ import {
 } from "@busbar/policy";
 import { blobOf, type BlobRef, locateClaim } from "@busbar/log";
 import { createPartitionReader } from "../partition-reader.ts";
+import { noticeOf, noticesIn } from "../people/notices.ts";
 import { pause } from "../ports.ts";
 import type { Contents } from "./contents.ts";
 import { Conversations } from "./conversations.ts";
@@ -122,6 +123,7 @@ export class Actions {
       }
     }
     this.#projector.enqueue(missed);
+    for (const notice of noticesIn(state, topics.events)) this.#options.notices.tell(notice);
     this.#executor.redeliver(({ chainId, callId, admitted }) => {
       const call = state.chains[chainId]?.calls[callId];
       return call !== undefined && call.status !== "answered" && call.admitted === admitted;
@@ -168,6 +170,8 @@ export class Actions {
 
   afterAck(emitted: readonly EmittedEvent[], queued: QueuedAt): void {
     for (const one of emitted) {
+      const notice = noticeOf(one.event);
+      if (notice !== null) this.#options.notices.tell(notice);
       this.#conversations.remember(one);
       this.#act(one, queued);
     }

@@ -6,6 +6,7 @@ import type { EventLog } from "@busbar/log";
 import type { Logger, Metrics } from "@busbar/telemetry";
 import type { CheckpointStore } from "../checkpoint.ts";
 import type { DirectiveFeed, LifeFeed } from "../feeds.ts";
+import type { NoticeBoard } from "../people/notices.ts";
 import type { Chance, Clock, Keyring, Timers, Toolbox } from "../ports.ts";
 import type { TopicNames } from "../topic-names.ts";
 import type { RunningCalls } from "./executor.ts";
@@ -89,6 +90,8 @@ export interface OwnerOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly settings: OwnerSettings;
+  /** Who is told that something waits for a person. */
+  readonly notices: NoticeBoard;
   check(schema: Json, value: Json): string | null;
   /** A successful group heartbeat lies after the last call of this, in the same generation (liveness only). */
   isMember(): boolean;

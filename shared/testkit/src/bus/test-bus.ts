@@ -15,7 +15,7 @@ import {
   type ToolDefinition,
 } from "@busbar/agent";
 import { buildPolicy, createToolbox, type ProjectFile } from "@busbar/agent/project";
-import { type BusEvent } from "@busbar/events";
+import { type BusEvent, partitionOf } from "@busbar/events";
 import { builtinSchemaIds, type Codec, createCodec } from "@busbar/events/codec";
 import { busbarError, type Json } from "@busbar/kernel";
 import type { EventLog } from "@busbar/log";
@@ -26,6 +26,7 @@ import {
   type DoorStatus,
   Gateway,
   metaWith,
+  type NoticeBoard,
   type OwnerSettings,
   Supervisor,
   type Toolbox,
@@ -61,6 +62,7 @@ export interface TestBusOptions {
   /** Default: the tools and models above. */
   readonly toolbox?: Toolbox;
   readonly settings?: Partial<OwnerSettings>;
+  readonly notices?: NoticeBoard;
   /** Default true. Without one no door opens. */
   readonly supervisor?: boolean;
   /** The gateway's clock; default: the system's. */
@@ -92,6 +94,8 @@ export interface TestBus {
   resume(scope: string, fence: string, reason?: string): Promise<void>;
   /** Any signed order: `order("Freeze", {...})`. Resolves when every partition has applied it; its offset. */
   order(type: string, fields: Readonly<Record<string, unknown>>): Promise<string>;
+  /** A person's signed word to the door of a chain: `word("ApproveEffect", chainId, {...})`. */
+  word(type: string, chainId: string, fields: Readonly<Record<string, unknown>>): Promise<void>;
   doors(): readonly DoorStatus[];
   /** The gateway stops and another one takes over, as after a deployment. */
   replaceGateway(): Promise<void>;
@@ -163,7 +167,9 @@ class MemoryBus implements TestBus {
     const toolbox =
       this.#options.toolbox ?? createToolbox(tools, models, new Map(Object.entries(this.#options.secrets ?? {})));
     const settings = { ...FAST, ...this.#options.settings };
-    const common = { ...this.#common(), ...(clock === undefined ? {} : { clock }) };
+    const { notices } = this.#options;
+    const more = { ...(clock === undefined ? {} : { clock }), ...(notices === undefined ? {} : { notices }) };
+    const common = { ...this.#common(), ...more };
     const owner = `gateway-${this.#processes}`;
     this.#gateway = new Gateway({ ...common, owner, toolbox, policy: policyOf(this.#options), settings });
     await this.#gateway.start();
@@ -297,6 +303,20 @@ class MemoryBus implements TestBus {
       throw busbarError("BUSBAR_LOG_UNAVAILABLE", { reason: `the order ${type} was not appended` });
     await this.#applied(outcome.baseOffset);
     return outcome.baseOffset.toString();
+  }
+
+  async word(type: string, chainId: string, fields: Readonly<Record<string, unknown>>): Promise<void> {
+    const topic = this.#topics.control;
+    const principal = "operator:test";
+    const meta = metaWith({ eventId: `test/${type}`, atMs: Date.now(), chainId });
+    const body = { reason: "said by a test", by: principal, ...fields };
+    const value = this.codec.encode(type as "ApproveEffect", { meta, ...body } as never);
+    const partition = partitionOf(chainId, this.#partitions);
+    const [outcome] = await this.log.publish([
+      signedPublication(this.#keys.keyring, { topic, partition, principal, type, key: chainId, value }),
+    ]);
+    if (outcome?.kind !== "appended")
+      throw busbarError("BUSBAR_LOG_UNAVAILABLE", { reason: `the word ${type} was not appended` });
   }
 
   async #applied(offset: bigint): Promise<void> {
