@@ -34,6 +34,14 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
     "as `approvals.effects` says",
     "`always`: a person approves each call with its exact arguments; `never`: nobody is asked",
   ],
+  "tools.<name>.checks": [
+    MANIFEST,
+    "what arguments must hold before the call is admitted; of each: `name`, `require` and, where it does not always apply, `when` (CEL), `otherwise` (`refuse`, `degrade`, `approve`), `reason`; see [the guide](../guides/checks.md)",
+  ],
+  "tools.<name>.resultChecks": [
+    MANIFEST,
+    "what a result must hold, else it is invalid; of each: `name`, `when`, `require`, `reason`",
+  ],
   "tools.<name>.concurrency": ["none", "calls of it that are out at once, over the whole bus"],
   "tools.<name>.rate.calls": ["none", "calls of it that begin in any window, over the whole bus"],
   "tools.<name>.rate.perMs": ["", "length of that window"],
@@ -61,6 +69,14 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
   ],
   "httpTools.<name>.trust": ["`trusted`", "`untrusted`: a result holds text of third parties"],
   "httpTools.<name>.person": ["`false`", "a result is what the person has said whom the agent serves"],
+  "httpTools.<name>.checks": [
+    "none",
+    "what arguments must hold before the call is admitted; of each: `name`, `require` and, where it does not always apply, `when` (CEL), `otherwise` (`refuse`, `degrade`, `approve`), `reason`; see [the guide](../guides/checks.md)",
+  ],
+  "httpTools.<name>.resultChecks": [
+    "none",
+    "what a result must hold, else it is invalid; of each: `name`, `when`, `require`, `reason`",
+  ],
   "httpTools.<name>.readBack.tool": [
     "none",
     "a read that shows whether the change is there: made after each success, and for a change in doubt",
@@ -108,6 +124,7 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
   "httpTools.<name>.http.responseLimitBytes": ["`1048576`", "longest answer"],
   "models.<name>.timeoutMs": ["that of the model's definition", "from the hand-over to the model to its whole answer"],
   "models.<name>.attempts": ["that of the model's definition", "attempts of one call; being throttled takes none"],
+  "models.<name>.resultChecks": ["none", "what an answer (`result`) must hold, else the call failed"],
   "models.<name>.concurrency": ["none", "calls of it that are out at once, over the whole bus"],
   "models.<name>.rate.calls": ["none", "calls of it that begin in any window, over the whole bus"],
   "models.<name>.rate.perMs": ["", "length of that window"],
@@ -120,6 +137,10 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
   "agents.<name>.tools": ["none", "tools that it may call, or `*`"],
   "agents.<name>.sends": ["none", "agents that it may send tasks to, or `*`"],
   "agents.<name>.models": ["none", "models that it may ask, or `*`"],
+  "agents.<name>.answerChecks": [
+    "none",
+    "what the answer of a task (`result`) must hold before the task is completed; `otherwise`: `refuse` (the task fails) or `degrade`",
+  ],
   "agents.<name>.concurrency": ["none", "its calls of tools and models that are out at once, over the whole bus"],
   "agents.<name>.rate.calls": ["none", "its calls of tools and models that begin in any window, over the whole bus"],
   "agents.<name>.rate.perMs": ["", "length of that window"],

@@ -6,4 +6,16 @@ export const EVIDENCE_PROMISES = {
   "evidence:said": "a chain knows what its person has said: a root task's text and the results of tools of the person",
   "evidence:counted": "a chain knows how often each tool was done; what is told again counts once",
   "evidence:declared": "what a row declares of results is checked when it is read, with the place of each fault",
+  "evidence:checks":
+    "a call whose arguments do not hold a check of its tool is refused, put to a person, or refused with its chain left to reads, as the check says",
+  "evidence:checks-cel":
+    "checks are CEL over arguments, result, task, claims, what was said, what was done and the time; what cannot be evaluated is not held",
+  "evidence:checks-faults": "a broken expression is told with its line and column, and the names that there are",
+  "evidence:results":
+    "a result that a check does not hold is invalid: a change is not made again; a model's answer is asked for again",
+  "evidence:plausible": "a result may be bounded in range and in its distance from the last claim of its subject",
+  "evidence:answers":
+    "an answer that a check does not hold completes no task: it is one error, and the task fails with the reason or is left to a person",
+  "evidence:bounded": "what a check may take is bounded before it is evaluated, by the size of what it names",
+  "evidence:deterministic": "checks decide by what they are given and by nothing else",
 } as const;

@@ -2,6 +2,13 @@
 import { type ErrorRow, row } from "./error-row.ts";
 
 export const GUARD_ERRORS = {
+  BUSBAR_ANSWER_REFUSED: row(
+    "refused",
+    "the answer of the task is not emitted: {reason}",
+    "npx busbar trace <chain> shows the answer and the check",
+    5,
+    422,
+  ),
   BUSBAR_APPROVAL_DENIED: row(
     "refused",
     "{tool}: a person refused it: {reason}",
@@ -15,5 +22,12 @@ export const GUARD_ERRORS = {
     "npx busbar approvals ls shows what waits; approvals.expiresMs in busbar.yaml says how long",
     5,
     408,
+  ),
+  BUSBAR_CHECK_FAILED: row(
+    "refused",
+    "{reason}",
+    "npx busbar trace <chain> shows what was asked; the checks stand in busbar.yaml",
+    5,
+    422,
   ),
 } as const satisfies Readonly<Record<string, ErrorRow>>;

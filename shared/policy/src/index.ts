@@ -13,6 +13,7 @@ export { beginTurn, type EmittedEvent, type EventType, type Turn, type TurnEnv }
 export * from "./deployed-policy.ts";
 export * from "./deployments.ts";
 export { expressionProblem } from "./expectation.ts";
+export * from "./checks.ts";
 export * from "./claims.ts";
 export * from "./freshness.ts";
 export { isoMs } from "./iso-time.ts";

@@ -4,6 +4,7 @@
  */
 import { canonicalJson, type Json, type JsonObject, own, sha256Hex, utf8Length } from "@busbar/kernel";
 
+import type { Check, ResultCheck } from "./checks.ts";
 import type { ClaimSpec } from "./claims.ts";
 import type { Caps } from "./slots/caps.ts";
 
@@ -58,10 +59,15 @@ export interface ToolPolicy {
   readonly person?: boolean;
   /** Whether a person is asked before each call; absent: as `approvals.effects` says of its effect class. */
   readonly approve?: "always" | "never";
+  /** What its arguments must hold before it is admitted, and its result before it is believed; see checks.ts. */
+  readonly checks?: readonly Check[];
+  readonly resultChecks?: readonly ResultCheck[];
   readonly digest: string;
 }
 
 export interface ModelPolicy {
+  /** What an answer must hold (`result`), else the call failed. */
+  readonly resultChecks?: readonly ResultCheck[];
   /** From the hand-over to the whole answer. */
   readonly timeoutMs: number;
   /** Attempts of one call; being throttled takes none of them. */
@@ -69,6 +75,8 @@ export interface ModelPolicy {
 }
 
 export interface AgentPolicy {
+  /** What the answer of a task must hold (`result`) before the task is completed. */
+  readonly answerChecks?: readonly Check[];
   /** Tool names, or `*`. */
   readonly tools: readonly string[];
   /** Agents it may send tasks to, or `*`. */

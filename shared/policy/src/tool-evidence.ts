@@ -3,18 +3,27 @@
  * A row of `busbar.yaml` goes before the tool's own.
  */
 import { isJsonObject, type Json } from "@busbar/kernel";
+import { ARGUMENT_NAMES, checkFaults, RESULT_NAMES } from "./checks.ts";
 import { claimProblem } from "./claims.ts";
 import type { ToolPolicy } from "./policy-document.ts";
 
-export type ToolEvidence = Pick<ToolPolicy, "claims" | "trust" | "person">;
+export type ToolEvidence = Pick<ToolPolicy, "claims" | "trust" | "person" | "checks" | "resultChecks">;
 
 /** A fault, and where it stands below the row. */
 export interface EvidenceFault {
   readonly path: readonly (string | number)[];
   readonly reason: string;
+  /** At which character of an expression, from 0; absent where it stands in none. */
+  readonly at?: number;
 }
 
-export const TOOL_EVIDENCE = ["claims", "trust", "person"] as const satisfies readonly (keyof ToolEvidence)[];
+export const TOOL_EVIDENCE = [
+  "claims",
+  "trust",
+  "person",
+  "checks",
+  "resultChecks",
+] as const satisfies readonly (keyof ToolEvidence)[];
 
 /** The part of a row that is evidence; what is not declared is absent, so that such a policy keeps its hash. */
 export function evidenceOf(row: ToolEvidence): ToolEvidence {
@@ -36,5 +45,14 @@ export function evidenceFaults(row: ToolEvidence, args: Json): readonly Evidence
   if (row.person === true && row.trust === "untrusted") {
     faults.push({ path: ["person"], reason: "what the person says is not untrusted: take one of them out" });
   }
-  return faults;
+  return [
+    ...faults,
+    ...below("checks", checkFaults(row.checks, ARGUMENT_NAMES)),
+    ...below("resultChecks", checkFaults(row.resultChecks, RESULT_NAMES)),
+  ];
+}
+
+/** Faults of a part of a row, as faults of the row. */
+export function below(name: string, faults: readonly EvidenceFault[]): readonly EvidenceFault[] {
+  return faults.map((fault) => ({ ...fault, path: [name, ...fault.path] }));
 }

@@ -74,6 +74,115 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
         }
       }
     },
+    "resultChecks": {
+      "type": "array",
+      "maxItems": 64,
+      "items": {
+        "type": "object",
+        "additionalProperties": false,
+        "required": [
+          "name",
+          "require",
+          "reason"
+        ],
+        "properties": {
+          "name": {
+            "type": "string",
+            "pattern": "^[A-Za-z][A-Za-z0-9_.-]{0,63}$"
+          },
+          "when": {
+            "type": "string",
+            "minLength": 1
+          },
+          "require": {
+            "type": "string",
+            "minLength": 1
+          },
+          "reason": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 512
+          }
+        }
+      }
+    },
+    "checks": {
+      "type": "array",
+      "maxItems": 64,
+      "items": {
+        "type": "object",
+        "additionalProperties": false,
+        "required": [
+          "name",
+          "require",
+          "reason"
+        ],
+        "properties": {
+          "name": {
+            "type": "string",
+            "pattern": "^[A-Za-z][A-Za-z0-9_.-]{0,63}$"
+          },
+          "when": {
+            "type": "string",
+            "minLength": 1
+          },
+          "require": {
+            "type": "string",
+            "minLength": 1
+          },
+          "otherwise": {
+            "enum": [
+              "refuse",
+              "degrade",
+              "approve"
+            ]
+          },
+          "reason": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 512
+          }
+        }
+      }
+    },
+    "answerChecks": {
+      "type": "array",
+      "maxItems": 64,
+      "items": {
+        "type": "object",
+        "additionalProperties": false,
+        "required": [
+          "name",
+          "require",
+          "reason"
+        ],
+        "properties": {
+          "name": {
+            "type": "string",
+            "pattern": "^[A-Za-z][A-Za-z0-9_.-]{0,63}$"
+          },
+          "when": {
+            "type": "string",
+            "minLength": 1
+          },
+          "require": {
+            "type": "string",
+            "minLength": 1
+          },
+          "otherwise": {
+            "enum": [
+              "refuse",
+              "degrade"
+            ]
+          },
+          "reason": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 512
+          }
+        }
+      }
+    },
     "trust": {
       "enum": [
         "trusted",
@@ -155,6 +264,12 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
               "always",
               "never"
             ]
+          },
+          "checks": {
+            "$ref": "#/definitions/checks"
+          },
+          "resultChecks": {
+            "$ref": "#/definitions/resultChecks"
           },
           "concurrency": {
             "$ref": "#/definitions/positive"
@@ -248,6 +363,12 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
           },
           "person": {
             "type": "boolean"
+          },
+          "checks": {
+            "$ref": "#/definitions/checks"
+          },
+          "resultChecks": {
+            "$ref": "#/definitions/resultChecks"
           },
           "readBack": {
             "type": "object",
@@ -374,6 +495,9 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
             "minimum": 1,
             "maximum": 100
           },
+          "resultChecks": {
+            "$ref": "#/definitions/resultChecks"
+          },
           "concurrency": {
             "$ref": "#/definitions/positive"
           },
@@ -435,6 +559,9 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
           },
           "models": {
             "$ref": "#/definitions/names"
+          },
+          "answerChecks": {
+            "$ref": "#/definitions/answerChecks"
           },
           "concurrency": {
             "$ref": "#/definitions/positive"

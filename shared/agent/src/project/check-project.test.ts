@@ -51,6 +51,28 @@ describe("the check of a project", () => {
     ]);
   });
 
+  it("tells a check that can never be evaluated, at the character, with the names that there are [evidence:checks-faults]", async () => {
+    const text = [
+      "version: 1",
+      "modules: { tools: [./shop.ts], models: [./shop.ts] }",
+      "tools:",
+      "  orders.refund:",
+      "    checks:",
+      "      - { name: most, require: args.cents <= clams.n, reason: no }",
+      "      - { name: form, require: \"args.id.matches('(a+)+')\", reason: no }",
+      "models:",
+      "  gpt: { resultChecks: [{ name: short, require: size(result), reason: no }] }",
+      "agents:",
+      "  clerk: { answerChecks: [{ name: asks, require: args.n == 1, reason: no }] }",
+    ].join("\n");
+    expect(await faults(text)).toEqual([
+      "6:46 tools.orders.refund.checks.0.require: Unknown variable: clams; there are args, task, claims, said, calls, now",
+      "7:33 tools.orders.refund.checks.1.require: matches: a group is repeated: write its text out",
+      "9:49 models.gpt.resultChecks.0.require: it says int and not true or false",
+      "11:50 agents.clerk.answerChecks.0.require: Unknown variable: args; there are result, task, claims, said, calls, now",
+    ]);
+  });
+
   it("tells every fault of the text with line and column [cli:policy-check]", async () => {
     const text = [
       "version: 2",

@@ -130,11 +130,12 @@ function namedReads(text: ProjectText, tools: Exported["tools"]): readonly Proje
   });
 }
 
-/** What rows of `tools` declare of results can be filled in. */
+/** What rows declare of results can be filled in, and what they require can be evaluated. */
 const evidence = (text: ProjectText, tools: Exported["tools"]): readonly ProjectFault[] =>
-  rowFaults(text.value as ProjectFile, tools ?? []).map(({ path, reason }) =>
-    text.faultAt(path, `${path.join(".")}: ${reason}`, "text"),
-  );
+  rowFaults(text.value as ProjectFile, tools ?? []).map(({ path, reason, at }) => {
+    const told = `${path.join(".")}: ${reason}`;
+    return at === undefined ? text.faultAt(path, told, "text") : text.faultIn(path, at, told, "text");
+  });
 
 /** A statement is checked by a read that is there. */
 function authorities(text: ProjectText, tools: Exported["tools"]): readonly ProjectFault[] {

@@ -32,7 +32,7 @@ export interface CapRow {
 export type ModelRow = Partial<Omit<OpenAiModelSpec, "name"> & ModelPolicy> & CapRow & { readonly kind?: "openai" };
 
 /** What a row may say of a model that a module exports. */
-const OF_ANY_MODEL: ReadonlySet<string> = new Set(["timeoutMs", "attempts"]);
+const OF_ANY_MODEL: ReadonlySet<string> = new Set(["timeoutMs", "attempts", "resultChecks"]);
 
 /** The declared models. Throws BUSBAR_CONFIG_INVALID for one that can never work. */
 export async function declaredModels(
@@ -40,7 +40,9 @@ export async function declaredModels(
   rows: Readonly<Record<string, ModelRow>> = {},
 ): Promise<readonly ModelDefinition[]> {
   const models: ModelDefinition[] = [];
-  for (const [name, { kind, concurrency: _concurrency, rate: _rate, ...spec }] of Object.entries(rows)) {
+  for (const [name, { kind, concurrency: _concurrency, rate: _rate, resultChecks: _checks, ...spec }] of Object.entries(
+    rows,
+  )) {
     const own = Object.keys(spec).find((field) => !OF_ANY_MODEL.has(field));
     if (kind === undefined && own !== undefined) {
       const reason = `models.${name}: ${own} belongs to a model that is declared here; kind: openai is missing`;

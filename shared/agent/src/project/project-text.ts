@@ -25,6 +25,8 @@ export interface ProjectText {
   readonly value: unknown;
   /** Where a key or list item stands. */
   faultAt(path: Path, reason: string, kind: ProjectFault["kind"]): ProjectFault;
+  /** Where a character of a text value stands, from 0; of a text in several lines, where the text begins. */
+  faultIn(path: Path, character: number, reason: string, kind: ProjectFault["kind"]): ProjectFault;
 }
 
 const validate = new Ajv({ allErrors: true, strict: false }).compile(PROJECT_SCHEMA);
@@ -36,6 +38,16 @@ function offsetOf(document: Document, path: Path): number {
   const pair = isMap(parent) ? parent.items.find(({ key }) => isScalar(key) && key.value === name) : undefined;
   const node = pair !== undefined && isNode(pair.key) ? pair.key : document.getIn(path, true);
   return isNode(node) ? (node.range?.[0] ?? 0) : 0;
+}
+
+/** In source: where a character of a text value stands. Quotes take a character, and escapes are not counted. */
+function offsetWithin(document: Document, path: Path, character: number): number {
+  const node = document.getIn(path, true);
+  if (!isScalar(node) || !isNode(node)) return offsetOf(document, path);
+  const [start = 0] = node.range ?? [];
+  const type = node.type;
+  if (type === "PLAIN") return start + character;
+  return type === "QUOTE_SINGLE" || type === "QUOTE_DOUBLE" ? start + 1 + character : start;
 }
 
 /** Where a fault of the schema lies: for a key that may not be there, at that key. */
@@ -67,14 +79,21 @@ export function readProjectText(text: string): ProjectText {
     return { line: Math.max(1, line), column: Math.max(1, col), path: path.join("."), reason, kind };
   };
   const faultAt: ProjectText["faultAt"] = (path, reason, kind) => at(offsetOf(document, path), path, reason, kind);
+  const faultIn: ProjectText["faultIn"] = (path, character, reason, kind) =>
+    at(offsetWithin(document, path, character), path, reason, kind);
   if (document.errors.length > 0) {
     const faults = document.errors.map(({ pos, message }) =>
       at(pos[0], [], (message.split("\n")[0] ?? message).trim(), "text"),
     );
-    return { faults, value: undefined, faultAt };
+    return { faults, value: undefined, faultAt, faultIn };
   }
   const value: unknown = document.toJS({ maxAliasCount: 100 });
   validate(value);
   const errors = (validate.errors ?? []).filter((error) => !isSaidTwice(error));
-  return { faults: errors.map((error) => faultAt(pathOf(error), schemaReason(error), "text")), value, faultAt };
+  return {
+    faults: errors.map((error) => faultAt(pathOf(error), schemaReason(error), "text")),
+    value,
+    faultAt,
+    faultIn,
+  };
 }

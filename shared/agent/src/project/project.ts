@@ -14,7 +14,10 @@ import {
   DEFAULT_LIMITS,
   DEFAULT_RULES,
   DEFAULT_TOOL,
+  ANSWER_NAMES,
+  below,
   capKey,
+  checkFaults,
   evidenceFaults,
   type AgentPolicy,
   type ApprovalsPolicy,
@@ -104,7 +107,10 @@ export function buildPolicy(
   const toolPolicies = tools.map((tool) => [tool.name, toolPolicy(tool, project.tools?.[tool.name] ?? {})] as const);
   const modelPolicies = modelPoliciesOf(file, project.models ?? {}, models);
   const agents = Object.entries(project.agents).map(
-    ([name, row]) => [name, { tools: row.tools ?? [], sends: row.sends ?? [], models: row.models ?? [] }] as const,
+    ([name, { tools: called = [], sends = [], models: asked = [], answerChecks }]) => {
+      const checks = answerChecks === undefined ? {} : { answerChecks };
+      return [name, { tools: called, sends, models: asked, ...checks }] as const;
+    },
   );
   const statements = Object.entries(project.statements ?? {}).map(
     ([subject, row]) => [subject, { tool: row.tool, args: row.args ?? {}, refutedWhen: row.refutedWhen }] as const,
@@ -145,17 +151,19 @@ function capsOf({ tools = {}, models = {}, agents }: ProjectFile): Pick<Policy, 
   return caps.length === 0 ? {} : { caps: Object.fromEntries(caps) };
 }
 
-/** What is wrong with rows of `tools`, whose tools are known; with the path from the root of the file. */
+/** What is wrong with what rows declare of results and require; with the path from the root of the file. */
 export function rowFaults(
-  { tools: rows = {} }: ProjectFile,
+  { tools: rows = {}, models = {}, agents }: ProjectFile,
   tools: readonly ToolDefinition[],
 ): readonly EvidenceFault[] {
-  return tools.flatMap((tool) =>
-    evidenceFaults(rows[tool.name] ?? {}, tool.args).map(({ path, reason }) => ({
-      path: ["tools", tool.name, ...path],
-      reason,
-    })),
+  const ofTools = tools.flatMap(({ name, args }) => below(name, evidenceFaults(rows[name] ?? {}, args)));
+  const ofModels = Object.entries(models).flatMap(([name, { resultChecks }]) =>
+    below(name, below("resultChecks", checkFaults(resultChecks, ANSWER_NAMES))),
   );
+  const ofAgents = Object.entries(agents).flatMap(([name, { answerChecks }]) =>
+    below(name, below("answerChecks", checkFaults(answerChecks, ANSWER_NAMES))),
+  );
+  return [...below("tools", ofTools), ...below("models", ofModels), ...below("agents", ofAgents)];
 }
 
 /** Tools that name, to be looked at or compared with, what is no read of this project. */
@@ -201,8 +209,11 @@ function modelPoliciesOf(
       throw invalid(file, `models.${name}: no module exports a model of this name, and it has no kind`);
   }
   const rows = models.map(({ name, timeoutMs, attempts }) => {
-    const { timeoutMs: ownMs = timeoutMs, attempts: own = attempts } = overrides[name] ?? {};
-    return [name, { timeoutMs: ownMs, attempts: own }] as const;
+    const { timeoutMs: ownMs = timeoutMs, attempts: own = attempts, resultChecks } = overrides[name] ?? {};
+    return [
+      name,
+      { timeoutMs: ownMs, attempts: own, ...(resultChecks === undefined ? {} : { resultChecks }) },
+    ] as const;
   });
   return Object.fromEntries(rows);
 }

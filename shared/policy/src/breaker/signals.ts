@@ -48,6 +48,7 @@ export function signalsOf(
 
 /** Refusals for what the agent asked, and whether its arguments for a known tool were the fault. */
 const OWN_ERRORS: Readonly<Record<string, "arguments" | "call">> = {
+  BUSBAR_CHECK_FAILED: "arguments",
   BUSBAR_INPUT_INVALID: "arguments",
   BUSBAR_TOOL_FORBIDDEN: "call",
   BUSBAR_TOOL_UNKNOWN: "call",

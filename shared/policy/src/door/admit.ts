@@ -20,6 +20,8 @@ import type { ChainState, LedgerEntry, PartitionState } from "../partition-state
 import { mayCall, type Policy, type ToolPolicy } from "../policy-document.ts";
 import { type Deferral, deferCall, doorAgainst, lookAgainst, slotsAgainst } from "./deferral.ts";
 import { type Hold, holdAgainst, requestApproval } from "./holds.ts";
+import { degrade } from "./degrade.ts";
+import { judgeArguments, type Refusal } from "./judge.ts";
 import { type About, emit, type Turn } from "./turn.ts";
 
 /**
@@ -28,7 +30,7 @@ import { type About, emit, type Turn } from "./turn.ts";
  */
 export type Verdict =
   | { readonly kind: "admit"; readonly probes: readonly string[] }
-  | { readonly kind: "refuse"; readonly code: ErrorCode; readonly reason: string; readonly evidence: readonly string[] }
+  | Refusal
   | ({ readonly kind: "defer" } & Deferral)
   | Hold;
 
@@ -62,6 +64,8 @@ function obstacle(state: PartitionState, subject: CallSubject, atMs: number): Ve
 interface Attempt {
   readonly callId: string;
   readonly isFurtherAttempt: boolean;
+  /** Why a person is to be asked about its arguments; absent: as the policy says of its tool. */
+  readonly hold?: Hold | null;
   /** A person has approved it: nothing holds it any more. */
   readonly isApproved: boolean;
 }
@@ -70,10 +74,11 @@ interface Attempt {
  * What stands against an effect; then whether a person is to be asked, about nothing that is refused anyhow; and last
  * whether it has a slot, for which nobody waits who waits for a person (PROTOCOL 5.2).
  */
-export function slotted(turn: Turn, subject: CallSubject, { callId, isFurtherAttempt, isApproved }: Attempt): Verdict {
+export function slotted(turn: Turn, subject: CallSubject, attempt: Attempt): Verdict {
   const verdict = obstacle(turn.state, subject, turn.env.atMs);
   if (verdict.kind !== "admit") return verdict;
-  const hold = isApproved ? null : holdAgainst(turn.state.policy, subject);
+  const { callId, isFurtherAttempt, isApproved } = attempt;
+  const hold = isApproved ? null : (attempt.hold ?? holdAgainst(turn.state.policy, subject));
   if (hold !== null) return hold;
   const { chain, tool: name } = subject;
   const full = slotsAgainst(turn, { agent: chain.agent, kind: "tool", name, callId, isFurtherAttempt });
@@ -227,9 +232,30 @@ function admitOrAnswer(turn: Turn, call: ToolCall, tool: ToolPolicy): void {
   if (answerFromLedger(turn, call, effect)) return;
   const expects = expectationOf(call, tool, args);
   if (typeof expects !== "string") return recordVerdict(turn, call, expects, effect.key);
+  const judged = judgeArguments(turn, chain, tool, args);
+  if (judged?.kind === "refuse") return recordVerdict(turn, call, judged, effect.key);
   const subject = { chain, tool: command.tool, effectClass: tool.effect };
-  const verdict = slotted(turn, subject, { callId: callIdOf(call), isFurtherAttempt: false, isApproved: false });
+  const attempt = { callId: callIdOf(call), isFurtherAttempt: false, isApproved: false, hold: judged };
+  const verdict = slotted(turn, subject, attempt);
   if (verdict.kind === "refuse" || verdict.kind === "defer") return recordVerdict(turn, call, verdict, effect.key);
+  admitOrAsk(turn, call, { tool, args, effect, expects }, verdict);
+}
+
+interface Judged {
+  readonly tool: ToolPolicy;
+  readonly args: Json;
+  readonly effect: NamedEffect;
+  readonly expects: string;
+}
+
+/** Nothing stands against it, or nothing but that a person is to be asked. */
+function admitOrAsk(
+  turn: Turn,
+  call: ToolCall,
+  { tool, args, effect, expects }: Judged,
+  verdict: Extract<Verdict, { kind: "admit" | "hold" }>,
+): void {
+  const { command } = call;
   const { key: effectKey, entry } = effect;
   const text = canonicalJson(args);
   const about = { ...aboutCall(call), claimCheck: argsAside(call) };
@@ -330,9 +356,9 @@ function recordVerdict(turn: Turn, call: ToolCall, verdict: Verdict, effectKey =
   const callId = callIdOf(call);
   if (verdict.kind === "defer") return deferCall(turn, aboutCall(call), { callId, commandType: "CallTool" }, verdict);
   if (verdict.kind !== "refuse") return;
-  const { code, reason, evidence } = verdict;
+  const { code, reason, evidence, degrades = false } = verdict;
   const policy = turn.state.policyHash.slice(0, 12);
-  emit(
+  const cited = emit(
     turn,
     "EffectRefused",
     { ...aboutCall(call), claimCheck: argsAside(call) },
@@ -345,9 +371,10 @@ function recordVerdict(turn: Turn, call: ToolCall, verdict: Verdict, effectKey =
       effectKey,
       code,
       reason,
-      rule: policy === "" ? "door" : `door@${policy}`,
+      rule: verdict.rule ?? (policy === "" ? "door" : `door@${policy}`),
       ruleVersion: 1,
       evidence,
     },
   );
+  if (degrades) degrade(turn, call.chain.chainId, { rule: verdict.rule ?? "door", reason, evidence: [cited] });
 }

@@ -9,6 +9,7 @@ import { canChain } from "../machines/chain.ts";
 import type { CallState, ChainState } from "../partition-state.ts";
 import { decideToolCall } from "./admit.ts";
 import { decideWord } from "./approvals.ts";
+import { againstAnswer, refuseAnswer } from "./answers.ts";
 import { reassign } from "./assign.ts";
 import { contentHash, decideModelCall, decideSend, decideStatement, decideTimer, refusedName } from "./calls.ts";
 import { lookAgainst } from "./deferral.ts";
@@ -316,8 +317,13 @@ function finish(
   const retryMs = waitsForPerson ? RETRY_PERSON_MS : RETRY_OPEN_MS;
   if (open.length > 0) return defer(turn, input, "BUSBAR_CALLS_OPEN", 0, retryMs);
   const about = { ...aboutCommand(turn, input), commandSeq: command.meta.streamSeq };
-  if (command.type === "CompleteTask") emit(turn, "TaskCompleted", about, { output: command.output });
-  else emit(turn, "TaskFailed", about, { code: command.code, reason: command.reason });
+  if (command.type === "FailTask") {
+    emit(turn, "TaskFailed", about, { code: command.code, reason: command.reason });
+    return;
+  }
+  const problem = againstAnswer(turn, chain, command.output);
+  if (problem === null) emit(turn, "TaskCompleted", about, { output: command.output });
+  else refuseAnswer(turn, about, command, problem);
 }
 
 /** Input that nobody could read: one rejection on the log; bytes and reason go to the dead letters. */

@@ -6,7 +6,8 @@ import { canonicalJson } from "@busbar/kernel";
 import { parseLook } from "../read-back.ts";
 import type { Found } from "./attempts.ts";
 import type { CallOutcome } from "./inputs.ts";
-import { answerWaiting, degrade } from "./settle.ts";
+import { degrade } from "./degrade.ts";
+import { answerWaiting } from "./settle.ts";
 import { emit, type Turn } from "./turn.ts";
 
 export function lookedAt(turn: Turn, found: Found, outcome: Extract<CallOutcome, { kind: "read-back" }>): void {

@@ -1,8 +1,9 @@
 /** Admissions of calls that are known already: a further attempt of one, and one that a person has approved. */
-import { own } from "@busbar/kernel";
+import { own, parseJson } from "@busbar/kernel";
 import type { CallState, ChainState } from "../partition-state.ts";
 import { mayCall, type Policy, type ToolPolicy } from "../policy-document.ts";
 import { argsProblem, emitAdmission, refuse, slotted, type Verdict } from "./admit.ts";
+import { judgeArguments } from "./judge.ts";
 import { chainOf, type Turn } from "./turn.ts";
 
 interface Admittable {
@@ -63,5 +64,8 @@ function approvedProblem(turn: Turn, { policy, chain, call, tool }: Admittable):
   if (tool.digest !== call.approval?.toolDigest) {
     return refuse("BUSBAR_TOOL_CHANGED", `${call.name} is another tool than the one that was approved`);
   }
-  return call.aside === null ? argsProblem(turn, call.name, tool, call.args) : null;
+  if (call.aside !== null) return null;
+  const judged = judgeArguments(turn, chain, tool, parseJson(call.args) ?? null);
+  // That a person is to be asked has been answered.
+  return argsProblem(turn, call.name, tool, call.args) ?? (judged?.kind === "refuse" ? judged : null);
 }

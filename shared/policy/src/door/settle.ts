@@ -7,6 +7,7 @@ import { DEFAULT_BREAKER, type Policy, type ToolPolicy } from "../policy-documen
 import { lookForDoubt } from "../read-back.ts";
 import { alreadyDone } from "./admit.ts";
 import { readmit } from "./readmit.ts";
+import { degrade } from "./degrade.ts";
 import { emit, type Turn } from "./turn.ts";
 
 interface Settlement {
@@ -189,14 +190,4 @@ export function leaveToPerson(turn: Turn, chain: ChainState, callId: string, rea
   const body = { callId, effectKey, tool: name, admitted, readBack: "", claims: [], ...settlement };
   emit(turn, "EffectSettled", { chain }, body);
   degrade(turn, chain.chainId, { rule: "in-doubt", reason: `${name}: ${reason}`, evidence: [admitted] });
-}
-
-/** From now on the chain reads only, until a person has decided; a halt goes further already. */
-export function degrade(
-  turn: Turn,
-  chainId: string,
-  why: { readonly rule: string; readonly reason: string; readonly evidence: readonly string[] },
-): void {
-  const chain = turn.state.chains[chainId];
-  if (chain !== undefined && chain.halted === null) emit(turn, "ChainDegraded", { chain }, { ruleVersion: 1, ...why });
 }

@@ -15,6 +15,7 @@ import {
   type Input,
   type Look,
   lookForDoubt,
+  NOTHING_KNOWN,
   parseLook,
   type PartitionState,
   type Policy,
@@ -71,6 +72,8 @@ export class Actions {
       timers: options.timers,
       check: options.check,
       deliver: (outcome) => options.push({ kind: "outcome", outcome }),
+      policy: () => options.state()?.policy ?? null,
+      known: (chainId) => own(options.state()?.chains ?? {}, chainId) ?? NOTHING_KNOWN,
       claimCheck: (text) => this.#claimCheck(text),
       messagesOf: (chainId, history) => this.#conversations.messagesOf(chainId, history),
       observe: (kind, name, outcome, durationMs) => {

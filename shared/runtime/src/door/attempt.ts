@@ -1,18 +1,25 @@
 /** One attempt of a call: what a tool, a model or an authority is asked, and what its answer means as an outcome. */
 import { type History, type MessageOf, readRequest, wholeRequest } from "@busbar/events";
-import { canonicalJson, isBusbarError, type Json, parseJson, reasonOf } from "@busbar/kernel";
+import { canonicalJson, isBusbarError, type Json, own, parseJson, reasonOf } from "@busbar/kernel";
 import {
+  ANSWER_NAMES,
   atPath,
+  checkScope,
   type CallOutcome,
   claimsOf,
   type ClaimCheckRef,
   lookAfter,
+  type Known,
   parseExpected,
   type Policy,
+  RESULT_NAMES,
+  type ResultCheck,
+  told,
   type ToolPolicy,
+  unheldChecks,
   versionOf,
 } from "@busbar/policy";
-import type { Clock, ToolAnswer, Toolbox } from "../ports.ts";
+import type { Clock, ModelAnswer, ToolAnswer, Toolbox } from "../ports.ts";
 import { shortened } from "./look.ts";
 
 /** Distributes over the union, unlike the built-in Omit. */
@@ -28,6 +35,9 @@ export interface AttemptPorts {
   check(schema: Json, value: Json): string | null;
   /** Puts a text that is too large for a record aside; where it is then. */
   claimCheck(text: string): Promise<ClaimCheckRef>;
+  /** The policy in force, and what a chain knows by its records; for checks of results. */
+  policy(): Policy | null;
+  known(chainId: string): Known;
   /** The messages that a model call refers to (PROTOCOL 5.8). Rejects with BUSBAR_MESSAGES_UNKNOWN. */
   messagesOf(chainId: string, history: History): Promise<readonly Json[]>;
   observe(kind: "tool" | "model", name: string, outcome: string, durationMs: number): void;
@@ -62,7 +72,7 @@ export async function runTool(
   }
   if (answer.kind === "unknown" || answer.kind === "throttled") return answer;
   if (answer.kind === "stale") return { ...answer, now: shortened(canonicalJson(answer.now)) };
-  return doneOf(options, answer, policy.tools[tool], args);
+  return doneOf(options, answer, policy.tools[tool], { args, chainId: meta.chainId });
 }
 
 /** It happened: whether its result is what the tool promises, and what there is to look at. */
@@ -70,11 +80,14 @@ async function doneOf(
   options: AttemptPorts,
   answer: Extract<ToolAnswer, { kind: "result" | "invalid" }>,
   tool: ToolPolicy | undefined,
-  args: Json,
+  { args, chainId }: { readonly args: Json; readonly chainId: string },
 ): Promise<Result> {
   const schema = tool?.result ?? null;
   const wrong = schema === null ? null : options.check(schema, answer.result);
-  const problem = answer.kind === "invalid" ? answer.reason : wrong;
+  const problem =
+    answer.kind === "invalid"
+      ? answer.reason
+      : (wrong ?? unheldIn(options, tool, { args, chainId, result: answer.result }));
   const { text: result, claimCheck } = await bounded(options, canonicalJson(answer.result));
   if (problem !== null) return { kind: "invalid", result, reason: problem, claimCheck };
   const declared = tool?.readBack ?? null;
@@ -82,6 +95,21 @@ async function doneOf(
   const version = versionOf(tool, args, answer.result);
   return { kind: "committed", result, claimCheck, readBack, version, claims: claimsOf(tool, args, answer.result) };
 }
+
+/** What a result does not hold of what its tool's row requires; null where it holds all. */
+function unheldIn(
+  { known, clock }: AttemptPorts,
+  row: { readonly resultChecks?: readonly ResultCheck[] } | undefined,
+  { chainId, result, args }: { readonly chainId: string; readonly result: Json; readonly args?: Json },
+): string | null {
+  if (row?.resultChecks === undefined) return null;
+  const judged = args === undefined ? { result } : { result, args };
+  const scope = checkScope(known(chainId), clock.nowMs(), judged);
+  const [first] = unheldChecks(row.resultChecks, args === undefined ? ANSWER_NAMES : RESULT_NAMES, scope);
+  return first === undefined ? null : told(first);
+}
+
+type Answered = Extract<ModelAnswer, { kind: "reply" }>;
 
 /** A text as a record may hold it: itself, or nothing and where it is. An oversize result is never a lost outcome. */
 async function bounded(
@@ -131,11 +159,20 @@ export async function askModel(
   options.observe("model", model, answer.kind, options.clock.monotonicMs() - startedMs);
   if (answer.kind === "failed") return { ...answer, kind: "model-failed", code: "BUSBAR_TOOL_FAILED" };
   if (answer.kind === "throttled") return { ...answer, kind: "model-throttled" };
+  const row = own(options.policy()?.models ?? {}, model);
+  const reason = unheldIn(options, row, { chainId: meta.chainId, result: answer.response });
+  if (reason !== null) return notHeld(answer, reason);
   const text = canonicalJson(answer.response);
   const { text: response, claimCheck } = await bounded(options, text);
   const { inputTokens, outputTokens, estimated, finishReason, problems } = answer;
   const told = { inputTokens, outputTokens, estimated, finishReason, problems };
   return { kind: "model-completed", response, ...told, claimCheck };
+}
+
+/** An answer that its checks do not hold is none; another one may hold them, and it was paid for. */
+function notHeld({ inputTokens, outputTokens }: Answered, reason: string): Result {
+  const tokens = { inputTokens, outputTokens };
+  return { kind: "model-failed", code: "BUSBAR_CHECK_FAILED", reason, retryable: true, ...tokens };
 }
 
 /** Asks the authority of a subject and compares its fact with the statement: the agent's word is never evidence. */

@@ -9,6 +9,7 @@ import {
   DEFAULT_RULES,
   DEFAULT_TOOL,
   type Policy,
+  NOTHING_KNOWN,
 } from "@busbar/policy";
 import { describe, expect, it, vi } from "vitest";
 import { metaWith } from "../meta.ts";
@@ -66,7 +67,7 @@ interface Open<T> {
 }
 
 /** An executor whose tools answer when the test says so. */
-function bench(check: (schema: Json, value: Json) => string | null = () => null) {
+function bench(check: (schema: Json, value: Json) => string | null = () => null, policy: Policy | null = null) {
   const tools: Open<ToolAnswer>[] = [];
   const models: ((answer: ModelAnswer) => void)[] = [];
   const requests: Json[] = [];
@@ -88,6 +89,8 @@ function bench(check: (schema: Json, value: Json) => string | null = () => null)
       timers: SYSTEM_TIMERS,
       check,
       deliver,
+      policy: () => policy,
+      known: () => NOTHING_KNOWN,
       messagesOf: (_chainId, { head }) => {
         if (head !== KNOWN.head) return Promise.reject(busbarError("BUSBAR_MESSAGES_UNKNOWN", { head }));
         return Promise.resolve(EARLIER);
@@ -329,6 +332,37 @@ describe("models, statements and read-backs", () => {
     tools[0]?.answer(result(fact));
     await settled();
     expect(delivered).toMatchObject([{ kind: "checked", agrees, source: "look", fact: JSON.stringify(fact) }]);
+  });
+
+  it("a model's answer that a check does not hold is a failed attempt, and was paid for [evidence:results]", async () => {
+    const resultChecks = [{ name: "short", require: "size(result.content) < 5", reason: "an answer is short" }];
+    const policy = { ...POLICY, models: { m: { timeoutMs: 60_000, attempts: 3, resultChecks } } };
+    const { executor, models, delivered } = bench(() => null, policy);
+    const reply = {
+      kind: "reply",
+      inputTokens: 3,
+      outputTokens: 2,
+      estimated: false,
+      finishReason: "stop",
+      problems: [],
+    } as const;
+    for (const [at, content] of ["long words", "ok"].entries()) {
+      executor.startModel(asking({ messages: [] }), String(at));
+      await settled();
+      models[at]?.({ ...reply, response: { content } });
+      await settled();
+    }
+    const failed = {
+      kind: "model-failed",
+      code: "BUSBAR_CHECK_FAILED",
+      retryable: true,
+      inputTokens: 3,
+      outputTokens: 2,
+    };
+    expect(delivered).toMatchObject([
+      { ...failed, reason: "an answer is short (check short)" },
+      { kind: "model-completed", response: '{"content":"ok"}' },
+    ]);
   });
 
   it("an authority that fails refutes nothing and confirms nothing [rules:claim-beside-fact]", async () => {

@@ -1,0 +1,51 @@
+/**
+ * The answer of a task, judged before it is emitted: what its agent's checks require of it. An answer that does not hold
+ * them completes nothing; that counts as an error of the chain, and the task fails with the reason, or is left to a person.
+ */
+import type { MessageOf } from "@busbar/events";
+import { type Json, own, parseJson, sha256Hex } from "@busbar/kernel";
+import { ANSWER_NAMES, checkScope, consequenceOf, hardest, told, type Unheld, unheldChecks } from "../checks.ts";
+import type { ChainState } from "../partition-state.ts";
+import { degrade } from "./degrade.ts";
+import { type About, chainOf, emit, type Turn } from "./turn.ts";
+
+/** Why an answer is not emitted. */
+export interface AnswerProblem {
+  readonly rule: string;
+  readonly reason: string;
+  /** The chain is left to a person; else its task fails. */
+  readonly isLeft: boolean;
+}
+
+function checked({ state, env }: Turn, chain: ChainState, result: Json): Unheld | null {
+  const checks = own(state.policy?.agents ?? {}, chain.agent)?.answerChecks;
+  if (checks === undefined) return null;
+  const scope = checkScope(chain, Math.max(env.atMs, state.atMs), { result });
+  return hardest(unheldChecks(checks, ANSWER_NAMES, scope));
+}
+
+/** What stands against the answer; null where nothing does. */
+export function againstAnswer(turn: Turn, chain: ChainState, output: string): AnswerProblem | null {
+  const found = checked(turn, chain, parseJson(output) ?? null);
+  if (found === null) return null;
+  return { rule: `check:${found.check.name}`, reason: told(found), isLeft: consequenceOf(found) === "degrade" };
+}
+
+/** Records that an answer is not emitted, and what comes of its task. */
+export function refuseAnswer(
+  turn: Turn,
+  about: About,
+  { step, output, meta }: MessageOf<"CompleteTask">,
+  { rule, reason, isLeft }: AnswerProblem,
+): void {
+  const { chainId, agent } = meta;
+  const code = "BUSBAR_ANSWER_REFUSED";
+  const asked = { callId: `${chainId}:${step}`, step, tool: `answer:${agent}`, args: output };
+  const why = { code, reason, rule, ruleVersion: 1, evidence: [] };
+  const cited = emit(turn, "EffectRefused", about, { ...asked, argsHash: sha256Hex(output), effectKey: "", ...why });
+  const chain = chainOf(turn, chainId);
+  // The refusal was one error too many: it is left to a person already.
+  if (chain === undefined || chain.halted !== null) return;
+  if (isLeft) degrade(turn, chainId, { rule, reason, evidence: [cited] });
+  else emit(turn, "TaskFailed", { chain }, { code, reason });
+}
