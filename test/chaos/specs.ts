@@ -56,7 +56,7 @@ export const SPECS: readonly ChaosSpec[] = [
     checks: ["effects", "fires", "doors", "nothing-lost", "none-failed", "voids", "supervisor-agrees", "processes"],
     bounds: { lateFiresPerFreeze: 1 },
     rounds: 10,
-    fullRounds: 80,
+    fullRounds: 70,
   },
   {
     name: "zombies-before-check",
@@ -67,7 +67,7 @@ export const SPECS: readonly ChaosSpec[] = [
     checks: ["effects", "fires", "doors", "nothing-lost", "none-failed", "voids", "supervisor-agrees", "processes"],
     bounds: { lateFiresPerFreeze: 0 },
     rounds: 10,
-    fullRounds: 80,
+    fullRounds: 70,
   },
   {
     name: "halts",
@@ -123,7 +123,7 @@ export const SPECS: readonly ChaosSpec[] = [
     checks: ["effects", "fires", "halts", "doors", "nothing-lost", "voids", "supervisor-agrees", "processes"],
     bounds: {},
     rounds: 10,
-    fullRounds: 60,
+    fullRounds: 20,
   },
   {
     name: "clocks",
@@ -141,7 +141,7 @@ export const SPECS: readonly ChaosSpec[] = [
     checks: ["effects", "fires", "doors", "nothing-lost", "none-failed", "voids", "supervisor-agrees", "processes"],
     bounds: {},
     rounds: 10,
-    fullRounds: 60,
+    fullRounds: 20,
   },
   {
     name: "slow-broker",
@@ -163,7 +163,7 @@ export const SPECS: readonly ChaosSpec[] = [
     checks: ["effects", "fires", "doors", "nothing-lost", "none-failed", "voids", "supervisor-agrees", "processes"],
     bounds: {},
     rounds: 10,
-    fullRounds: 60,
+    fullRounds: 20,
   },
   {
     name: "registry-down",
@@ -174,7 +174,7 @@ export const SPECS: readonly ChaosSpec[] = [
     checks: ["effects", "fires", "doors", "nothing-lost", "none-failed", "voids", "supervisor-agrees", "processes"],
     bounds: {},
     rounds: 2,
-    fullRounds: 10,
+    fullRounds: 4,
   },
   {
     name: "disk-full",
@@ -186,7 +186,7 @@ export const SPECS: readonly ChaosSpec[] = [
     checks: ["effects", "fires", "doors", "nothing-lost", "none-failed", "voids", "supervisor-agrees", "processes"],
     bounds: {},
     rounds: 2,
-    fullRounds: 10,
+    fullRounds: 4,
   },
   {
     name: "three-brokers",
@@ -201,7 +201,7 @@ export const SPECS: readonly ChaosSpec[] = [
     checks: ["effects", "fires", "doors", "nothing-lost", "none-failed", "voids", "supervisor-agrees", "processes"],
     bounds: {},
     rounds: 6,
-    fullRounds: 36,
+    fullRounds: 12,
   },
   {
     name: "deploys",
@@ -226,7 +226,7 @@ export const SPECS: readonly ChaosSpec[] = [
     ],
     bounds: {},
     rounds: 15,
-    fullRounds: 60,
+    fullRounds: 30,
   },
 ];
 
