@@ -49,6 +49,7 @@ export const LOG_PROMISES = {
       "the Kafka and the embedded log pass the same contract suite, which prints what an adapter does not offer",
     "log:produce-bytes":
       "the bytes of a produce request are those that kafkajs makes of it, for every form of record that this log sends; other forms are left to kafkajs",
+    "log:not-now": "a broker that cannot answer yet, because a coordinator or leader moves, is asked again for a while",
     "log:order": "the records of one partition are read in the order of their offsets",
     "log:read-range": "a range [from, to) is read exactly, and the read ends",
     "log:end-past-control-records":

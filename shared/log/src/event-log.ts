@@ -12,7 +12,7 @@
 import type { BusbarError } from "@busbar/kernel";
 import type { TopicSettings } from "./topic-durability.ts";
 
-/** A record as the log holds it. `value` is a copy (never a view on a fetch buffer). */
+/** A record as the log holds it. `value` is a copy, or a part of one of its batch (never a view on a fetch buffer). */
 export interface StoredRecord {
   readonly topic: string;
   readonly partition: number;

@@ -1,6 +1,7 @@
 /**
  * kafkajs's admin client, asked one question at a time. A connection that hangs would make it useless for good, so after
  * anything but an answer of the broker the client is thrown away and the question asked once more through a new one.
+ * A broker that says "not now" (a group's coordinator moves, a new topic has no leader yet) is asked again for a while.
  * Every question must therefore be one that may be repeated.
  */
 import { busbarError, reasonOf } from "@busbar/kernel";
@@ -16,6 +17,11 @@ interface AdminClient {
 }
 
 const ATTEMPTS = 2;
+/** How long a broker that says "not now" is asked again, and how often, ms. */
+const NOT_NOW_LIMIT_MS = 10_000;
+const NOT_NOW_PAUSE_MS = 150;
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 export class AdminLink {
   readonly #settings: KafkaSettings;
@@ -28,6 +34,18 @@ export class AdminLink {
 
   /** Rejects with BUSBAR_LOG_UNAVAILABLE or BUSBAR_LOG_FORBIDDEN, whose cause is what the broker or the client said. */
   async ask<T>(call: (admin: Admin) => Promise<T>): Promise<T> {
+    const untilMs = Date.now() + NOT_NOW_LIMIT_MS;
+    for (;;) {
+      try {
+        return await this.#askOnce(call);
+      } catch (cause) {
+        if (!saysNotNow(cause) || Date.now() > untilMs || this.#closed) throw cause;
+        await pause(NOT_NOW_PAUSE_MS);
+      }
+    }
+  }
+
+  async #askOnce<T>(call: (admin: Admin) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       this.#client ??= this.#open();
       const client = this.#client;
@@ -73,6 +91,12 @@ function wasAnswered(cause: unknown): boolean {
   }
   return false;
 }
+
+const NOT_NOW =
+  /^(NOT_COORDINATOR|GROUP_LOAD_IN_PROGRESS|GROUP_COORDINATOR_|LEADER_NOT_AVAILABLE|NOT_LEADER_|NOT_CONTROLLER)/;
+
+/** Whether the broker will answer in a moment, because what it is asked about moves or has just been made. */
+export const saysNotNow = (cause: unknown): boolean => mentions(cause, NOT_NOW);
 
 /** Whether the broker said an error of this type; kafkajs wraps it, one or several deep. */
 export function mentions(cause: unknown, type: RegExp): boolean {
