@@ -10,6 +10,7 @@ import { EVALUATION_PROMISES, PLAY_PROMISES } from "./promises/evaluation.ts";
 import { EVIDENCE_PROMISES } from "./promises/evidence.ts";
 
 import { DEPLOY } from "./promises/deploy.ts";
+import { GATE_PROMISES } from "./promises/gate.ts";
 import { GUARD_PROMISES } from "./promises/guards.ts";
 import { CLI_PROMISES, DOCTOR_PROMISES } from "./promises/cli.ts";
 import { PEOPLE_PROMISES } from "./promises/people.ts";
@@ -156,6 +157,8 @@ const PROMISES = {
     "rules:unknown-event": "an event of an unknown type leaves the state as it is",
     "rules:machines-decide":
       "the chain and agent machines decide legality; taking out a state or transition turns named tests red",
+    "rules:shadow":
+      "a rule in shadow records what it would have done and does nothing else; its mode stands in the policy",
   },
   supervisor: {
     "supervisor:breaker-across-chains":
@@ -327,6 +330,7 @@ const PROMISES = {
     "chaos:zombie-gateways": "10 suspended and replaced gateways fire nothing when they wake",
   },
   security: SECURITY,
+  gate: GATE_PROMISES,
   guards: GUARD_PROMISES,
   simulation: {
     "simulation:checkers-green":

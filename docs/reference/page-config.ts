@@ -153,6 +153,15 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
     "",
     "destructive effects in a row without a verification that halt a chain; 0 turns the rule off",
   ],
+  "rules.modes.<name>": [
+    "`enforce`",
+    "`shadow`: what the rule would have done is recorded (`RuleShadowed`) and nothing else happens; `off`; the rules are `consecutive-errors`, `contradiction`, `destructive-run`, `verification-gate`",
+  ],
+  "rules.gate.every": ["3", "tool calls after which the chain's next change needs evidence; 0 turns the gate off"],
+  "rules.gate.require": [
+    "answered",
+    "what counts as evidence: `answered` (a tool answered what its schema allows) or `verified` (a read, a declared schema, a read-back)",
+  ],
   "statements.<name>.tool": ["", "the read that knows better than a statement about this subject"],
   "statements.<name>.args": ["`{}`", "its arguments"],
   "statements.<name>.refutedWhen.path": ["", "dotted path into its result"],

@@ -30,4 +30,11 @@ export const GUARD_ERRORS = {
     5,
     422,
   ),
+  BUSBAR_GATE_DUE: row(
+    "transient",
+    "the chain's next change waits for what its last calls come to",
+    "nothing: the command is sent again after the delay; rules.gate in busbar.yaml says how often a gate is due",
+    1,
+    409,
+  ),
 } as const satisfies Readonly<Record<string, ErrorRow>>;

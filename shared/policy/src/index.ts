@@ -17,6 +17,7 @@ export * from "./checks.ts";
 export * from "./claims.ts";
 export * from "./freshness.ts";
 export { isoMs } from "./iso-time.ts";
+export { DEFAULT_GATE, GATE_RULE, type GatePolicy } from "./gate/gate.ts";
 export { type Guard, type GuardAct, GUARD_METRIC, GUARDS, type GuardState, guardsIn } from "./guards/index.ts";
 export * from "./partition-state.ts";
 export * from "./policy-document.ts";

@@ -10,6 +10,7 @@ import type { ChainStatus } from "./machines/chain.ts";
 import type { EffectClass, Policy } from "./policy-document.ts";
 import type { ChainRulesState, Trip } from "./rules/index.ts";
 import type { Paces } from "./pace/pace.ts";
+import type { GateState } from "./gate/gate.ts";
 import type { Slots } from "./slots/slot-state.ts";
 
 /**
@@ -163,6 +164,10 @@ export interface ChainState {
   readonly rules: ChainRulesState;
   /** A rule tripped and its ChainHalted is the chain's next event. */
   readonly trip: Trip | null;
+  /** Rules in shadow tripped and their RuleShadowed are the chain's next events; at most one for each rule. */
+  readonly shadows: readonly Trip[];
+  /** What has happened since the last verification gate. */
+  readonly gate: GateState;
   readonly halted: HaltCause | null;
   /** A resume set it free: its ChainResumed and its assignment are the next records. */
   readonly freed: boolean;

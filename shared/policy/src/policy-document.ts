@@ -6,6 +6,7 @@ import { canonicalJson, type Json, type JsonObject, own, sha256Hex, utf8Length }
 
 import type { Check, ResultCheck } from "./checks.ts";
 import type { ClaimSpec } from "./claims.ts";
+import type { GatePolicy } from "./gate/gate.ts";
 import type { Caps } from "./slots/caps.ts";
 
 export type EffectClass = "read" | "write" | "destructive";
@@ -92,6 +93,9 @@ export interface Authority {
   readonly refutedWhen: { readonly path: string; readonly equals: Json };
 }
 
+/** `shadow`: what a rule would have done is recorded (RuleShadowed), and nothing else happens. */
+export type RuleMode = "enforce" | "shadow" | "off";
+
 export interface RulesPolicy {
   /** Errors in a row that stop a chain; 0 turns the rule off. */
   readonly consecutiveErrors: number;
@@ -99,6 +103,10 @@ export interface RulesPolicy {
   readonly contradictions: number;
   /** Destructive effects in a row without a verification that stop a chain; 0 turns the rule off. */
   readonly destructiveRun: number;
+  /** The verification gate; absent: none. */
+  readonly gate?: GatePolicy;
+  /** By the id that a rule has in its records (`consecutive-errors`); absent: enforced. */
+  readonly modes?: Readonly<Record<string, RuleMode>>;
 }
 
 export interface BreakerPolicy {

@@ -625,6 +625,41 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
         },
         "destructiveRun": {
           "$ref": "#/definitions/count"
+        },
+        "gate": {
+          "type": "object",
+          "additionalProperties": false,
+          "properties": {
+            "every": {
+              "type": "integer",
+              "minimum": 0,
+              "maximum": 100
+            },
+            "require": {
+              "enum": [
+                "answered",
+                "verified"
+              ]
+            }
+          }
+        },
+        "modes": {
+          "type": "object",
+          "propertyNames": {
+            "enum": [
+              "consecutive-errors",
+              "contradiction",
+              "destructive-run",
+              "verification-gate"
+            ]
+          },
+          "additionalProperties": {
+            "enum": [
+              "enforce",
+              "shadow",
+              "off"
+            ]
+          }
         }
       }
     },

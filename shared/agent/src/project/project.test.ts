@@ -160,7 +160,12 @@ describe("a project file", () => {
 describe("the policy of a project", () => {
   it("has every default written out, so that its hash names all of it", () => {
     const policy = buildPolicy("f", parseProjectFile("f", minimal), [read]);
-    expect(policy.rules).toEqual({ consecutiveErrors: 2, contradictions: 1, destructiveRun: 3 });
+    expect(policy.rules).toEqual({
+      consecutiveErrors: 2,
+      contradictions: 1,
+      destructiveRun: 3,
+      gate: { every: 3, require: "answered" },
+    });
     expect(policy.agents).toEqual({ clerk: { tools: [], sends: [], models: [] } });
     expect(policy.tools["db.read"]).toMatchObject({
       effect: "read",

@@ -11,6 +11,7 @@ import {
   DEFAULT_BREAKER,
   DEFAULT_DRIFT,
   DEFAULT_FLOW,
+  DEFAULT_GATE,
   DEFAULT_LIMITS,
   DEFAULT_RULES,
   DEFAULT_TOOL,
@@ -27,9 +28,11 @@ import {
   type EvidenceFault,
   type FlowMarks,
   type FlowPolicy,
+  type GatePolicy,
   type LimitsPolicy,
   type ModelPolicy,
   type Policy,
+  type RuleMode,
   type RulesPolicy,
   type ToolEvidence,
   type ToolPolicy,
@@ -47,6 +50,10 @@ type ToolOverride = Partial<Pick<ToolPolicy, "attempts" | "timeoutMs" | "fireBou
 type AgentRow = Partial<AgentPolicy> & CapRow & { readonly perTool?: Readonly<Record<string, CapRow>> };
 type FlowRow = Partial<Omit<FlowPolicy, "agent" | "partition">> &
   Partial<Readonly<Record<"agent" | "partition", Partial<FlowMarks>>>>;
+type RulesRow = Partial<Omit<RulesPolicy, "gate" | "modes">> & {
+  readonly gate?: Partial<GatePolicy>;
+  readonly modes?: Readonly<Record<string, RuleMode>>;
+};
 type Modules = Partial<Record<"tools" | "models" | "agents", readonly string[]>>;
 
 /** `busbar.yaml` after its schema accepted it. */
@@ -57,7 +64,7 @@ export interface ProjectFile {
   readonly httpTools?: Readonly<Record<string, DeclaredHttpTool>>;
   readonly models?: Readonly<Record<string, ModelRow>>;
   readonly agents: Readonly<Record<string, AgentRow>>;
-  readonly rules?: Partial<RulesPolicy>;
+  readonly rules?: RulesRow;
   readonly statements?: Readonly<Record<string, Partial<Authority> & Pick<Authority, "tool" | "refutedWhen">>>;
   readonly breaker?: Partial<BreakerPolicy>;
   readonly flow?: FlowRow;
@@ -125,7 +132,7 @@ export function buildPolicy(
     models: modelPolicies,
     agents: Object.fromEntries(agents),
     statements: Object.fromEntries(statements),
-    rules: { ...DEFAULT_RULES, ...project.rules },
+    rules: rulesOf(project.rules ?? {}),
     breaker: { ...DEFAULT_BREAKER, ...project.breaker },
     flow: flowPolicyOf(file, project.flow ?? {}),
     drift: { ...DEFAULT_DRIFT, ...project.drift },
@@ -133,6 +140,10 @@ export function buildPolicy(
     ...capsOf(project),
     ...(project.approvals === undefined ? {} : { approvals: { ...DEFAULT_APPROVALS, ...project.approvals } }),
   };
+}
+
+function rulesOf({ gate, ...rules }: RulesRow): RulesPolicy {
+  return { ...DEFAULT_RULES, ...rules, gate: { ...DEFAULT_GATE, ...gate } };
 }
 
 /** Bulkheads and rates of tools, models and agents; nothing where there is none, so that such a policy keeps its hash. */

@@ -728,6 +728,43 @@ export interface EffectVerified {
   readonly durationMs: number;
 }
 
+/** A chain has made so many tool calls that its next change needs evidence. */
+export interface GateDue {
+  readonly type: "GateDue";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Tool calls that began since the last gate. (public) */
+  readonly calls: number;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+}
+
+/** A chain wanted to make a change and could show nothing; it is degraded. */
+export interface GateFailed {
+  readonly type: "GateFailed";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Tool calls that began since the last gate. (public) */
+  readonly calls: number;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Event ids on which it rests. (internal) */
+  readonly evidence: readonly string[];
+}
+
+/** A due gate was passed: the world has shown something since the last attempted change. */
+export interface GatePassed {
+  readonly type: "GatePassed";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Tool calls that began since the last gate. (public) */
+  readonly calls: number;
+  /** Event ids on which it rests. (internal) */
+  readonly evidence: readonly string[];
+  /** What counted as evidence: answered or verified. (public) */
+  readonly by: string;
+}
+
 /** A halt takes effect in this partition at this position; names what is abandoned and what was already running. */
 export interface HaltAcknowledged {
   readonly type: "HaltAcknowledged";
@@ -855,6 +892,23 @@ export interface PartitionReleased {
   readonly owner: string;
   /** Why, in one sentence for a person. (internal) */
   readonly reason: string;
+}
+
+/** A rule in shadow mode would have acted; nothing else happened. */
+export interface RuleShadowed {
+  readonly type: "RuleShadowed";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Id of the rule. (public) */
+  readonly rule: string;
+  /** Version of that rule. (public) */
+  readonly ruleVersion: number;
+  /** What it would have done: halt, degrade, refuse, hold. (public) */
+  readonly would: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Event ids on which it rests. (internal) */
+  readonly evidence: readonly string[];
 }
 
 /** A claim was compared with a fact; both stand side by side. */
@@ -1735,6 +1789,9 @@ export type BusEvent =
   | EffectRefused
   | EffectSettled
   | EffectVerified
+  | GateDue
+  | GateFailed
+  | GatePassed
   | HaltAcknowledged
   | LogGap
   | ModelCallAdmitted
@@ -1742,6 +1799,7 @@ export type BusEvent =
   | ModelCallFailed
   | PartitionClaimed
   | PartitionReleased
+  | RuleShadowed
   | StatementChecked
   | StatementRecorded
   | SubtaskFinished
@@ -1827,6 +1885,9 @@ export interface MessageMap {
   readonly EffectRefused: EffectRefused;
   readonly EffectSettled: EffectSettled;
   readonly EffectVerified: EffectVerified;
+  readonly GateDue: GateDue;
+  readonly GateFailed: GateFailed;
+  readonly GatePassed: GatePassed;
   readonly HaltAcknowledged: HaltAcknowledged;
   readonly LogGap: LogGap;
   readonly ModelCallAdmitted: ModelCallAdmitted;
@@ -1834,6 +1895,7 @@ export interface MessageMap {
   readonly ModelCallFailed: ModelCallFailed;
   readonly PartitionClaimed: PartitionClaimed;
   readonly PartitionReleased: PartitionReleased;
+  readonly RuleShadowed: RuleShadowed;
   readonly StatementChecked: StatementChecked;
   readonly StatementRecorded: StatementRecorded;
   readonly SubtaskFinished: SubtaskFinished;
@@ -1923,6 +1985,9 @@ export const FAMILY_OF = {
   EffectRefused: "event",
   EffectSettled: "event",
   EffectVerified: "event",
+  GateDue: "event",
+  GateFailed: "event",
+  GatePassed: "event",
   HaltAcknowledged: "event",
   LogGap: "event",
   ModelCallAdmitted: "event",
@@ -1930,6 +1995,7 @@ export const FAMILY_OF = {
   ModelCallFailed: "event",
   PartitionClaimed: "event",
   PartitionReleased: "event",
+  RuleShadowed: "event",
   StatementChecked: "event",
   StatementRecorded: "event",
   SubtaskFinished: "event",

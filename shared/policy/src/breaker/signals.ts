@@ -128,7 +128,17 @@ function approvalMissing({ calls }: ChainState, event: MessageOf<"EffectAdmitted
 export function disagreement(before: PartitionState, event: BusEvent): string | null {
   const chain = own(before.chains, event.meta.chainId);
   if (chain === undefined) return null;
-  return tripDisagreement(chain, event) ?? (event.type === "EffectAdmitted" ? approvalMissing(chain, event) : null);
+  return (
+    shadowDisagreement(chain, event) ??
+    tripDisagreement(chain, event) ??
+    (event.type === "EffectAdmitted" ? approvalMissing(chain, event) : null)
+  );
+}
+
+function shadowDisagreement({ trip, shadows: [pending] }: ChainState, event: BusEvent): string | null {
+  // A halt is told before them.
+  if (trip !== null || pending === undefined || event.type === "RuleShadowed") return null;
+  return `${pending.rule} tripped in shadow and the door recorded ${event.type}`;
 }
 
 function tripDisagreement(chain: ChainState, event: BusEvent): string | null {

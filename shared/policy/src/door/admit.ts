@@ -21,8 +21,9 @@ import { mayCall, type Policy, type ToolPolicy } from "../policy-document.ts";
 import { type Deferral, deferCall, doorAgainst, lookAgainst, slotsAgainst } from "./deferral.ts";
 import { type Hold, holdAgainst, requestApproval } from "./holds.ts";
 import { degrade } from "./degrade.ts";
+import { gateAgainst } from "./gate-step.ts";
 import { judgeArguments, type Refusal } from "./judge.ts";
-import { type About, emit, type Turn } from "./turn.ts";
+import { type About, chainOf, emit, type Turn } from "./turn.ts";
 
 /**
  * Why a call is not admitted. What is put off is no error for any rule, the sender asks again with the same bytes; what
@@ -234,7 +235,10 @@ function admitOrAnswer(turn: Turn, call: ToolCall, tool: ToolPolicy): void {
   if (typeof expects !== "string") return recordVerdict(turn, call, expects, effect.key);
   const judged = judgeArguments(turn, chain, tool, args);
   if (judged?.kind === "refuse") return recordVerdict(turn, call, judged, effect.key);
-  const subject = { chain, tool: command.tool, effectClass: tool.effect };
+  const gate = gateAgainst(turn, chain, tool.effect);
+  if (gate !== null) return recordVerdict(turn, call, { kind: "defer", ...gate }, effect.key);
+  // A gate that failed has degraded it.
+  const subject = { chain: chainOf(turn, chain.chainId) ?? chain, tool: command.tool, effectClass: tool.effect };
   const attempt = { callId: callIdOf(call), isFurtherAttempt: false, isApproved: false, hold: judged };
   const verdict = slotted(turn, subject, attempt);
   if (verdict.kind === "refuse" || verdict.kind === "defer") return recordVerdict(turn, call, verdict, effect.key);

@@ -10,6 +10,7 @@
 import type { BusEvent, ClaimCheck, EventBody, Meta, Progress, TypeOfFamily } from "@busbar/events";
 import { assert, type Json, own } from "@busbar/kernel";
 import type { ChainState, PartitionState } from "../partition-state.ts";
+import type { Trip } from "../rules/index.ts";
 import { type LoggedEvent, replay } from "../replay/replay.ts";
 
 /** What decisions are made with besides the state. All of it is data or a pure function. */
@@ -193,8 +194,17 @@ export function attempt(turn: Turn, chainIds: Iterable<string>, work: () => void
 
 function recordTrip(turn: Turn, chainId: string, causationId: string): void {
   const chain = chainOf(turn, chainId);
-  if (chain === undefined || chain.trip === null) return;
-  const { rule, ruleVersion, reason, evidence } = chain.trip;
+  if (chain === undefined) return;
+  if (chain.trip !== null) recordHalt(turn, chain, chain.trip, causationId);
+  for (const { rule, ruleVersion, reason, evidence } of chain.shadows) {
+    const meta = metaOf(turn, { chain: chainOf(turn, chainId) ?? chain, causationId });
+    record(turn, { type: "RuleShadowed", meta, rule, ruleVersion, would: "halt", reason, evidence: [...evidence] });
+  }
+}
+
+function recordHalt(turn: Turn, chain: ChainState, trip: Trip, causationId: string): void {
+  const { chainId } = chain;
+  const { rule, ruleVersion, reason, evidence } = trip;
   const meta = metaOf(turn, { chain, causationId });
   record(turn, { type: "ChainHalted", meta, rule, ruleVersion, reason, evidence, directive: "" });
   assert(chainOf(turn, chainId)?.trip === null, "a recorded trip is over");

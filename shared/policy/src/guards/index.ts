@@ -2,7 +2,7 @@
 import type { BusEvent } from "@busbar/events";
 import { type Guard, showsAct } from "./guard.ts";
 import { budgets, freshness, idempotency, readYourWrites, retries } from "./rows.ts";
-import { backpressure, blastRadius, breakers, drift, halt, tripRules } from "./stops.ts";
+import { backpressure, blastRadius, breakers, drift, halt, tripRules, verificationGate } from "./stops.ts";
 
 export const GUARDS: readonly Guard[] = [
   backpressure,
@@ -15,6 +15,7 @@ export const GUARDS: readonly Guard[] = [
   readYourWrites,
   freshness,
   tripRules,
+  verificationGate,
   drift,
 ];
 

@@ -1,12 +1,34 @@
 /** The guards that stop: chains, agents, tools, or everything. */
-import { applied, type Guard, onWhere } from "./guard.ts";
+import { GATE_RULE } from "../gate/gate.ts";
+import { modeOf } from "../rules/index.ts";
+import type { Policy } from "../policy-document.ts";
+import { applied, type Guard, type GuardState, onWhere } from "./guard.ts";
+
+/** On while one of the rules is enforced, in shadow while one of them at least tells what it would do. */
+function stateOf(rules: Policy["rules"], limits: Readonly<Record<string, number>>): GuardState {
+  const modes = Object.entries(limits).flatMap(([rule, limit]) => (limit > 0 ? [modeOf(rules, rule)] : []));
+  if (modes.includes("enforce")) return "on";
+  return modes.includes("shadow") ? "shadow" : "off";
+}
+
+export const verificationGate: Guard = {
+  name: GATE_RULE,
+  sentence: "lets a chain make no further change after so many tool calls before the world has shown something",
+  knobs: ["rules.gate.every", "rules.gate.require", "rules.modes"],
+  acts: [{ on: "GateDue" }, { on: "GateFailed" }, { on: "RuleShadowed", field: "rule", is: [GATE_RULE] }],
+  state: ({ rules }) => stateOf(rules, { [GATE_RULE]: rules.gate?.every ?? 0 }),
+};
 
 export const tripRules: Guard = {
   name: "trip-rules",
   sentence: "stops a chain whose calls fail in a row, or whose reads contradict each other",
-  knobs: ["rules.consecutiveErrors", "rules.contradictions"],
-  acts: [{ on: "ChainHalted", field: "rule", is: ["consecutive-errors", "contradiction"] }],
-  state: ({ rules }) => onWhere(rules.consecutiveErrors > 0 || rules.contradictions > 0),
+  knobs: ["rules.consecutiveErrors", "rules.contradictions", "rules.modes"],
+  acts: [
+    { on: "ChainHalted", field: "rule", is: ["consecutive-errors", "contradiction"] },
+    { on: "RuleShadowed", field: "rule", is: ["consecutive-errors", "contradiction"] },
+  ],
+  state: ({ rules }) =>
+    stateOf(rules, { "consecutive-errors": rules.consecutiveErrors, contradiction: rules.contradictions }),
 };
 
 export const breakers: Guard = {
@@ -25,10 +47,11 @@ export const blastRadius: Guard = {
   knobs: ["rules.destructiveRun", "concurrency and rate of tools and agents", "busbar freeze"],
   acts: [
     { on: "ChainHalted", field: "rule", is: ["destructive-run"] },
+    { on: "RuleShadowed", field: "rule", is: ["destructive-run"] },
     { on: "EffectRefused", field: "code", is: ["BUSBAR_FREEZE_ACTIVE"] },
     { on: "CommandDeferred", field: "code", is: ["BUSBAR_SLOTS_TAKEN", "BUSBAR_CAP_ELSEWHERE"] },
   ],
-  state: ({ rules, caps }) => onWhere(rules.destructiveRun > 0 || caps !== undefined),
+  state: ({ rules, caps }) => (caps === undefined ? stateOf(rules, { "destructive-run": rules.destructiveRun }) : "on"),
 };
 
 export const backpressure: Guard = {

@@ -8,6 +8,7 @@ import {
   partOfRequest,
   TIMER_NAME,
 } from "@busbar/events";
+import { OPEN_GATE, stepGate } from "../gate/gate.ts";
 import { withVersion } from "../freshness.ts";
 import { nextChainStatus } from "../machines/chain.ts";
 import type { CallState, ChainState } from "../partition-state.ts";
@@ -51,6 +52,8 @@ export function openChain(event: MessageOf<"TaskSubmitted">): ChainState {
     conversations: {},
     rules: INITIAL_RULES,
     trip: null,
+    shadows: [],
+    gate: OPEN_GATE,
     halted: null,
     freed: false,
     haltSpread: false,
@@ -309,6 +312,8 @@ const HANDLERS: Handlers = {
     haltSpread: event.directive !== "",
     freed: false,
   }),
+  // What a rule in shadow has told is told.
+  RuleShadowed: (chain, { rule }) => ({ ...chain, shadows: chain.shadows.filter((one) => one.rule !== rule) }),
   ChainResumed: (chain) => ({ ...chain, halted: null, trip: null, haltSpread: false, rules: INITIAL_RULES }),
 };
 
@@ -336,8 +341,9 @@ export function replayChain(chain: ChainState, event: BusEvent, policy: Policy |
     fact?.kind === "error" && "callId" in event ? withCall(changed, event.callId, { erred: true }) : changed;
   const { claims, said, committed } = evidenceAfter(chain, event, policy);
   const known = { claims, said, committed };
-  const stepped = { ...counted, ...known, seen, status, sequence, streamSeq: event.meta.streamSeq };
+  const gate = stepGate(counted.gate, event, fact);
+  const stepped = { ...counted, ...known, gate, seen, status, sequence, streamSeq: event.meta.streamSeq };
   if (fact === null || policy === null || stepped.halted !== null) return stepped;
-  const [rules, trip] = stepRules(stepped.rules, fact, policy.rules);
-  return { ...stepped, rules, trip: stepped.trip ?? trip };
+  const { rules, trip, shadows } = stepRules(stepped.rules, fact, policy.rules);
+  return { ...stepped, rules, trip: stepped.trip ?? trip, shadows: [...stepped.shadows, ...shadows] };
 }

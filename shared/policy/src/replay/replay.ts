@@ -8,6 +8,7 @@
 import type { BusEvent } from "@busbar/events";
 import { covers, parseScope } from "@busbar/events";
 import { own } from "@busbar/kernel";
+import { OPEN_GATE } from "../gate/gate.ts";
 import { noteTaskOpened } from "../flow/at-door.ts";
 import { isFinal, nextChainStatus } from "../machines/chain.ts";
 import type { ChainState, PartitionState } from "../partition-state.ts";
@@ -48,7 +49,14 @@ function resumeCovered(state: PartitionState, scope: string, fence: string): voi
   for (const chain of Object.values(state.chains)) {
     if (chain.halted?.fence !== fence || !scopeCoversChain(scope, chain)) continue;
     const status = nextChainStatus(chain.status, "ChainResumed");
-    state.chains[chain.chainId] = { ...chain, status, halted: null, freed: true, rules: INITIAL_RULES };
+    state.chains[chain.chainId] = {
+      ...chain,
+      status,
+      halted: null,
+      freed: true,
+      rules: INITIAL_RULES,
+      gate: OPEN_GATE,
+    };
   }
 }
 

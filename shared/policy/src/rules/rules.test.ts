@@ -5,16 +5,16 @@ import { fact } from "./testing.ts";
 
 describe("all rules over one fact", () => {
   it("each keeps its own state, and a fact that means nothing to any changes none [rules:deterministic]", () => {
-    const [state, trip] = stepRules(INITIAL_RULES, fact(0, { effectClass: "model" }), DEFAULT_RULES);
+    const { rules: state, trip } = stepRules(INITIAL_RULES, fact(0, { effectClass: "model" }), DEFAULT_RULES);
     expect(state).toEqual(INITIAL_RULES);
     expect(trip).toBeNull();
   });
 
   it("the first trip in declared order is told, and every rule still sees the fact", () => {
     const config = { consecutiveErrors: 1, contradictions: 1, destructiveRun: 1 };
-    const [, error] = stepRules(INITIAL_RULES, fact(0, { kind: "error" }), config);
+    const { trip: error } = stepRules(INITIAL_RULES, fact(0, { kind: "error" }), config);
     expect(error?.rule).toBe("consecutive-errors");
-    const [, harm] = stepRules(INITIAL_RULES, fact(0, { effectClass: "destructive" }), config);
+    const { trip: harm } = stepRules(INITIAL_RULES, fact(0, { effectClass: "destructive" }), config);
     expect(harm?.rule).toBe("destructive-run");
   });
 

@@ -10,6 +10,7 @@ import { refundInFiveSpellings } from "./guards/idempotency.ts";
 import { anotherRow, nothingChanged } from "./guards/read-your-writes.ts";
 import { chargedThenSilent } from "./guards/retries.ts";
 import { twoBalances } from "./guards/trip-rules.ts";
+import { attestsItself, fourCallsDeep } from "./guards/verification-gate.ts";
 import type { Scenario } from "./scenario.ts";
 
 export const SCENARIOS: readonly Scenario[] = [
@@ -27,6 +28,8 @@ export const SCENARIOS: readonly Scenario[] = [
   anotherRow,
   twoChainsOneOrder,
   twoBalances,
+  fourCallsDeep,
+  attestsItself,
   turnedOverNight,
 ];
 
