@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { race } from "./concurrent/race.ts";
 import { readDataSets } from "./eval/data-set.ts";
 import { playFile, playLines } from "./eval/play.ts";
-import { wilson } from "./eval/score.ts";
+import { scoreAll, stoppedOf, wilson } from "./eval/score.ts";
 
 const FOLDER = process.env["BUSBAR_REAL_DATA"] ?? "";
 const AIRLINE = "tau1-airline-gpt4o.jsonl.gz";
@@ -30,6 +30,10 @@ describe.skipIf(!isThere)("the evaluation (not run where the data is absent)", (
     expect(set.lines.join("\n")).not.toMatch(/"(?:label|gt_actions|gt_outputs|user_instruction|task_id|incident)"/);
     const [bare, whole] = [await playLines(set.lines, set.policy), await playFile(join(FOLDER, AIRLINE), set.policy)];
     expect(bare).toEqual(whole);
+    const score = scoreAll("all", set, bare);
+    const stopped = stoppedOf(score);
+    expect(stopped.part / stopped.whole).toBeGreaterThanOrEqual(0.5);
+    expect(score.halted.part).toBeLessThanOrEqual(2);
   });
 
   it("the command of the published figures plays a data set beside the three baselines [evaluation:figures]", async () => {

@@ -64,7 +64,8 @@ function cells(score: Score): readonly string[] {
 function foldText(folds: readonly Score[]): string {
   const shares = folds.map(stoppedOf).map(({ part, whole }) => `${part} of ${whole}`);
   const halts = folds.map(({ halted: { part, whole } }) => `${part} of ${whole}`);
-  return `By folds of tasks: wrong writes stopped ${shares.join(", ")}; passing runs halted ${halts.join(", ")}.`;
+  const wrong = folds.some(({ wrongWrites }) => wrongWrites > 0) ? `wrong writes stopped ${shares.join(", ")}; ` : "";
+  return `By folds of tasks: ${wrong}passing runs halted ${halts.join(", ")}.`;
 }
 
 function attackText({ succeeded, withEffect, caused, free, others }: AttackScore): string {

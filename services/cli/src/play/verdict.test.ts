@@ -61,6 +61,16 @@ describe("the verdict of a run", () => {
     expect([...verdict.admitted]).toEqual([0, 1]);
   });
 
+  it("is the check's where a check refused [play:policy]", () => {
+    const check = event("EffectRefused", {
+      step: 1,
+      code: "BUSBAR_CHECK_FAILED",
+      rule: "check:free-bags",
+      reason: "no",
+    });
+    expect(verdictOf([check, DONE])).toMatchObject({ end: "stopped", rule: "check:free-bags", call: 0, refused: 1 });
+  });
+
   it("counts the calls of the recording where turns of the person are steps between them [play:person]", () => {
     const steps = [step(0), step(0, true), step(1), step(1, true)];
     const verdict = verdictOf([0, 1, 2, 3].map(admitted).concat(committed(2), committed(3), halted("a")), steps);

@@ -16,7 +16,7 @@ export interface Asked {
 /** How a run ended on the bus. `failed`: it could not be played, which is no judgement of the run. */
 export interface Verdict {
   readonly end: "completed" | "stopped" | "failed";
-  /** The rule that stopped it; the code of the refusal where the door itself did; empty otherwise. */
+  /** The rule or check that stopped it; the code of the refusal where the door itself did; empty otherwise. */
   readonly rule: string;
   readonly reason: string;
   /** Index of the call whose outcome stopped the run; of the last one where nothing did; -1: none. */
@@ -38,7 +38,7 @@ export interface Judging {
   readonly asked: Asked[];
   /** Of the last outcome. */
   call: number;
-  refusal: { readonly code: string; readonly reason: string; readonly call: number } | null;
+  refusal: { readonly rule: string; readonly reason: string; readonly call: number } | null;
 }
 
 export function beginJudging(steps: readonly PlayedStep[]): Judging {
@@ -64,10 +64,11 @@ export function judge(judging: Judging, event: BusEvent): Verdict | null {
       judging.asked.push({ call: callAt(judging, event.step), rule: event.rule });
       return null;
     case "EffectRefused": {
-      const { code, reason, step } = event;
+      const { code, reason, step, rule } = event;
       judging.refused += 1;
       judging.call = callAt(judging, step);
-      judging.refusal ??= { code, reason, call: judging.call };
+      // Of the door's own refusals the code says more than the rule, which is the door.
+      judging.refusal ??= { rule: code === "BUSBAR_CHECK_FAILED" ? rule : code, reason, call: judging.call };
       return null;
     }
     case "EffectCommitted":
@@ -92,7 +93,7 @@ export function judge(judging: Judging, event: BusEvent): Verdict | null {
 function completed(judging: Judging): Verdict {
   const { refusal } = judging;
   if (refusal === null) return concluded(judging, "completed", "", "");
-  return { ...concluded(judging, "stopped", refusal.code, refusal.reason), call: refusal.call };
+  return { ...concluded(judging, "stopped", refusal.rule, refusal.reason), call: refusal.call };
 }
 
 function concluded(judging: Judging, end: Verdict["end"], rule: string, reason: string): Verdict {
