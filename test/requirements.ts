@@ -10,6 +10,7 @@ import { EVALUATION_PROMISES, PLAY_PROMISES } from "./promises/evaluation.ts";
 import { EVIDENCE_PROMISES } from "./promises/evidence.ts";
 
 import { DEPLOY } from "./promises/deploy.ts";
+import { BLAST_PROMISES } from "./promises/blast.ts";
 import { GATE_PROMISES } from "./promises/gate.ts";
 import { GUARD_PROMISES } from "./promises/guards.ts";
 import { CLI_PROMISES, DOCTOR_PROMISES } from "./promises/cli.ts";
@@ -330,6 +331,7 @@ const PROMISES = {
     "chaos:zombie-gateways": "10 suspended and replaced gateways fire nothing when they wake",
   },
   security: SECURITY,
+  blast: BLAST_PROMISES,
   gate: GATE_PROMISES,
   guards: GUARD_PROMISES,
   simulation: {

@@ -144,6 +144,12 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
   "agents.<name>.concurrency": ["none", "its calls of tools and models that are out at once, over the whole bus"],
   "agents.<name>.rate.calls": ["none", "its calls of tools and models that begin in any window, over the whole bus"],
   "agents.<name>.rate.perMs": ["", "length of that window"],
+  "agents.<name>.destructive.concurrency": ["none", "its destructive effects that are out at once, by whatever tool"],
+  "agents.<name>.destructive.rate.calls": [
+    "none",
+    "its destructive effects that begin in any window, by whatever tool and in whatever chain",
+  ],
+  "agents.<name>.destructive.rate.perMs": ["", "length of that window"],
   "agents.<name>.perTool.<name>.concurrency": ["none", "its calls of that tool that are out at once"],
   "agents.<name>.perTool.<name>.rate.calls": ["none", "its calls of that tool that begin in any window"],
   "agents.<name>.perTool.<name>.rate.perMs": ["", "length of that window"],

@@ -181,7 +181,7 @@ export const MUTANTS: readonly Mutant[] = [
     "a call is admitted only with a slot",
     edit(
       `${POLICY}/door/admit.ts`,
-      'const full = slotsAgainst(turn, { agent: chain.agent, kind: "tool", name, callId, isFurtherAttempt });',
+      'const full = slotsAgainst(turn, { agent: chain.agent, kind: "tool", name, effect, callId, isFurtherAttempt });',
       "const full = slotsAgainst(turn, { agent: chain.agent, kind: 'tool', name: '', callId, isFurtherAttempt });",
     ),
   ),

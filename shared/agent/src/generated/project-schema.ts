@@ -582,6 +582,31 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
               }
             }
           },
+          "destructive": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+              "concurrency": {
+                "$ref": "#/definitions/positive"
+              },
+              "rate": {
+                "type": "object",
+                "additionalProperties": false,
+                "required": [
+                  "calls",
+                  "perMs"
+                ],
+                "properties": {
+                  "calls": {
+                    "$ref": "#/definitions/positive"
+                  },
+                  "perMs": {
+                    "$ref": "#/definitions/ms"
+                  }
+                }
+              }
+            }
+          },
           "perTool": {
             "type": "object",
             "additionalProperties": {

@@ -47,7 +47,8 @@ import { readProjectText } from "./project-text.ts";
 type ToolOverride = Partial<Pick<ToolPolicy, "attempts" | "timeoutMs" | "fireBoundMs" | "volatile" | "approve">> &
   ToolEvidence &
   CapRow;
-type AgentRow = Partial<AgentPolicy> & CapRow & { readonly perTool?: Readonly<Record<string, CapRow>> };
+type AgentRow = Partial<AgentPolicy> &
+  CapRow & { readonly perTool?: Readonly<Record<string, CapRow>>; readonly destructive?: CapRow };
 type FlowRow = Partial<Omit<FlowPolicy, "agent" | "partition">> &
   Partial<Readonly<Record<"agent" | "partition", Partial<FlowMarks>>>>;
 type RulesRow = Partial<Omit<RulesPolicy, "gate" | "modes">> & {
@@ -153,6 +154,7 @@ function capsOf({ tools = {}, models = {}, agents }: ProjectFile): Pick<Policy, 
     ...Object.entries(models).map(([name, row]) => [capKey.model(name), row] as const),
     ...Object.entries(agents).flatMap(([agent, row]) => [
       [capKey.agent(agent), row] as const,
+      [capKey.destructive(agent), row.destructive ?? {}] as const,
       ...Object.entries(row.perTool ?? {}).map(([tool, on]) => [capKey.agentOnTool(agent, tool), on] as const),
     ]),
   ];

@@ -81,8 +81,8 @@ export function slotted(turn: Turn, subject: CallSubject, attempt: Attempt): Ver
   const { callId, isFurtherAttempt, isApproved } = attempt;
   const hold = isApproved ? null : (attempt.hold ?? holdAgainst(turn.state.policy, subject));
   if (hold !== null) return hold;
-  const { chain, tool: name } = subject;
-  const full = slotsAgainst(turn, { agent: chain.agent, kind: "tool", name, callId, isFurtherAttempt });
+  const { chain, tool: name, effectClass: effect } = subject;
+  const full = slotsAgainst(turn, { agent: chain.agent, kind: "tool", name, effect, callId, isFurtherAttempt });
   return full === null ? verdict : { kind: "defer", ...full };
 }
 

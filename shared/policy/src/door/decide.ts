@@ -127,7 +127,8 @@ function doubt(turn: Turn, { chainId, callId }: InheritedCall): void {
   if (chain === undefined || call === undefined || call.status !== "open" || call.kind !== "tool") return;
   const { policy } = turn.state;
   // A read may be asked again at once, but not beside the former owner's where a cap counts them.
-  const isCounted = capsOver(policy?.caps, { agent: chain.agent, kind: "tool", name: call.name }).length > 0;
+  const isCounted =
+    capsOver(policy?.caps, { agent: chain.agent, kind: "tool", name: call.name, effect: call.effectClass }).length > 0;
   const waitMs = call.effectClass === "read" && !isCounted ? 0 : doubtMs(policy, call.name);
   const { effectKey, name: tool, attempt: of, admitted } = call;
   const settleAtMs = turn.env.atMs + waitMs;

@@ -44,7 +44,12 @@ export const breakers: Guard = {
 export const blastRadius: Guard = {
   name: "blast-radius",
   sentence: "bounds what can be destroyed before somebody looks: in a row, at once, in a window, in a time of freeze",
-  knobs: ["rules.destructiveRun", "concurrency and rate of tools and agents", "busbar freeze"],
+  knobs: [
+    "rules.destructiveRun",
+    "agents.<agent>.destructive",
+    "concurrency and rate of tools and agents",
+    "busbar freeze",
+  ],
   acts: [
     { on: "ChainHalted", field: "rule", is: ["destructive-run"] },
     { on: "RuleShadowed", field: "rule", is: ["destructive-run"] },

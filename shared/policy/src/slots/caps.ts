@@ -7,6 +7,7 @@
  *    follows from the cap's name, so that not every small cap lives on partition 0.
  */
 import { shortHash } from "@busbar/kernel";
+import type { EffectClass } from "../policy-document.ts";
 
 /** At most `calls` begin in any span of `perMs`. */
 export interface RateCap {
@@ -20,13 +21,15 @@ export interface Cap {
   readonly rate: RateCap | null;
 }
 
-/** By what is capped: `tool:<name>`, `model:<name>`, `agent:<name>`, `agent:<name> tool:<name>`. */
+/** By what is capped: `tool:<name>`, `model:<name>`, `agent:<name>`, `agent:<name> tool:<name>`, `agent:<name> effect:destructive`. */
 export type Caps = Readonly<Record<string, Cap>>;
 
 export const capKey = {
   tool: (tool: string): string => `tool:${tool}`,
   model: (model: string): string => `model:${model}`,
   agent: (agent: string): string => `agent:${agent}`,
+  /** Destructive effects of an agent, by whatever tool and in whatever chain. */
+  destructive: (agent: string): string => `agent:${agent} effect:destructive`,
   agentOnTool: (agent: string, tool: string): string => `agent:${agent} tool:${tool}`,
 } as const;
 
@@ -36,14 +39,21 @@ export interface CappedCall {
   readonly kind: "tool" | "model";
   /** Of the tool or model. */
   readonly name: string;
+  /** Of a tool's call; what is left out is none that a cap is about. */
+  readonly effect?: EffectClass | "";
 }
 
 /** The caps that a call is under, in a fixed order. Names of agents and tools hold no space and no colon. */
-export function capsOver(caps: Caps | undefined, { agent, kind, name }: CappedCall): readonly string[] {
+export function capsOver(caps: Caps | undefined, { agent, kind, name, effect }: CappedCall): readonly string[] {
   if (caps === undefined) return [];
   const keys =
     kind === "tool"
-      ? [capKey.tool(name), capKey.agent(agent), capKey.agentOnTool(agent, name)]
+      ? [
+          capKey.tool(name),
+          capKey.agent(agent),
+          capKey.agentOnTool(agent, name),
+          ...(effect === "destructive" ? [capKey.destructive(agent)] : []),
+        ]
       : [capKey.model(name), capKey.agent(agent)];
   return keys.filter((key) => Object.hasOwn(caps, key));
 }
@@ -69,6 +79,7 @@ export function partitionsOfCap(key: string, total: number, partitionCount: numb
 
 /** Where a cap stands in `busbar.yaml`. */
 export function capPath(key: string): string {
+  if (key.endsWith(" effect:destructive")) return `agents.${key.slice("agent:".length, key.indexOf(" "))}.destructive`;
   const [first = "", second] = key.split(" ").map((part) => part.slice(part.indexOf(":") + 1));
   if (second !== undefined) return `agents.${first}.perTool.${second}`;
   return `${key.slice(0, key.indexOf(":"))}s.${first}`;

@@ -13,7 +13,7 @@
 import type { BusEvent } from "@busbar/events";
 import { own } from "@busbar/kernel";
 import type { ChainState, PartitionState } from "../partition-state.ts";
-import { DEFAULT_MODEL, DEFAULT_TOOL, type Policy } from "../policy-document.ts";
+import { DEFAULT_MODEL, DEFAULT_TOOL, type EffectClass, type Policy } from "../policy-document.ts";
 import { type CappedCall, capsOver } from "./caps.ts";
 import { NO_SLOTS, type OutCall, type Slots, type SlotsOfCap, type WaitingCall } from "./slot-state.ts";
 
@@ -123,7 +123,14 @@ export function replaySlots(state: PartitionState, event: BusEvent): void {
     case "EffectAdmitted": {
       const startsUntilMs = atMs + event.fireBoundMs;
       const call = outSince(atMs, startsUntilMs, event.timeoutMs);
-      return take(state, policy, { agent, kind: "tool", name: event.tool }, event.callId, call, atMs);
+      return take(
+        state,
+        policy,
+        { agent, kind: "tool", name: event.tool, effect: event.effectClass as EffectClass },
+        event.callId,
+        call,
+        atMs,
+      );
     }
     case "ModelCallAdmitted": {
       const startsUntilMs = atMs + MODEL_START_MS;
@@ -199,9 +206,9 @@ export function slotsUnder(state: PartitionState): Slots {
 }
 
 function openCalls(chain: ChainState): readonly (readonly [string, CappedCall])[] {
-  return Object.entries(chain.calls).flatMap(([callId, { kind, name, status }]) =>
+  return Object.entries(chain.calls).flatMap(([callId, { kind, name, status, effectClass: effect }]) =>
     status === "open" && (kind === "tool" || kind === "model")
-      ? [[callId, { agent: chain.agent, kind, name }] as const]
+      ? [[callId, { agent: chain.agent, kind, name, effect }] as const]
       : [],
   );
 }

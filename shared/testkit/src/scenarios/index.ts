@@ -1,6 +1,6 @@
 /** Every scenario, by guard. */
 import { slowAgent } from "./guards/backpressure.ts";
-import { codeFreeze, productionDatabase } from "./guards/blast-radius.ts";
+import { aThousandChains, codeFreeze, productionDatabase } from "./guards/blast-radius.ts";
 import { sickVendor } from "./guards/breakers.ts";
 import { drippingModel, endlessLoop } from "./guards/budgets.ts";
 import { turnedOverNight } from "./guards/drift.ts";
@@ -22,6 +22,7 @@ export const SCENARIOS: readonly Scenario[] = [
   refundInFiveSpellings,
   sickVendor,
   productionDatabase,
+  aThousandChains,
   codeFreeze,
   chargedThenSilent,
   nothingChanged,
