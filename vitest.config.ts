@@ -16,6 +16,9 @@ const projectOf = (level: Level, index: number) => ({
     hookTimeout: Math.max(level.testTimeoutMs, 120_000),
     isolate: level.workers !== null,
     maxWorkers: level.workers ?? availableParallelism() + 1,
+    ...(level.name === "property" && process.env["BUSBAR_HISTORIES"] !== undefined
+      ? { setupFiles: ["./test/histories-setup.ts"] }
+      : {}),
     sequence: { groupOrder: index },
     ...(ON_BROKER.has(level.phase) ? { globalSetup: ["./test/shared-broker.ts"] } : {}),
   },

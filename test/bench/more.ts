@@ -34,6 +34,13 @@ interface Pass {
 export interface More {
   readonly halts: Halts;
   readonly chainsBeside: Window;
+  /** Decided and folded with all rules in force, without encoding and log; µs per event. */
+  readonly decide: {
+    readonly events: number;
+    readonly medianMicros: number;
+    readonly worstMicros: number;
+    readonly rulesMicros: number;
+  };
   readonly replay: { readonly raw: Pass; readonly table: Pass; readonly fold: Pass; readonly rssMb: number };
   /** From the start of the killed broker's next life to the first acknowledgement, ms. */
   readonly restartsMs: readonly number[];
@@ -99,7 +106,8 @@ async function measureRestart(broker: JvmKafka, topic: string): Promise<number> 
 }
 
 export async function measureMore(bus: BenchBus, plan: MorePlan): Promise<Omit<More, "restartsMs">> {
-  return { ...(await measureHalts(bus, plan)), replay: await measureReplay(bus) };
+  const decide = await runProgram<More["decide"]>({ main: join(HERE, "decide-main.ts"), args: [], env: {} });
+  return { ...(await measureHalts(bus, plan)), replay: await measureReplay(bus), decide };
 }
 
 /** Last of all: nothing of a bus outlives its broker unharmed enough to be measured. */
@@ -113,7 +121,7 @@ const thousands = (value: number): string => `${(value / 1000).toFixed(0)} k/s`;
 
 /** One line each, with its N. */
 export function moreFigures(more: More, plan: MorePlan): readonly string[] {
-  const { halts, chainsBeside, replay, restartsMs } = more;
+  const { halts, chainsBeside, replay, decide, restartsMs } = more;
   return [
     "| what | figure | N |",
     "|---|---|---|",
@@ -121,6 +129,8 @@ export function moreFigures(more: More, plan: MorePlan): readonly string[] {
     `| replay, one thread: records read | ${thousands(replay.raw.perSecond)} | ${replay.raw.records} |`,
     `| replay: placed, decoded, kept in a table | ${thousands(replay.table.perSecond)} | ${replay.table.records} |`,
     `| replay: folded as an owner does, chain machine included | ${thousands(replay.fold.perSecond)}, ${replay.rssMb.toFixed(0)} MB RSS | ${replay.fold.records} |`,
+    `| decision: a tool call and its outcome, all rules in force, without encoding and log | ${decide.medianMicros.toFixed(1)} µs an event (worst round ${decide.worstMicros.toFixed(1)}) | ${decide.events} |`,
+    `| decision: the rules of a chain alone | ${decide.rulesMicros.toFixed(2)} µs an event | 200000 |`,
     `| broker killed with -9: start of its next life to the first acknowledgement | ${spread(restartsMs)} ms | ${restartsMs.length} |`,
   ];
 }
