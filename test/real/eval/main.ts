@@ -23,6 +23,7 @@ async function find(set: DataSet): Promise<Finding> {
   const decisions = await playLines(set.lines, set.policy);
   return {
     name: set.name,
+    domain: set.domain,
     runs: set.runs.length,
     policy: relative(ROOT, set.policy),
     baselines: baselines(set),

@@ -1,5 +1,6 @@
 /** docs/evaluation.md: what a run of the evaluation publishes, between its markers. */
 import { readFileSync, writeFileSync } from "node:fs";
+import { type Aim, aimsOf, aimsOfRace } from "./aims.ts";
 import type { AttackScore } from "./attacks.ts";
 import type { RaceResult } from "../concurrent/race.ts";
 import { isAskingWorth, type Score, type Share, stoppedOf, wilson } from "./score.ts";
@@ -8,6 +9,7 @@ import { INCIDENT_KINDS, type IncidentCount } from "./shared-state.ts";
 /** What was found on one data set. */
 export interface Finding {
   readonly name: string;
+  readonly domain: string;
   readonly runs: number;
   readonly policy: string;
   readonly baselines: readonly Score[];
@@ -82,14 +84,22 @@ function incidentText(counts: readonly IncidentCount[]): string {
   return table(["how it shows itself to its run", "incidents", "caught"], rows);
 }
 
+const aimText = (aims: readonly Aim[]): string =>
+  table(
+    ["aim", "found", "reached"],
+    aims.map(({ text, share, reached }) => [text, shareText(share), reached ? "yes" : "**no**"]),
+  );
+
 function section(finding: Finding): string {
   const { name, runs, policy, baselines, defaults, all, rules, folds, attacks, incidents } = finding;
+  const aims = aimsOf(finding);
   const rows = [...baselines, defaults, ...rules, all].map(cells);
   return [
     `### ${name}`,
     "",
     `${runs} runs, policy \`${policy}\`. ${foldText(folds)}`,
     "",
+    ...(aims.length === 0 ? [] : [aimText(aims), ""]),
     table(HEADS, rows),
     ...(attacks === null ? [] : ["", attackText(attacks)]),
     ...(incidents === null ? [] : ["", incidentText(incidents)]),
@@ -127,7 +137,13 @@ const RACE_HEADS = [
 ];
 
 const raceText = ({ on, off }: Races): string =>
-  ["### Generated runs · one database", "", table(RACE_HEADS, [raceCells("on", on), raceCells("off", off)])].join("\n");
+  [
+    "### Generated runs · one database",
+    "",
+    aimText(aimsOfRace(on)),
+    "",
+    table(RACE_HEADS, [raceCells("on", on), raceCells("off", off)]),
+  ].join("\n");
 
 /** The published part of the page. */
 export function render(findings: readonly Finding[], left: readonly string[], races: Races | null): string {
