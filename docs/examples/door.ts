@@ -47,7 +47,7 @@ const rest = {
 const meta = (incarnation: number, streamSeq: number) => ({ ...base, ...rest, incarnation, streamSeq });
 const at = (offset: bigint) =>
   ({ kind: "command", source: "commands", topic: "busbar.commands", offset, authProblem: null }) as const;
-const none = { deadlineAtMs: 0, maxSteps: 0, budgetTokens: 0, parentChainId: "", parentCallId: "" };
+const none = { deadlineAtMs: 0, maxSteps: 0, budgetTokens: 0, parentChainId: "", parentCallId: "", untrusted: false };
 
 // #region freeze
 const freeze = {

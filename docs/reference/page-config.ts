@@ -29,6 +29,11 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
     "what a result says of subjects; of each: `subject` (`order:{$result.id}`), `value` (`$result.x`), `source`, and, where wanted, `each` (a list, whose entries are `$item`), `version`, `asOf`, `ttlMs`",
   ],
   "tools.<name>.trust": [MANIFEST, "`untrusted`: a result holds text of third parties"],
+  "tools.<name>.outbound": [
+    MANIFEST,
+    "it sends something out: an argument that derives from untrusted text is put to a person",
+  ],
+  "tools.<name>.sensitive": [MANIFEST, "a change that is treated like an outbound one"],
   "tools.<name>.person": [MANIFEST, "a result is what the person has said whom the agent serves"],
   "tools.<name>.approve": [
     "as `approvals.effects` says",
@@ -68,6 +73,11 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
     "what a result says of subjects; of each: `subject` (`order:{$result.id}`), `value` (`$result.x`), `source`, and, where wanted, `each` (a list, whose entries are `$item`), `version`, `asOf`, `ttlMs`",
   ],
   "httpTools.<name>.trust": ["`trusted`", "`untrusted`: a result holds text of third parties"],
+  "httpTools.<name>.outbound": [
+    "`false`",
+    "it sends something out: an argument that derives from untrusted text is put to a person",
+  ],
+  "httpTools.<name>.sensitive": ["`false`", "a change that is treated like an outbound one"],
   "httpTools.<name>.person": ["`false`", "a result is what the person has said whom the agent serves"],
   "httpTools.<name>.checks": [
     "none",

@@ -51,7 +51,14 @@ export function forgeCommand<T extends CommandType>(
 export function submission(bus: Bus, key: string, agent: string, input: string): Forged {
   const chainId = shortHash("task", key);
   const meta = metaWith({ eventId: `${chainId}:0:0`, atMs: Date.now(), chainId, agent, lineage: [chainId] });
-  const limits = { deadlineAtMs: 0, maxSteps: 0, budgetTokens: 0, parentChainId: "", parentCallId: "" };
+  const limits = {
+    deadlineAtMs: 0,
+    maxSteps: 0,
+    budgetTokens: 0,
+    parentChainId: "",
+    parentCallId: "",
+    untrusted: false,
+  };
   const value = bus.codec.encode("SubmitTask", { meta, taskKey: key, agent, input, ...limits });
   return signedByClient(bus, chainId, value);
 }

@@ -184,6 +184,7 @@ describe("commands that nobody may give", () => {
       output: "{}",
       childOffset: "0",
       tokensUsed: 0,
+      untrusted: false,
     };
     expect(await talk.answered(forgeCommand(bus, "ReportSubtask", report, as))).toEqual([
       "CommandRejected BUSBAR_AUTH_FAILED",
@@ -214,6 +215,7 @@ describe("commands that nobody may give", () => {
       budgetTokens: 0,
       parentChainId: chainId,
       parentCallId: `${chainId}:1`,
+      untrusted: false,
     };
     const value = bus.codec.encode("SubmitTask", { meta, ...body });
     expect(await talk.answered({ ...child, record: { ...child.record, value } })).toEqual([

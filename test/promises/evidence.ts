@@ -18,4 +18,14 @@ export const EVIDENCE_PROMISES = {
     "an answer that a check does not hold completes no task: it is one error, and the task fails with the reason or is left to a person",
   "evidence:bounded": "what a check may take is bounded before it is evaluated, by the size of what it names",
   "evidence:deterministic": "checks decide by what they are given and by nothing else",
+  "evidence:untrusted":
+    "an argument derives from untrusted text where it occurs in one and in nothing that the person, the task or a trusted claim said",
+  "evidence:untrusted-spelling":
+    "another spelling is the same text: case, accents, gaps, punctuation, widths, invisible characters, forms of numbers, pieces",
+  "evidence:untrusted-held":
+    "an outbound, destructive or sensitive call with an argument that derives from untrusted text waits for a person",
+  "evidence:untrusted-carried":
+    "the label of untrusted text goes through models' answers, into sub-tasks and back with their answers",
+  "evidence:untrusted-bounded":
+    "what is kept of untrusted text is bounded; what has fallen out, or is too long to be looked at, counts as derived",
 } as const;

@@ -107,7 +107,11 @@ describe("submit", () => {
   it("void records of an intruder are no outcome [placement:void-at-mismatch]", async () => {
     const client = clientOn(bus.log);
     const held = await client.submit({ ...task, agent: "idle", key: "held" });
-    const value = bus.codec.encode("TaskCompleted", { output: '"forged"', meta: { ...forgedMeta(held.chainId) } });
+    const value = bus.codec.encode("TaskCompleted", {
+      output: '"forged"',
+      untrusted: false,
+      meta: { ...forgedMeta(held.chainId) },
+    });
     const forger = await bus.log.openAppender(`${PREFIX}.events`, held.partition);
     await forger.append([{ key: held.chainId, value, headers: { type: "TaskCompleted", at: "0", epoch: "0:n" } }]);
     await expect(client.awaitOutcome(held, { timeoutMs: 100 })).rejects.toMatchObject({ code: "BUSBAR_TIMEOUT" });

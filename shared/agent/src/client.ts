@@ -48,6 +48,8 @@ export interface Submission {
   readonly maxSteps?: number;
   /** 0 or absent = none. */
   readonly budgetTokens?: number;
+  /** The input holds text of third parties (a ticket, a mail): what derives from it is put to a person; default false. */
+  readonly untrusted?: boolean;
   readonly traceparent?: string;
   /** How long to wait for the door's answer; default 30000. */
   readonly timeoutMs?: number;
@@ -157,13 +159,21 @@ class BusClient implements Client {
 
   #recordOf(submission: Submission, chain: ChainId, partition: number): NewRecord {
     const { codec, key, name } = this.#options;
-    const { agent, input, deadlineAtMs = 0, maxSteps = 0, budgetTokens = 0, traceparent = "" } = submission;
+    const {
+      agent,
+      input,
+      deadlineAtMs = 0,
+      maxSteps = 0,
+      budgetTokens = 0,
+      traceparent = "",
+      untrusted = false,
+    } = submission;
     const body = { taskKey: submission.key, agent, input: canonicalJson(input), deadlineAtMs, maxSteps, budgetTokens };
     const meta = { chainId: chain, lineage: [chain], agent, incarnation: 0, sequence: 0, causationId: "", traceparent };
     return commandRecord(
       { codec, prefix: this.#prefix, principal: `client:${name}`, key: key ?? null },
       partition,
-      { type: "SubmitTask", ...body, parentChainId: "", parentCallId: "" },
+      { type: "SubmitTask", ...body, parentChainId: "", parentCallId: "", untrusted },
       { ...meta, atMs: this.#timers.now(), codeVersion: "" },
     );
   }

@@ -74,7 +74,7 @@ export function admission(command: CallCommand, callId: string): [BusEvent["type
       ];
     case "SendTask": {
       const body = { callId, step, childChainId: "child", agent: command.agent, input: command.input, argsHash: hash };
-      return ["TaskSent", { ...body, deadlineAtMs: 0, budgetTokens: 0 }];
+      return ["TaskSent", { ...body, deadlineAtMs: 0, budgetTokens: 0, untrusted: false }];
     }
     case "MakeStatement":
       return [
@@ -127,7 +127,10 @@ export function outcome(command: CallCommand, callId: string, result: Json): [Bu
         { callId, model: command.model, response: text, inputTokens: 1, outputTokens: 1, durationMs: 1 },
       ];
     case "SendTask":
-      return ["SubtaskFinished", { callId, childChainId: "child", state: "completed", output: text, childOffset: "0" }];
+      return [
+        "SubtaskFinished",
+        { callId, childChainId: "child", state: "completed", output: text, childOffset: "0", untrusted: false },
+      ];
     case "MakeStatement": {
       const { subject, statement } = command;
       return ["StatementChecked", { callId, subject, statement, fact: text, source: "s", agrees: false, evidence: [] }];

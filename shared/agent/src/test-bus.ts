@@ -295,7 +295,7 @@ class Bus implements TestBus {
     switch (command.type) {
       case "CompleteTask":
         chain.sequence = streamSeq;
-        return void (await write("TaskCompleted", { output: command.output }));
+        return void (await write("TaskCompleted", { output: command.output, untrusted: false }));
       case "FailTask":
         chain.sequence = streamSeq;
         return void (await write("TaskFailed", { code: command.code, reason: command.reason }));
@@ -378,6 +378,7 @@ class Bus implements TestBus {
       budgetTokens,
       parentChainId,
       parentCallId,
+      untrusted: false,
     });
     await this.reassign(chainId);
   }

@@ -11,6 +11,7 @@ import type { EffectClass, Policy } from "./policy-document.ts";
 import type { ChainRulesState, Trip } from "./rules/index.ts";
 import type { Paces } from "./pace/pace.ts";
 import type { GateState } from "./gate/gate.ts";
+import type { Untrusted } from "./taint.ts";
 import type { Slots } from "./slots/slot-state.ts";
 
 /**
@@ -111,6 +112,8 @@ export interface ChildState {
   readonly open: boolean;
   /** Tokens carved out of this chain's budget for it; what is left returns when it ends. */
   readonly budgetTokens: number;
+  /** What it was asked derives from untrusted text. */
+  readonly untrusted: boolean;
 }
 
 /** A version that the chain was told, and the offset of the record that told it. */
@@ -156,6 +159,10 @@ export interface ChainState {
   readonly said: readonly string[];
   /** Input of the chain's task, as far as it is kept. */
   readonly task: Json;
+  /** It derives from untrusted text of the chain that sent it. */
+  readonly isTaskUntrusted: boolean;
+  /** Text of third parties that its records brought; see taint.ts for the bounds. */
+  readonly untrusted: Untrusted;
   /** How often each tool was done, by its name. */
   readonly committed: Readonly<Record<string, number>>;
   readonly children: Readonly<Record<string, ChildState>>;

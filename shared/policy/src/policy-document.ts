@@ -56,6 +56,10 @@ export interface ToolPolicy {
   readonly claims?: readonly ClaimSpec[];
   /** `untrusted`: its result holds text of third parties. Default: trusted. */
   readonly trust?: "trusted" | "untrusted";
+  /** It sends something out of the house: to a third party, to the world. */
+  readonly outbound?: boolean;
+  /** A change that, like destructive and outbound ones, is put to a person where an argument derives from untrusted text. */
+  readonly sensitive?: boolean;
   /** Its result is what the person has said whom the agent serves. */
   readonly person?: boolean;
   /** Whether a person is asked before each call; absent: as `approvals.effects` says of its effect class. */

@@ -7,7 +7,10 @@ import { ARGUMENT_NAMES, checkFaults, RESULT_NAMES } from "./checks.ts";
 import { claimProblem } from "./claims.ts";
 import type { ToolPolicy } from "./policy-document.ts";
 
-export type ToolEvidence = Pick<ToolPolicy, "claims" | "trust" | "person" | "checks" | "resultChecks">;
+export type ToolEvidence = Pick<
+  ToolPolicy,
+  "claims" | "trust" | "outbound" | "sensitive" | "person" | "checks" | "resultChecks"
+>;
 
 /** A fault, and where it stands below the row. */
 export interface EvidenceFault {
@@ -20,6 +23,8 @@ export interface EvidenceFault {
 export const TOOL_EVIDENCE = [
   "claims",
   "trust",
+  "outbound",
+  "sensitive",
   "person",
   "checks",
   "resultChecks",

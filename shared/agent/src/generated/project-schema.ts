@@ -256,6 +256,12 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
           "trust": {
             "$ref": "#/definitions/trust"
           },
+          "outbound": {
+            "type": "boolean"
+          },
+          "sensitive": {
+            "type": "boolean"
+          },
           "person": {
             "type": "boolean"
           },
@@ -360,6 +366,12 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
           },
           "trust": {
             "$ref": "#/definitions/trust"
+          },
+          "outbound": {
+            "type": "boolean"
+          },
+          "sensitive": {
+            "type": "boolean"
           },
           "person": {
             "type": "boolean"

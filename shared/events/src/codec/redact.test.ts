@@ -45,7 +45,11 @@ describe("redaction", () => {
   it("happens where a record is made and where it is read, so that both say the same [security:redacted]", () => {
     const open = createCodec({ ids: builtinSchemaIds() });
     const codec = redactingCodec(open, redactor);
-    const body = { meta: metaWith({ eventId: "e", atMs: 1 }), output: JSON.stringify({ token: VALUE }) };
+    const body = {
+      meta: metaWith({ eventId: "e", atMs: 1 }),
+      output: JSON.stringify({ token: VALUE }),
+      untrusted: false,
+    };
     const written = codec.encode("TaskCompleted", body);
     expect(Buffer.from(written).includes(Buffer.from("wörd"))).toBe(false);
     const byOthers = open.encode("TaskCompleted", body);

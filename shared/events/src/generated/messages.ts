@@ -966,6 +966,8 @@ export interface SubtaskFinished {
   readonly childOffset: string;
   /** Tokens that the sub-task and its own sub-tasks used. (internal) */
   readonly tokensUsed: number;
+  /** The output derives from text of third parties. (internal) */
+  readonly untrusted: boolean;
 }
 
 /** The same task key was submitted again. */
@@ -1003,6 +1005,8 @@ export interface TaskCompleted {
   readonly meta: Meta;
   /** Output of the task, canonical JSON. (personal) */
   readonly output: string;
+  /** The output derives from text of third parties. (internal) */
+  readonly untrusted: boolean;
 }
 
 /** The chain ended without an output. */
@@ -1037,6 +1041,8 @@ export interface TaskSent {
   readonly deadlineAtMs: number;
   /** Model tokens the chain may use; 0 means no bound. (internal) */
   readonly budgetTokens: number;
+  /** The input derives from text of third parties. (internal) */
+  readonly untrusted: boolean;
 }
 
 /** A task is accepted; it opens the chain. */
@@ -1060,6 +1066,8 @@ export interface TaskSubmitted {
   readonly parentChainId: string;
   /** Call of the parent that sent this task; empty for a root. (internal) */
   readonly parentCallId: string;
+  /** The input derives from text of third parties. (internal) */
+  readonly untrusted: boolean;
 }
 
 /** A timer was due. */
@@ -1221,6 +1229,8 @@ export interface ReportSubtask {
   readonly childOffset: string;
   /** Tokens that the sub-task and its own sub-tasks used. (internal) */
   readonly tokensUsed: number;
+  /** The output derives from text of third parties. (internal) */
+  readonly untrusted: boolean;
 }
 
 /** Asks for the chain's recorded answers. */
@@ -1294,6 +1304,8 @@ export interface SubmitTask {
   readonly parentChainId: string;
   /** Call of the parent that sent this task; empty for a root. (internal) */
   readonly parentCallId: string;
+  /** The input derives from text of third parties. (internal) */
+  readonly untrusted: boolean;
 }
 
 /** A version of an agent may be run: its code, its tools and its policy are these. It takes no task before AgentPromoted. */

@@ -15,6 +15,7 @@ import { canonicalJson, type ErrorCode, own, parseJson, sha256Hex, shortHash } f
 import { isUndeployed } from "../deployments.ts";
 import { canChain } from "../machines/chain.ts";
 import type { ChainState } from "../partition-state.ts";
+import { isDerived } from "../taint.ts";
 import { DEFAULT_MODEL, mayAsk, maySend, type Policy } from "../policy-document.ts";
 import { type Deferral, deferCall, doorAgainst, lookAgainst, slotsAgainst } from "./deferral.ts";
 import { type About, emit, type Turn } from "./turn.ts";
@@ -253,6 +254,7 @@ export function decideSend(turn: Turn, asked: Asked<MessageOf<"SendTask">>): voi
     argsHash: sha256Hex(input),
     // Deadlines are inherited; half of what is left of the budget is carved out for the child.
     deadlineAtMs: chain.deadlineAtMs,
+    untrusted: isDerived(chain, input),
     budgetTokens: chain.budgetTokens === 0 ? 0 : Math.max(1, Math.floor((chain.budgetTokens - chain.tokensUsed) / 2)),
   });
 }

@@ -56,6 +56,7 @@ describe("every command yields an event", () => {
       output: "",
       childOffset: "1",
       tokensUsed: 0,
+      untrusted: false,
     },
     { type: "SettleEffect", callId: "x:1", admitted: "", outcome: "committed", reason: "", by: "operator:x" },
   ];

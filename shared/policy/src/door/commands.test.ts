@@ -127,6 +127,7 @@ describe("who may ask", () => {
       output: "",
       childOffset: "",
       tokensUsed: 0,
+      untrusted: false,
     };
     const settle: CommandBody = {
       type: "SettleEffect",

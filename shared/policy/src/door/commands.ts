@@ -16,6 +16,7 @@ import { lookAgainst } from "./deferral.ts";
 import type { Input } from "./inputs.ts";
 import { isLeftToPerson, settleByPerson } from "./settle.ts";
 import { decideSubmit, decideSubtaskReport } from "./tasks.ts";
+import { isDerived } from "../taint.ts";
 import { type About, emit, type Turn } from "./turn.ts";
 
 type CommandInput = Extract<Input, { kind: "command" }>;
@@ -322,8 +323,12 @@ function finish(
     return;
   }
   const problem = againstAnswer(turn, chain, command.output);
-  if (problem === null) emit(turn, "TaskCompleted", about, { output: command.output });
+  if (problem === null) completeTask(turn, about, chain, command.output);
   else refuseAnswer(turn, about, command, problem);
+}
+
+function completeTask(turn: Turn, about: About, chain: ChainState, output: string): void {
+  emit(turn, "TaskCompleted", about, { output, untrusted: isDerived(chain, output) });
 }
 
 /** Input that nobody could read: one rejection on the log; bytes and reason go to the dead letters. */

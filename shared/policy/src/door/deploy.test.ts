@@ -23,6 +23,7 @@ const submission: CommandBody = {
   budgetTokens: 0,
   parentChainId: "",
   parentCallId: "",
+  untrusted: false,
 };
 
 describe("versions at the door", () => {
@@ -136,7 +137,13 @@ describe("an undeployed agent", () => {
     const scene = createScene();
     deploy(scene, "1");
     undeploy(scene);
-    const body: CommandBody = { ...submission, taskKey: "parent/1", parentChainId: "parent", parentCallId: "parent:1" };
+    const body: CommandBody = {
+      ...submission,
+      taskKey: "parent/1",
+      parentChainId: "parent",
+      parentCallId: "parent:1",
+      untrusted: false,
+    };
     const sent = { sequence: 0, incarnation: 0, principal: "gateway", meta: { lineage: ["parent", "child"] } };
     const events = scene.door.turn(scene.command("child", body, sent));
     expect(types(events)).toEqual(["TaskSubmitted", "TaskFailed"]);

@@ -104,7 +104,14 @@ describe("what a chain knows", () => {
     const { scene } = opened();
     const meta = { lineage: ["root", "child"] };
     const body = { type: "SubmitTask", taskKey: "", agent: "worker", input: '"pay"', deadlineAtMs: 0 } as const;
-    const sub = { ...body, maxSteps: 0, budgetTokens: 0, parentChainId: "root", parentCallId: "root:1" };
+    const sub = {
+      ...body,
+      maxSteps: 0,
+      budgetTokens: 0,
+      parentChainId: "root",
+      parentCallId: "root:1",
+      untrusted: false,
+    };
     scene.door.turn(scene.command("child", sub, { principal: "gateway", sequence: 0, incarnation: 0, meta }));
     expect(scene.chain("child")).toMatchObject({ task: "pay", said: [] });
   });

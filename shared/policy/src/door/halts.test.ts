@@ -56,6 +56,7 @@ describe("a halt", () => {
       budgetTokens: 0,
       parentChainId: parent,
       parentCallId: `${parent}:1`,
+      untrusted: false,
     } as const;
     const sent = { principal: "gateway", sequence: 0, incarnation: 0, meta: { lineage: [parent, child] } };
     scene.door.turn(scene.command(child, body, sent));

@@ -1,11 +1,13 @@
 /**
- * What the arguments of a call say against it, beyond their schema: the checks of its tool's row. Asked before anything
+ * What the arguments of a call say against it, beyond their schema: the checks of its tool's row, and text of third
+ * parties in them. Asked before anything
  * that may put the call off, and once more when a person has approved it, which is another moment.
  */
 import type { ErrorCode, Json } from "@busbar/kernel";
 import { ARGUMENT_NAMES, checkScope, consequenceOf, hardest, told, unheldChecks } from "../checks.ts";
 import type { ChainState } from "../partition-state.ts";
 import type { ToolPolicy } from "../policy-document.ts";
+import { derivedFrom, toldDerived } from "../taint.ts";
 import type { Hold } from "./holds.ts";
 import type { Turn } from "./turn.ts";
 
@@ -22,7 +24,17 @@ export interface Refusal {
 
 /** Null where nothing is said against it. */
 export function judgeArguments(turn: Turn, chain: ChainState, tool: ToolPolicy, args: Json): Refusal | Hold | null {
-  return checkArguments(turn, chain, tool, args);
+  const checked = checkArguments(turn, chain, tool, args);
+  return checked?.kind === "refuse" ? checked : (checked ?? labelArguments(chain, tool, args));
+}
+
+/** What goes out, destroys or is marked so, with an argument that third parties have written, is for a person to see. */
+function labelArguments(chain: ChainState, tool: ToolPolicy, args: Json): Hold | null {
+  if (tool.outbound !== true && tool.sensitive !== true && tool.effect !== "destructive") return null;
+  const derived = derivedFrom(chain, args);
+  if (derived === null) return null;
+  const evidence = derived.source === null ? [] : [derived.source.evidence];
+  return { kind: "hold", rule: "untrusted", reason: toldDerived(derived), evidence };
 }
 
 function checkArguments({ state, env }: Turn, chain: ChainState, tool: ToolPolicy, args: Json): Refusal | Hold | null {

@@ -59,6 +59,7 @@ describe("tasks", () => {
       budgetTokens: 0,
       parentChainId: "",
       parentCallId: "",
+      untrusted: false,
       ...fields,
     };
     const events = scene.door.turn(
@@ -73,7 +74,14 @@ describe("tasks", () => {
     (principal) => {
       const scene = createScene();
       const task = { taskKey: "t", agent: "support", input: "{}" };
-      const limits = { deadlineAtMs: 0, maxSteps: 0, budgetTokens: 0, parentChainId: "", parentCallId: "" };
+      const limits = {
+        deadlineAtMs: 0,
+        maxSteps: 0,
+        budgetTokens: 0,
+        parentChainId: "",
+        parentCallId: "",
+        untrusted: false,
+      };
       const body: CommandBody = { type: "SubmitTask", ...task, ...limits };
       const events = scene.door.turn(scene.command(taskChainId("t"), body, { principal, incarnation: 0, sequence: 0 }));
       expect(only(events, "CommandRejected").reason).toBe("only a client opens a chain");
@@ -156,6 +164,7 @@ describe("sub-tasks", () => {
       output: "{}",
       childOffset: "5",
       tokensUsed: 0,
+      untrusted: false,
     };
     const gateway = { principal: "gateway", incarnation: 0, sequence: 0 };
     expect(types(scene.door.turn(scene.command(chain, report, gateway)))).toEqual(["SubtaskFinished"]);
@@ -178,6 +187,7 @@ describe("sub-tasks", () => {
       output: "{}",
       childOffset: "5",
       tokensUsed,
+      untrusted: false,
     };
     const report = () =>
       scene.door.turn(scene.command(chain, body, { principal: "gateway", incarnation: 0, sequence: 0 }));

@@ -121,6 +121,7 @@ function openTask(turn: Turn, { command, causationId }: Submission): void {
     budgetTokens: command.budgetTokens,
     parentChainId: command.parentChainId,
     parentCallId: command.parentCallId,
+    untrusted: command.untrusted,
   });
   const chain = turn.state.chains[meta.chainId];
   if (chain === undefined) return;
@@ -166,11 +167,11 @@ export function decideSubtaskReport(turn: Turn, command: MessageOf<"ReportSubtas
     emit(turn, "CommandDeferred", about, body);
     return;
   }
-  const { parentCallId: callId, childChainId, state, output, childOffset, tokensUsed } = command;
+  const { parentCallId: callId, childChainId, state, output, childOffset, tokensUsed, untrusted } = command;
   emit(
     turn,
     "SubtaskFinished",
     { chain, causationId },
-    { callId, childChainId, state, output, childOffset, tokensUsed },
+    { callId, childChainId, state, output, childOffset, tokensUsed, untrusted },
   );
 }

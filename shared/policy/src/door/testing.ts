@@ -162,6 +162,7 @@ class DoorScene implements Scene {
       budgetTokens: 0,
       parentChainId: "",
       parentCallId: "",
+      untrusted: false,
       ...fields,
     };
     this.door.turn(this.command(chainId, body, { sequence: 0, incarnation: 0, principal: "client:test" }));

@@ -130,6 +130,7 @@ describe("what is admitted goes on", () => {
       budgetTokens: 0,
       parentChainId: chain,
       parentCallId: `${chain}:2`,
+      untrusted: false,
     };
     const meta = { lineage: [chain, childChainId] };
     const forwarded = scene.command(childChainId, child, { sequence: 0, incarnation: 0, principal: "gateway", meta });

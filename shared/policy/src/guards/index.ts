@@ -1,5 +1,6 @@
 /** Every guard, in the order in which a call meets them. */
 import type { BusEvent } from "@busbar/events";
+import { boundary, untrustedText } from "./evidence.ts";
 import { type Guard, showsAct } from "./guard.ts";
 import { budgets, freshness, idempotency, readYourWrites, retries } from "./rows.ts";
 import { backpressure, blastRadius, breakers, drift, halt, tripRules, verificationGate } from "./stops.ts";
@@ -8,6 +9,8 @@ export const GUARDS: readonly Guard[] = [
   backpressure,
   halt,
   budgets,
+  boundary,
+  untrustedText,
   idempotency,
   breakers,
   blastRadius,

@@ -7,6 +7,7 @@ import { type Json, own, parseJson, utf8Length } from "@busbar/kernel";
 import { withClaims } from "../claims.ts";
 import type { CallState, ChainState } from "../partition-state.ts";
 import type { Policy, ToolPolicy } from "../policy-document.ts";
+import { isDerived, NOTHING_UNTRUSTED, withUntrusted } from "../taint.ts";
 import { offsetOf } from "./offsets.ts";
 
 /** Texts of the person that a chain remembers; of more, the first are forgotten. */
@@ -21,6 +22,7 @@ export interface Evidence {
   readonly said: readonly string[];
   readonly task: Json;
   readonly committed: Readonly<Record<string, number>>;
+  readonly untrusted: ChainState["untrusted"];
 }
 
 function taskOf(input: string): Json {
@@ -30,10 +32,13 @@ function taskOf(input: string): Json {
 }
 
 /** What is known when a chain opens: its task. Of a sub-task it is an agent that has written it, and no person. */
-export function openEvidence(event: MessageOf<"TaskSubmitted">): Evidence {
+export function openEvidence(event: MessageOf<"TaskSubmitted">): Evidence & Pick<ChainState, "isTaskUntrusted"> {
   const task = taskOf(event.input);
-  const said = typeof task === "string" && event.parentChainId === "" ? [task.slice(0, SAID_CHARACTERS)] : [];
-  return { claims: {}, said, task, committed: {} };
+  const isSaid = typeof task === "string" && event.parentChainId === "" && !event.untrusted;
+  const said = isSaid ? [task.slice(0, SAID_CHARACTERS)] : [];
+  const source = { from: "task", evidence: event.meta.eventId };
+  const untrusted = event.untrusted ? withUntrusted(NOTHING_UNTRUSTED, event.input, source) : NOTHING_UNTRUSTED;
+  return { claims: {}, said, task, committed: {}, untrusted, isTaskUntrusted: event.untrusted };
 }
 
 /** A result as a text that somebody said. */
@@ -62,15 +67,32 @@ function undone(chain: ChainState, call: CallState): Evidence {
 const isUndone = (event: BusEvent, { status }: CallState): boolean =>
   event.type === "EffectSettled" && event.outcome === "not-done" && status === "disputed";
 
-/** What a result that was done adds: what it claims, and what it brings of the person. */
-function told(chain: ChainState, done: Done, tool: ToolPolicy | undefined): Pick<Evidence, "claims" | "said"> {
-  // What its schema or a check does not allow is believed in nothing.
-  if (done.type === "EffectCommittedInvalid") return chain;
+/** What a result that was done adds: what it claims, and what it brings of the person or of third parties. */
+function told(
+  chain: ChainState,
+  done: Done,
+  tool: ToolPolicy | undefined,
+): Pick<Evidence, "claims" | "said" | "untrusted"> {
   const { meta, result } = done;
-  const at = { atMs: meta.atMs, offset: offsetOf(meta.eventId), trusted: tool?.trust !== "untrusted" };
+  const isUntrusted = tool?.trust === "untrusted";
+  const source = { from: done.tool, evidence: meta.eventId };
+  const untrusted = isUntrusted ? withUntrusted(chain.untrusted, result, source) : chain.untrusted;
+  // What its schema or a check does not allow is believed in nothing; the agent may have seen it.
+  if (done.type === "EffectCommittedInvalid") return { claims: chain.claims, said: chain.said, untrusted };
+  const at = { atMs: meta.atMs, offset: offsetOf(meta.eventId), trusted: !isUntrusted };
   const isSaid = tool?.person === true && result !== "";
   const said = isSaid ? [...chain.said, spoken(result)].slice(-SAID_KEPT) : chain.said;
-  return { claims: withClaims(chain.claims, done.claims, at), said };
+  return { claims: withClaims(chain.claims, done.claims, at), said, untrusted };
+}
+
+/** A model's answer and that of a sub-task bring on what they were given of untrusted text (taint.ts, T1). */
+function carriedOn(chain: ChainState, event: BusEvent): ChainState["untrusted"] {
+  const evidence = event.meta.eventId;
+  if (event.type === "SubtaskFinished" && event.untrusted) {
+    return withUntrusted(chain.untrusted, event.output, { from: "sub-task", evidence });
+  }
+  if (event.type !== "ModelCallCompleted" || !isDerived(chain, event.response)) return chain.untrusted;
+  return withUntrusted(chain.untrusted, event.response, { from: `model:${event.model}`, evidence });
 }
 
 /** What the chain knows after one of its records; `chain` as it was before. */
@@ -79,8 +101,11 @@ export function evidenceAfter(chain: ChainState, event: BusEvent, policy: Policy
   if (call === undefined) return chain;
   if (isUndone(event, call)) return undone(chain, call);
   const done = doneOf(event, call);
-  if (done === null) return chain;
-  const { claims, said } = told(chain, done, own(policy?.tools ?? {}, call.name));
+  if (done === null) {
+    const untrusted = call.answered === "" ? carriedOn(chain, event) : chain.untrusted;
+    return untrusted === chain.untrusted ? chain : { ...chain, untrusted };
+  }
+  const { claims, said, untrusted } = told(chain, done, own(policy?.tools ?? {}, call.name));
   const committed = { ...chain.committed, [call.name]: (own(chain.committed, call.name) ?? 0) + 1 };
-  return { claims, said, task: chain.task, committed };
+  return { claims, said, task: chain.task, committed, untrusted };
 }

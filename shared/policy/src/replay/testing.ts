@@ -346,6 +346,7 @@ function bodyOf(one: Step, chain: string): CommandBody {
         output: "{}",
         childOffset: "1",
         tokensUsed: 2,
+        untrusted: false,
       };
     case "settle":
       return {

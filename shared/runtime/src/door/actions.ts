@@ -299,7 +299,7 @@ export class Actions {
     const eventId = `${this.#options.topics.events}/${this.#options.partition}/${call.admitted}`;
     const meta = { chainId, lineage, correlationId, traceparent, eventId } as MessageOf<"TaskSent">["meta"];
     const { step, args: input, argsHash } = call;
-    const { childChainId, agent } = child;
+    const { childChainId, agent, untrusted } = child;
     const event = {
       type: "TaskSent" as const,
       meta,
@@ -311,6 +311,7 @@ export class Actions {
       argsHash,
       deadlineAtMs,
       budgetTokens: child.budgetTokens,
+      untrusted,
     };
     void this.#options.log.publish([childTask(this.#projection, event)]);
   }

@@ -11,7 +11,7 @@ import { Intake } from "./command-intake.ts";
 const TOPIC = "t.commands";
 const codec = createCodec({ ids: builtinSchemaIds() });
 const meta = metaWith({ eventId: "c", atMs: 1, chainId: "c1" });
-const submission = { taskKey: "k", agent: "a", input: "{}", parentChainId: "", parentCallId: "" };
+const submission = { taskKey: "k", agent: "a", input: "{}", parentChainId: "", parentCallId: "", untrusted: false };
 const limits = { deadlineAtMs: 0, maxSteps: 0, budgetTokens: 0 };
 const value = codec.encode("SubmitTask", { meta, ...submission, ...limits });
 

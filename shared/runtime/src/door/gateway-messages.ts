@@ -35,7 +35,7 @@ function gatewayCommand(options: ProjectorOptions, made: GatewayCommand): Public
 
 /** The sub-task's own submission; its lineage is its parent's with itself at the end. */
 export function childTask(options: ProjectorOptions, event: MessageOf<"TaskSent">): Publication {
-  const { meta, childChainId, agent, input, deadlineAtMs, budgetTokens, callId } = event;
+  const { meta, childChainId, agent, input, deadlineAtMs, budgetTokens, callId, untrusted } = event;
   const body = {
     taskKey: `${meta.chainId}/${event.step}`,
     agent,
@@ -45,6 +45,7 @@ export function childTask(options: ProjectorOptions, event: MessageOf<"TaskSent"
     budgetTokens,
     parentChainId: meta.chainId,
     parentCallId: callId,
+    untrusted,
   };
   const { correlationId, traceparent, eventId } = meta;
   const lineage = [...meta.lineage, childChainId];
@@ -77,6 +78,8 @@ function report(options: ProjectorOptions, ended: BusEvent, offset: string): rea
     output,
     childOffset: offset,
     tokensUsed: parent.tokensUsed,
+    // The reason of a failure is in the words of an agent or a tool.
+    untrusted: isDone ? ended.untrusted : true,
   };
   const { correlationId, traceparent, eventId } = meta;
   return [

@@ -1,6 +1,7 @@
 /** Every scenario, by guard. */
 import { slowAgent } from "./guards/backpressure.ts";
 import { aThousandChains, codeFreeze, productionDatabase } from "./guards/blast-radius.ts";
+import { malformedPrice, promisedRefund } from "./guards/boundary.ts";
 import { sickVendor } from "./guards/breakers.ts";
 import { drippingModel, endlessLoop } from "./guards/budgets.ts";
 import { turnedOverNight } from "./guards/drift.ts";
@@ -11,6 +12,7 @@ import { anotherRow, nothingChanged } from "./guards/read-your-writes.ts";
 import { chargedThenSilent } from "./guards/retries.ts";
 import { twoBalances } from "./guards/trip-rules.ts";
 import { attestsItself, fourCallsDeep } from "./guards/verification-gate.ts";
+import { orderInAPage } from "./guards/untrusted-text.ts";
 import type { Scenario } from "./scenario.ts";
 
 export const SCENARIOS: readonly Scenario[] = [
@@ -19,6 +21,9 @@ export const SCENARIOS: readonly Scenario[] = [
   handedOver,
   endlessLoop,
   drippingModel,
+  malformedPrice,
+  promisedRefund,
+  orderInAPage,
   refundInFiveSpellings,
   sickVendor,
   productionDatabase,

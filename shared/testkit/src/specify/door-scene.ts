@@ -37,7 +37,7 @@ export class DoorScene {
     this.door = createPureDoor({ check: createSchemaCheck() });
     this.door.open(policy);
     const common = { taskKey: TASK, agent, input: "{}", deadlineAtMs: 0, maxSteps: 0, budgetTokens: 0 };
-    this.#send({ type: "SubmitTask", ...common, parentChainId: "", parentCallId: "" }, "client:spec");
+    this.#send({ type: "SubmitTask", ...common, parentChainId: "", parentCallId: "", untrusted: false }, "client:spec");
   }
 
   #send(body: Bodies<BusCommand>, principal = `agent:${this.#agent}`): readonly BusEvent[] {

@@ -1,0 +1,38 @@
+/** The guards of what comes in: whether it is sound, and who has said it. */
+import type { Policy } from "../policy-document.ts";
+import { type Guard, onWhere, someTool } from "./guard.ts";
+
+const hasChecks = ({ agents, models }: Policy): boolean =>
+  Object.values(agents).some(({ answerChecks }) => answerChecks !== undefined) ||
+  Object.values(models).some(({ resultChecks }) => resultChecks !== undefined);
+
+export const boundary: Guard = {
+  name: "boundary",
+  sentence: "lets no argument, result or answer pass that does not hold its schema and its checks",
+  knobs: ["tools.<tool>.checks", "resultChecks", "agents.<agent>.answerChecks", "args and result of the tool"],
+  acts: [
+    {
+      on: "EffectRefused",
+      field: "code",
+      is: ["BUSBAR_CHECK_FAILED", "BUSBAR_ANSWER_REFUSED", "BUSBAR_INPUT_INVALID"],
+    },
+    { on: "EffectCommittedInvalid" },
+    { on: "ModelCallFailed", field: "code", is: ["BUSBAR_CHECK_FAILED"] },
+  ],
+  state: (policy) =>
+    onWhere(
+      hasChecks(policy) ||
+        someTool(
+          policy,
+          ({ checks, resultChecks, result }) => (checks ?? resultChecks) !== undefined || result !== null,
+        ),
+    ),
+};
+
+export const untrustedText: Guard = {
+  name: "untrusted-text",
+  sentence: "puts a call to a person that would send out, or destroy by, what a third party has written",
+  knobs: ["tools.<tool>.trust", "tools.<tool>.outbound", "tools.<tool>.sensitive"],
+  acts: [{ on: "ApprovalRequested", field: "rule", is: ["untrusted"] }],
+  state: (policy) => onWhere(someTool(policy, ({ trust }) => trust === "untrusted")),
+};
