@@ -41,7 +41,7 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
   ],
   "tools.<name>.checks": [
     MANIFEST,
-    "what arguments must hold before the call is admitted; of each: `name`, `require` and, where it does not always apply, `when` (CEL), `otherwise` (`refuse`, `degrade`, `approve`), `reason`; see [the guide](../guides/checks.md)",
+    "what arguments must hold before the call is admitted; of each: `name`, `require` and, where it does not always apply, `when` (CEL), `otherwise` (`refuse`, `degrade`, `approve`), `mode` (`enforce`, `shadow`, `off`), `reason`; see [the guide](../guides/checks.md)",
   ],
   "tools.<name>.resultChecks": [
     MANIFEST,
@@ -81,7 +81,7 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
   "httpTools.<name>.person": ["`false`", "a result is what the person has said whom the agent serves"],
   "httpTools.<name>.checks": [
     "none",
-    "what arguments must hold before the call is admitted; of each: `name`, `require` and, where it does not always apply, `when` (CEL), `otherwise` (`refuse`, `degrade`, `approve`), `reason`; see [the guide](../guides/checks.md)",
+    "what arguments must hold before the call is admitted; of each: `name`, `require` and, where it does not always apply, `when` (CEL), `otherwise` (`refuse`, `degrade`, `approve`), `mode` (`enforce`, `shadow`, `off`), `reason`; see [the guide](../guides/checks.md)",
   ],
   "httpTools.<name>.resultChecks": [
     "none",
@@ -171,7 +171,7 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
   ],
   "rules.modes.<name>": [
     "`enforce`",
-    "`shadow`: what the rule would have done is recorded (`RuleShadowed`) and nothing else happens; `off`; the rules are `consecutive-errors`, `contradiction`, `destructive-run`, `verification-gate`",
+    "`shadow`: what the rule would have done is recorded (`RuleShadowed`) and nothing else happens; `off`; the rules are `consecutive-errors`, `contradiction`, `destructive-run`, `verification-gate`, `untrusted-text`",
   ],
   "rules.gate.every": ["3", "tool calls after which the chain's next change needs evidence; 0 turns the gate off"],
   "rules.gate.require": [

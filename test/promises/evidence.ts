@@ -11,6 +11,8 @@ export const EVIDENCE_PROMISES = {
   "evidence:checks-cel":
     "checks are CEL over arguments, result, task, claims, what was said, what was done and the time; what cannot be evaluated is not held",
   "evidence:checks-faults": "a broken expression is told with its line and column, and the names that there are",
+  "evidence:shadow":
+    "a check or the rule of untrusted text in shadow mode records what it would have done, and does nothing else",
   "evidence:results":
     "a result that a check does not hold is invalid: a change is not made again; a model's answer is asked for again",
   "evidence:plausible": "a result may be bounded in range and in its distance from the last claim of its subject",

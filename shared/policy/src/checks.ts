@@ -16,6 +16,7 @@ import {
   WORK_MOST,
 } from "./cel.ts";
 import type { ChainState } from "./partition-state.ts";
+import type { RuleMode } from "./policy-document.ts";
 
 export const CHECK_CONSEQUENCES = ["refuse", "degrade", "approve"] as const;
 export type CheckConsequence = (typeof CHECK_CONSEQUENCES)[number];
@@ -30,6 +31,8 @@ export interface Check {
   readonly otherwise?: CheckConsequence;
   /** What the agent is told, and a person who is asked. */
   readonly reason: string;
+  /** `shadow`: what it would have done is recorded and nothing else happens; default enforce. */
+  readonly mode?: RuleMode;
 }
 
 /** A check of a result: one that fails is an invalid result. */
@@ -74,7 +77,7 @@ export function unheldChecks<C extends ResultCheck>(
   scope: CelScope,
 ): readonly Unheld<C>[] {
   return (checks ?? []).flatMap((check) => {
-    if (!applies(check, names, scope)) return [];
+    if (check.mode === "off" || !applies(check, names, scope)) return [];
     const why = unheld(check.require, names, scope, WORK_MOST);
     return why === null ? [] : [{ check, why }];
   });
@@ -87,8 +90,28 @@ function applies({ when }: ResultCheck, names: readonly CelName[], scope: CelSco
 
 export const consequenceOf = ({ check }: Unheld): CheckConsequence => check.otherwise ?? "refuse";
 
-/** The one that decides (K2); null where all are held. */
-export function hardest(found: readonly Unheld[]): Unheld | null {
+/** What a check in shadow mode would have done (RuleShadowed). */
+export interface Shadow {
+  readonly rule: string;
+  readonly would: string;
+  readonly reason: string;
+  readonly evidence: readonly string[];
+}
+
+export const isShadow = ({ check }: Unheld<ResultCheck>): boolean => check.mode === "shadow";
+
+export const ruleOf = ({ check }: Unheld<ResultCheck>): string => `check:${check.name}`;
+
+/** What those in shadow mode would have done. */
+export function shadowsOf(found: readonly Unheld[]): readonly Shadow[] {
+  return found.filter(isShadow).map((one) => {
+    return { rule: ruleOf(one), would: consequenceOf(one), reason: told(one), evidence: [] };
+  });
+}
+
+/** The one that decides (K2); null where all are held, but those in shadow mode. */
+export function hardest(all: readonly Unheld[]): Unheld | null {
+  const found = all.filter((one) => !isShadow(one));
   const rank = (one: Unheld): number => CHECK_CONSEQUENCES.indexOf(consequenceOf(one));
   return found.reduce<Unheld | null>((worst, one) => (worst === null || rank(one) < rank(worst) ? one : worst), null);
 }

@@ -74,6 +74,13 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
         }
       }
     },
+    "mode": {
+      "enum": [
+        "enforce",
+        "shadow",
+        "off"
+      ]
+    },
     "resultChecks": {
       "type": "array",
       "maxItems": 64,
@@ -102,6 +109,9 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
             "type": "string",
             "minLength": 1,
             "maxLength": 512
+          },
+          "mode": {
+            "$ref": "#/definitions/mode"
           }
         }
       }
@@ -141,6 +151,9 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
             "type": "string",
             "minLength": 1,
             "maxLength": 512
+          },
+          "mode": {
+            "$ref": "#/definitions/mode"
           }
         }
       }
@@ -179,6 +192,9 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
             "type": "string",
             "minLength": 1,
             "maxLength": 512
+          },
+          "mode": {
+            "$ref": "#/definitions/mode"
           }
         }
       }
@@ -687,7 +703,8 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
               "consecutive-errors",
               "contradiction",
               "destructive-run",
-              "verification-gate"
+              "verification-gate",
+              "untrusted-text"
             ]
           },
           "additionalProperties": {

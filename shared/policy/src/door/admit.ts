@@ -22,7 +22,7 @@ import { type Deferral, deferCall, doorAgainst, lookAgainst, slotsAgainst } from
 import { type Hold, holdAgainst, requestApproval } from "./holds.ts";
 import { degrade } from "./degrade.ts";
 import { gateAgainst } from "./gate-step.ts";
-import { judgeArguments, type Refusal } from "./judge.ts";
+import { judgeArguments, recordShadows, type Refusal } from "./judge.ts";
 import { type About, chainOf, emit, type Turn } from "./turn.ts";
 
 /**
@@ -234,14 +234,16 @@ function admitOrAnswer(turn: Turn, call: ToolCall, tool: ToolPolicy): void {
   const expects = expectationOf(call, tool, args);
   if (typeof expects !== "string") return recordVerdict(turn, call, expects, effect.key);
   const judged = judgeArguments(turn, chain, tool, args);
-  if (judged?.kind === "refuse") return recordVerdict(turn, call, judged, effect.key);
+  const { against, shadows } = judged;
+  if (against?.kind === "refuse") return recordVerdict(turn, call, against, effect.key);
   const gate = gateAgainst(turn, chain, tool.effect);
   if (gate !== null) return recordVerdict(turn, call, { kind: "defer", ...gate }, effect.key);
   // A gate that failed has degraded it.
   const subject = { chain: chainOf(turn, chain.chainId) ?? chain, tool: command.tool, effectClass: tool.effect };
-  const attempt = { callId: callIdOf(call), isFurtherAttempt: false, isApproved: false, hold: judged };
+  const attempt = { callId: callIdOf(call), isFurtherAttempt: false, isApproved: false, hold: against };
   const verdict = slotted(turn, subject, attempt);
   if (verdict.kind === "refuse" || verdict.kind === "defer") return recordVerdict(turn, call, verdict, effect.key);
+  recordShadows(turn, chain, shadows);
   admitOrAsk(turn, call, { tool, args, effect, expects }, verdict);
 }
 

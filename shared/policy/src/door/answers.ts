@@ -4,9 +4,20 @@
  */
 import type { MessageOf } from "@busbar/events";
 import { type Json, own, parseJson, sha256Hex } from "@busbar/kernel";
-import { ANSWER_NAMES, checkScope, consequenceOf, hardest, told, type Unheld, unheldChecks } from "../checks.ts";
+import {
+  ANSWER_NAMES,
+  checkScope,
+  consequenceOf,
+  hardest,
+  ruleOf,
+  shadowsOf,
+  told,
+  type Unheld,
+  unheldChecks,
+} from "../checks.ts";
 import type { ChainState } from "../partition-state.ts";
 import { degrade } from "./degrade.ts";
+import { recordShadows } from "./judge.ts";
 import { type About, chainOf, emit, type Turn } from "./turn.ts";
 
 /** Why an answer is not emitted. */
@@ -17,18 +28,20 @@ export interface AnswerProblem {
   readonly isLeft: boolean;
 }
 
-function checked({ state, env }: Turn, chain: ChainState, result: Json): Unheld | null {
+function unheldIn({ state, env }: Turn, chain: ChainState, result: Json): readonly Unheld[] {
   const checks = own(state.policy?.agents ?? {}, chain.agent)?.answerChecks;
-  if (checks === undefined) return null;
+  if (checks === undefined) return [];
   const scope = checkScope(chain, Math.max(env.atMs, state.atMs), { result });
-  return hardest(unheldChecks(checks, ANSWER_NAMES, scope));
+  return unheldChecks(checks, ANSWER_NAMES, scope);
 }
 
-/** What stands against the answer; null where nothing does. */
+/** What stands against the answer, null where nothing does. Records what checks in shadow mode would have done. */
 export function againstAnswer(turn: Turn, chain: ChainState, output: string): AnswerProblem | null {
-  const found = checked(turn, chain, parseJson(output) ?? null);
+  const all = unheldIn(turn, chain, parseJson(output) ?? null);
+  recordShadows(turn, chain, shadowsOf(all));
+  const found = hardest(all);
   if (found === null) return null;
-  return { rule: `check:${found.check.name}`, reason: told(found), isLeft: consequenceOf(found) === "degrade" };
+  return { rule: ruleOf(found), reason: told(found), isLeft: consequenceOf(found) === "degrade" };
 }
 
 /** Records that an answer is not emitted, and what comes of its task. */

@@ -68,6 +68,24 @@ describe("a check of arguments", () => {
     expect(types(scene.door.turn(scene.call(chain, 3, "db.read", { again: 1 })))).toEqual(["EffectAdmitted"]);
   });
 
+  it("in shadow mode records what it would have done, once the call is decided; off, it does nothing [evidence:shadow]", () => {
+    const inMode = (mode: Check["mode"]) => {
+      const policy = policyOf();
+      const checks = [{ ...most("degrade"), ...(mode === undefined ? {} : { mode }) }];
+      return opened({ ...policy, tools: { ...policy.tools, "db.write": row("db.write", { checks }) } });
+    };
+    const shadow = inMode("shadow");
+    const events = write(shadow.scene, shadow.chain, 2, 4);
+    expect(types(events)).toEqual(["RuleShadowed", "EffectAdmitted"]);
+    expect(events[0]).toMatchObject({
+      rule: "check:most",
+      would: "degrade",
+      reason: "no more than there is (check most)",
+    });
+    const off = inMode("off");
+    expect(types(write(off.scene, off.chain, 2, 4))).toEqual(["EffectAdmitted"]);
+  });
+
   it("is not asked about what is done already: the answer of the ledger stands [evidence:checks]", () => {
     const { scene, chain } = opened(policyOf());
     scene.door.turn(scene.call(chain, 2, "db.write", { n: 3, id: 1 }));
@@ -110,6 +128,13 @@ describe("a check of the answer", () => {
   it("emits it where the check is off: the wrong answer is out [evidence:answers]", () => {
     const { scene, chain } = opened(policyOf());
     expect(types(finish(scene, chain, { n: 4 }))).toEqual(["TaskCompleted"]);
+  });
+
+  it("in shadow mode lets it out and records it [evidence:shadow]", () => {
+    const { scene, chain } = opened(policyOf(undefined, [{ ...honest(), mode: "shadow" }]));
+    const events = finish(scene, chain, { n: 4 });
+    expect(types(events)).toEqual(["RuleShadowed", "TaskCompleted"]);
+    expect(events[0]).toMatchObject({ rule: "check:honest", would: "refuse" });
   });
 
   it("leaves the chain to a person where it says so, or where it was one error too many [evidence:answers]", () => {

@@ -9,6 +9,7 @@ import type {
   ToolDigest,
 } from "@busbar/events";
 import type { ErrorCode } from "@busbar/kernel";
+import type { Shadow } from "../checks.ts";
 
 /** Content put aside in the blobs topic of the same partition. */
 export type ClaimCheckRef = Omit<ClaimCheck, "field">;
@@ -32,6 +33,8 @@ export type CallOutcome = {
         readonly version?: string;
         /** What the result says of subjects; absent: nothing. */
         readonly claims?: readonly SubjectClaim[];
+        /** What checks of the result in shadow mode would have done; absent: nothing. */
+        readonly shadows?: readonly Shadow[];
       }
     /** Another version is there than the change expects: nothing was done. `now`: what is there, canonical JSON. */
     | { readonly kind: "stale"; readonly now: string; readonly reason: string }

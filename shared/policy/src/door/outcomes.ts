@@ -4,6 +4,7 @@ import { own } from "@busbar/kernel";
 import { type Found, modelFailed, toolFailed, toolNotStarted, toolStale, toolThrottled } from "./attempts.ts";
 import type { CallOutcome } from "./inputs.ts";
 import { DEFAULT_LIMITS } from "../policy-document.ts";
+import { recordShadows } from "./judge.ts";
 import { lookedAt } from "./looks.ts";
 import { answerWaiting, leaveToPerson, settle } from "./settle.ts";
 import { emit, type Turn } from "./turn.ts";
@@ -113,6 +114,7 @@ function effectOutcome(turn: Turn, found: Found, outcome: EffectOutcome): void {
           claims: outcome.claims ?? [],
         },
       );
+      recordShadows(turn, chain, outcome.shadows ?? []);
       break;
     case "invalid": {
       const { result, reason } = outcome;

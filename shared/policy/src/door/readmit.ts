@@ -65,7 +65,7 @@ function approvedProblem(turn: Turn, { policy, chain, call, tool }: Admittable):
     return refuse("BUSBAR_TOOL_CHANGED", `${call.name} is another tool than the one that was approved`);
   }
   if (call.aside !== null) return null;
-  const judged = judgeArguments(turn, chain, tool, parseJson(call.args) ?? null);
+  const { against } = judgeArguments(turn, chain, tool, parseJson(call.args) ?? null);
   // That a person is to be asked has been answered.
-  return argsProblem(turn, call.name, tool, call.args) ?? (judged?.kind === "refuse" ? judged : null);
+  return argsProblem(turn, call.name, tool, call.args) ?? (against?.kind === "refuse" ? against : null);
 }

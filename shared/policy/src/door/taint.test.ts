@@ -34,7 +34,7 @@ describe("a call with untrusted text in an argument", () => {
       const { scene, chain } = opened();
       const asked = only(send(scene, chain, 2, EVIL, tool), "ApprovalRequested");
       expect(asked).toMatchObject({
-        rule: "untrusted",
+        rule: "untrusted-text",
         evidence: [`busbar.events/0/${scene.chain(chain).calls[`${chain}:1`]?.answered}`],
       });
       expect(asked.reason).toContain("to derives from untrusted text (web.read)");
@@ -44,6 +44,17 @@ describe("a call with untrusted text in an argument", () => {
   it("goes out where nobody has said that the text is untrusted: the harm [evidence:untrusted-held]", () => {
     const { scene, chain } = opened("trusted");
     expect(types(send(scene, chain, 2, EVIL))).toEqual(["EffectAdmitted"]);
+  });
+
+  it.each([
+    ["shadow", ["RuleShadowed", "EffectAdmitted"]],
+    ["off", ["EffectAdmitted"]],
+  ] as const)("in mode %s goes out [evidence:shadow]", (mode, expected) => {
+    const policy = policyOf("untrusted");
+    const scene = createScene({ ...policy, rules: { ...policy.rules, modes: { "untrusted-text": mode } } });
+    const chain = scene.submit("t");
+    scene.done(chain, 1, "web.read", {}, { page: EVIL });
+    expect(types(send(scene, chain, 2, EVIL))).toEqual(expected);
   });
 
   it("is no matter of a read, or of a change inside [evidence:untrusted-held]", () => {
@@ -103,7 +114,7 @@ describe("the label of untrusted text", () => {
     const parent = { parentChainId: chain, parentCallId: `${chain}:2` };
     const by = { principal: "gateway", sequence: 0, incarnation: 0, meta: { lineage: [chain, childChainId] } };
     scene.door.turn(scene.command(childChainId, { ...body, ...parent }, by));
-    expect(only(send(scene, childChainId, 1, EVIL), "ApprovalRequested").rule).toBe("untrusted");
+    expect(only(send(scene, childChainId, 1, EVIL), "ApprovalRequested").rule).toBe("untrusted-text");
     const done = scene.command(childChainId, { type: "CompleteTask", step: 2, output: canonicalJson({ sent: EVIL }) });
     expect(scene.chain(childChainId).untrusted.texts).toHaveLength(1);
     expect(types(scene.door.turn(done))).toEqual(["CommandDeferred"]);

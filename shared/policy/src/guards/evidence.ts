@@ -1,5 +1,6 @@
 /** The guards of what comes in: whether it is sound, and who has said it. */
 import type { Policy } from "../policy-document.ts";
+import { modeOf } from "../rules/index.ts";
 import { type Guard, onWhere, someTool } from "./guard.ts";
 
 const hasChecks = ({ agents, models }: Policy): boolean =>
@@ -32,7 +33,11 @@ export const boundary: Guard = {
 export const untrustedText: Guard = {
   name: "untrusted-text",
   sentence: "puts a call to a person that would send out, or destroy by, what a third party has written",
-  knobs: ["tools.<tool>.trust", "tools.<tool>.outbound", "tools.<tool>.sensitive"],
-  acts: [{ on: "ApprovalRequested", field: "rule", is: ["untrusted"] }],
-  state: (policy) => onWhere(someTool(policy, ({ trust }) => trust === "untrusted")),
+  knobs: ["rules.modes.untrusted-text", "tools.<tool>.trust", "tools.<tool>.outbound", "tools.<tool>.sensitive"],
+  acts: [{ on: "ApprovalRequested", field: "rule", is: ["untrusted-text"] }],
+  state: (policy) => {
+    const mode = modeOf(policy.rules, "untrusted-text");
+    if (mode === "shadow") return "shadow";
+    return onWhere(mode === "enforce" && someTool(policy, ({ trust }) => trust === "untrusted"));
+  },
 };

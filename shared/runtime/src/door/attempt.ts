@@ -5,6 +5,7 @@ import {
   ANSWER_NAMES,
   atPath,
   checkScope,
+  isShadow,
   type CallOutcome,
   claimsOf,
   type ClaimCheckRef,
@@ -14,6 +15,8 @@ import {
   type Policy,
   RESULT_NAMES,
   type ResultCheck,
+  ruleOf,
+  type Shadow,
   told,
   type ToolPolicy,
   unheldChecks,
@@ -84,29 +87,45 @@ async function doneOf(
 ): Promise<Result> {
   const schema = tool?.result ?? null;
   const wrong = schema === null ? null : options.check(schema, answer.result);
-  const problem =
-    answer.kind === "invalid"
-      ? answer.reason
-      : (wrong ?? unheldIn(options, tool, { args, chainId, result: answer.result }));
+  const checked = unheldIn(options, tool, { args, chainId, result: answer.result });
+  const problem = answer.kind === "invalid" ? answer.reason : (wrong ?? checked.reason);
   const { text: result, claimCheck } = await bounded(options, canonicalJson(answer.result));
   if (problem !== null) return { kind: "invalid", result, reason: problem, claimCheck };
   const declared = tool?.readBack ?? null;
   const readBack = declared === null ? "" : lookAfter(declared, args, answer.result);
   const version = versionOf(tool, args, answer.result);
-  return { kind: "committed", result, claimCheck, readBack, version, claims: claimsOf(tool, args, answer.result) };
+  return {
+    kind: "committed",
+    result,
+    claimCheck,
+    readBack,
+    version,
+    claims: claimsOf(tool, args, answer.result),
+    shadows: checked.shadows,
+  };
 }
 
-/** What a result does not hold of what its tool's row requires; null where it holds all. */
+interface Unheld {
+  /** Why the result is invalid; null where it holds all that is enforced. */
+  readonly reason: string | null;
+  readonly shadows: readonly Shadow[];
+}
+
+/** What a result does not hold of what its tool's or model's row requires. */
 function unheldIn(
   { known, clock }: AttemptPorts,
   row: { readonly resultChecks?: readonly ResultCheck[] } | undefined,
   { chainId, result, args }: { readonly chainId: string; readonly result: Json; readonly args?: Json },
-): string | null {
-  if (row?.resultChecks === undefined) return null;
+): Unheld {
+  if (row?.resultChecks === undefined) return { reason: null, shadows: [] };
   const judged = args === undefined ? { result } : { result, args };
   const scope = checkScope(known(chainId), clock.nowMs(), judged);
-  const [first] = unheldChecks(row.resultChecks, args === undefined ? ANSWER_NAMES : RESULT_NAMES, scope);
-  return first === undefined ? null : told(first);
+  const found = unheldChecks(row.resultChecks, args === undefined ? ANSWER_NAMES : RESULT_NAMES, scope);
+  const first = found.find((one) => !isShadow(one));
+  const shadows = found
+    .filter(isShadow)
+    .map((one) => ({ rule: ruleOf(one), would: "refuse", reason: told(one), evidence: [] }));
+  return { reason: first === undefined ? null : told(first), shadows };
 }
 
 type Answered = Extract<ModelAnswer, { kind: "reply" }>;
@@ -160,7 +179,7 @@ export async function askModel(
   if (answer.kind === "failed") return { ...answer, kind: "model-failed", code: "BUSBAR_TOOL_FAILED" };
   if (answer.kind === "throttled") return { ...answer, kind: "model-throttled" };
   const row = own(options.policy()?.models ?? {}, model);
-  const reason = unheldIn(options, row, { chainId: meta.chainId, result: answer.response });
+  const { reason } = unheldIn(options, row, { chainId: meta.chainId, result: answer.response });
   if (reason !== null) return notHeld(answer, reason);
   const text = canonicalJson(answer.response);
   const { text: response, claimCheck } = await bounded(options, text);

@@ -65,6 +65,12 @@ describe("a result that a check does not hold", () => {
     expect((await bus?.waitFor("EffectCommittedInvalid"))?.result).toBe('{"cents":-100}');
   });
 
+  it("is believed in shadow mode, and the record says what would have been [evidence:shadow]", async () => {
+    const { tool } = priceTool([-100], { resultChecks: [{ ...PLAUSIBLE, mode: "shadow" }] });
+    expect((await run({ agents: [setter], tools: [tool] }, "setter")).output).toEqual({ cents: -100 });
+    expect(await bus?.waitFor("RuleShadowed")).toMatchObject({ rule: "check:plausible", would: "refuse" });
+  });
+
   it("is taken for the truth where no check stands [evidence:results]", async () => {
     const { tool } = priceTool([-100]);
     expect((await run({ agents: [setter], tools: [tool] }, "setter")).output).toEqual({ cents: -100 });
