@@ -147,6 +147,10 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
   "agents.<name>.tools": ["none", "tools that it may call, or `*`"],
   "agents.<name>.sends": ["none", "agents that it may send tasks to, or `*`"],
   "agents.<name>.models": ["none", "models that it may ask, or `*`"],
+  "agents.<name>.grounded": [
+    "none",
+    "patterns of subjects of which each answer has to tell a claim that its chain knows",
+  ],
   "agents.<name>.answerChecks": [
     "none",
     "what the answer of a task (`result`) must hold before the task is completed; `otherwise`: `refuse` (the task fails) or `degrade`",
@@ -171,13 +175,25 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
   ],
   "rules.modes.<name>": [
     "`enforce`",
-    "`shadow`: what the rule would have done is recorded (`RuleShadowed`) and nothing else happens; `off`; the rules are `consecutive-errors`, `contradiction`, `destructive-run`, `verification-gate`, `untrusted-text`",
+    "`shadow`: what the rule would have done is recorded (`RuleShadowed`) and nothing else happens; `off`; the rules are `consecutive-errors`, `contradiction`, `destructive-run`, `verification-gate`, `untrusted-text`, `reconciliation`",
   ],
   "rules.gate.every": ["3", "tool calls after which the chain's next change needs evidence; 0 turns the gate off"],
   "rules.gate.require": [
     "answered",
     "what counts as evidence: `answered` (a tool answered what its schema allows) or `verified` (a read, a declared schema, a read-back)",
   ],
+  "authorities.<name>.tool": [
+    "",
+    "by pattern of subjects (`refund-policy:{topic}`): the read that knows, and whose `claims` name the same subject",
+  ],
+  "authorities.<name>.args": ["none", "its arguments: literals, or `$args.topic` for a place of the pattern"],
+  "authorities.<name>.resolve": [
+    "`authority`",
+    "who is right where sources differ: the authority, the newer one (version, else as-of), or what `k` sources say",
+  ],
+  "authorities.<name>.also": ["none", "of a quorum: further sources, each with `tool` and `args`"],
+  "authorities.<name>.k": ["`2`", "of a quorum: sources that have to say the same"],
+  "authorities.<name>.skewMs": ["`60000`", "of freshness: what clocks of sources may differ"],
   "statements.<name>.tool": ["", "the read that knows better than a statement about this subject"],
   "statements.<name>.args": ["`{}`", "its arguments"],
   "statements.<name>.refutedWhen.path": ["", "dotted path into its result"],

@@ -321,7 +321,7 @@ describe("behind the broker's wall", () => {
     if (claim === null) throw new Error("no claim stands");
     const chainId = await talk.openChain();
     const meta = metaWith({ eventId: "forged", atMs: Date.now(), chainId, agent: "courier" });
-    const value = bus.codec.encode("TaskCompleted", { meta, output: '"forged"', untrusted: false });
+    const value = bus.codec.encode("TaskCompleted", { meta, output: '"forged"', untrusted: false, cites: [] });
     // The claim in force, and an offset that it does not get. One that guesses the next offset and wins the race for it
     // is not void: then the digest chain does not fit, and the partition shuts itself (BUSBAR_LOG_CORRUPT).
     const at = (await bus.log.offsets(events, PARTITION)).end + 1_000n;

@@ -30,4 +30,11 @@ export const EVIDENCE_PROMISES = {
     "the label of untrusted text goes through models' answers, into sub-tasks and back with their answers",
   "evidence:untrusted-bounded":
     "what is kept of untrusted text is bounded; what has fallen out, or is too long to be looked at, counts as derived",
+  "evidence:reconciled":
+    "a read's claim about a subject with a declared authority is compared with what the authority says, and resolved by authority, freshness or quorum as declared",
+  "evidence:disputed-told":
+    "an agent whose result was contradicted is told who says what instead of the result; what cannot be resolved leaves its chain to a person",
+  "evidence:cites": "each answer on the log cites the claims that stand in it",
+  "evidence:answers-grounded":
+    "an answer that tells what lost, what is over, or nothing of what it had to rest on is not emitted",
 } as const;

@@ -110,6 +110,7 @@ describe("submit", () => {
     const value = bus.codec.encode("TaskCompleted", {
       output: '"forged"',
       untrusted: false,
+      cites: [],
       meta: { ...forgedMeta(held.chainId) },
     });
     const forger = await bus.log.openAppender(`${PREFIX}.events`, held.partition);

@@ -7,6 +7,7 @@
  */
 import { type BusEvent, type MessageOf, TIMER_NAME } from "@busbar/events";
 import { canonicalJson, isJsonObject, type Json, parseJson, sha256Hex } from "@busbar/kernel";
+import { toldReconciled } from "@busbar/policy";
 import type { StatementVerdict } from "./agent-context.ts";
 import { type CallError, HaltedError, InDoubtError, RefusedError, ToolFailedError } from "./errors.ts";
 import type { ModelMessage, ModelReply } from "./model.ts";
@@ -179,11 +180,18 @@ function failure({ callId, code, reason, freshness }: MessageOf<"EffectFailed">)
   return error(new RefusedError({ callId, code, reason, freshness: jsonOf(freshness) }));
 }
 
+/** What a better source contradicts is no result: the agent is told who says what before it reads on. */
+function compared({ callId, result, reconciled }: MessageOf<"EffectCommitted">): AnswerValue {
+  const reason = toldReconciled(reconciled);
+  if (reason === null) return { kind: "result", result: jsonOf(result), alreadyDone: false };
+  return error(new ToolFailedError({ callId, code: "BUSBAR_CLAIM_DISPUTED", reason, happened: true }));
+}
+
 function effectValue(event: MessageOf<OutcomeType>): AnswerValue | null {
   const { callId } = event;
   switch (event.type) {
     case "EffectCommitted":
-      return { kind: "result", result: jsonOf(event.result), alreadyDone: false };
+      return compared(event);
     case "EffectAlreadyDone":
       return { kind: "result", result: { alreadyDone: true, offset: event.originalOffset }, alreadyDone: true };
     case "EffectCommittedInvalid":

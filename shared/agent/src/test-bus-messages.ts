@@ -99,6 +99,7 @@ export function outcomeBody(chainId: string, step: number, result: Json): object
     readBack: "",
     version: "",
     claims: [],
+    reconciled: [],
   };
 }
 
@@ -119,6 +120,7 @@ export function outcome(command: CallCommand, callId: string, result: Json): [Bu
           readBack: "",
           version: "",
           claims: [],
+          reconciled: [],
         },
       ];
     case "CallModel":

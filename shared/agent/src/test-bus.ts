@@ -295,7 +295,7 @@ class Bus implements TestBus {
     switch (command.type) {
       case "CompleteTask":
         chain.sequence = streamSeq;
-        return void (await write("TaskCompleted", { output: command.output, untrusted: false }));
+        return void (await write("TaskCompleted", { output: command.output, untrusted: false, cites: [] }));
       case "FailTask":
         chain.sequence = streamSeq;
         return void (await write("TaskFailed", { code: command.code, reason: command.reason }));

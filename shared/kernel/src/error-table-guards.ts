@@ -30,6 +30,13 @@ export const GUARD_ERRORS = {
     5,
     422,
   ),
+  BUSBAR_CLAIM_DISPUTED: row(
+    "refused",
+    "{reason}",
+    "npx busbar trace <chain> shows who says what; authorities in busbar.yaml says who is right",
+    5,
+    409,
+  ),
   BUSBAR_GATE_DUE: row(
     "transient",
     "the chain's next change waits for what its last calls come to",

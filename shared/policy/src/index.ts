@@ -15,6 +15,17 @@ export * from "./deployments.ts";
 export { expressionProblem } from "./expectation.ts";
 export * from "./checks.ts";
 export * from "./claims.ts";
+export {
+  type AuthorityRule,
+  authorityOf,
+  matchSubject,
+  reconcile,
+  RECONCILIATION_RULE,
+  type SourceRead,
+  type SubjectAuthority,
+  toldReconciled,
+  type Vote,
+} from "./reconcile.ts";
 export * from "./freshness.ts";
 export { isoMs } from "./iso-time.ts";
 export { DEFAULT_GATE, GATE_RULE, type GatePolicy } from "./gate/gate.ts";

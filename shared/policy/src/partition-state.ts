@@ -155,6 +155,8 @@ export interface ChainState {
   readonly seen: Readonly<Record<string, SeenVersion>>;
   /** Latest claims by subject, those told last at the end; see claims.ts for the bounds. */
   readonly claims: Readonly<Record<string, KnownClaim>>;
+  /** Values that another source was found right against, by subject; see citations.ts for the bounds. */
+  readonly losing: Readonly<Record<string, readonly Json[]>>;
   /** What the person has said whom the chain serves, oldest first; see replay/evidence.ts for the bounds. */
   readonly said: readonly string[];
   /** Input of the chain's task, as far as it is kept. */

@@ -5,6 +5,7 @@
 import { canonicalJson, type Json, type JsonObject, own, sha256Hex, utf8Length } from "@busbar/kernel";
 
 import type { Check, ResultCheck } from "./checks.ts";
+import type { AuthorityRule } from "./reconcile.ts";
 import type { ClaimSpec } from "./claims.ts";
 import type { GatePolicy } from "./gate/gate.ts";
 import type { Caps } from "./slots/caps.ts";
@@ -82,6 +83,8 @@ export interface ModelPolicy {
 export interface AgentPolicy {
   /** What the answer of a task must hold (`result`) before the task is completed. */
   readonly answerChecks?: readonly Check[];
+  /** Patterns of subjects of which each answer of a task has to tell a claim that its chain knows. */
+  readonly grounded?: readonly string[];
   /** Tool names, or `*`. */
   readonly tools: readonly string[];
   /** Agents it may send tasks to, or `*`. */
@@ -194,6 +197,8 @@ export interface Policy {
   readonly models: Readonly<Record<string, ModelPolicy>>;
   readonly agents: Readonly<Record<string, AgentPolicy>>;
   readonly statements: Readonly<Record<string, Authority>>;
+  /** By pattern of subjects: who is right where sources differ, and how it is read; see reconcile.ts. */
+  readonly authorities?: Readonly<Record<string, AuthorityRule>>;
   readonly rules: RulesPolicy;
   readonly breaker: BreakerPolicy;
   readonly flow: FlowPolicy;

@@ -588,6 +588,9 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
           "models": {
             "$ref": "#/definitions/names"
           },
+          "grounded": {
+            "$ref": "#/definitions/names"
+          },
           "answerChecks": {
             "$ref": "#/definitions/answerChecks"
           },
@@ -704,7 +707,8 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
               "contradiction",
               "destructive-run",
               "verification-gate",
-              "untrusted-text"
+              "untrusted-text",
+              "reconciliation"
             ]
           },
           "additionalProperties": {
@@ -713,6 +717,61 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
               "shadow",
               "off"
             ]
+          }
+        }
+      }
+    },
+    "authorities": {
+      "type": "object",
+      "propertyNames": {
+        "pattern": "^[A-Za-z]"
+      },
+      "additionalProperties": {
+        "type": "object",
+        "additionalProperties": false,
+        "required": [
+          "tool"
+        ],
+        "properties": {
+          "tool": {
+            "type": "string"
+          },
+          "args": {
+            "type": "object"
+          },
+          "resolve": {
+            "enum": [
+              "authority",
+              "freshness",
+              "quorum"
+            ]
+          },
+          "also": {
+            "type": "array",
+            "maxItems": 8,
+            "items": {
+              "type": "object",
+              "additionalProperties": false,
+              "required": [
+                "tool"
+              ],
+              "properties": {
+                "tool": {
+                  "type": "string"
+                },
+                "args": {
+                  "type": "object"
+                }
+              }
+            }
+          },
+          "k": {
+            "type": "integer",
+            "minimum": 2,
+            "maximum": 9
+          },
+          "skewMs": {
+            "$ref": "#/definitions/count"
           }
         }
       }

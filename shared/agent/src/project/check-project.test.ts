@@ -73,6 +73,24 @@ describe("the check of a project", () => {
     ]);
   });
 
+  it("tells of an authority that is no read with claims, and of a quorum that cannot be [evidence:declared]", async () => {
+    const text = [
+      "version: 1",
+      "modules: { tools: [./shop.ts] }",
+      "tools:",
+      "  orders.read: { claims: [{ subject: 'order:{$result.id}', value: $result, source: orders }] }",
+      "authorities:",
+      "  order:{id}: { tool: orders.refund }",
+      "  stock:{id}: { tool: orders.read, resolve: quorum, k: 3 }",
+      "  fare:{id}: { tool: orders.read, args: { id: $args.id } }",
+      "agents: {}",
+    ].join("\n");
+    expect(await faults(text)).toEqual([
+      "6:3 authorities.order:{id}: orders.refund is no tool with effect read that declares claims",
+      "7:3 authorities.stock:{id}: 3 sources cannot agree where there are 2",
+    ]);
+  });
+
   it("tells every fault of the text with line and column [cli:policy-check]", async () => {
     const text = [
       "version: 2",

@@ -23,6 +23,7 @@ import {
   type AgentPolicy,
   type ApprovalsPolicy,
   type Authority,
+  type AuthorityRule,
   type BreakerPolicy,
   type DriftPolicy,
   type EvidenceFault,
@@ -66,6 +67,7 @@ export interface ProjectFile {
   readonly models?: Readonly<Record<string, ModelRow>>;
   readonly agents: Readonly<Record<string, AgentRow>>;
   readonly rules?: RulesRow;
+  readonly authorities?: Readonly<Record<string, Partial<AuthorityRule> & Pick<AuthorityRule, "tool">>>;
   readonly statements?: Readonly<Record<string, Partial<Authority> & Pick<Authority, "tool" | "refutedWhen">>>;
   readonly breaker?: Partial<BreakerPolicy>;
   readonly flow?: FlowRow;
@@ -115,8 +117,11 @@ export function buildPolicy(
   const toolPolicies = tools.map((tool) => [tool.name, toolPolicy(tool, project.tools?.[tool.name] ?? {})] as const);
   const modelPolicies = modelPoliciesOf(file, project.models ?? {}, models);
   const agents = Object.entries(project.agents).map(
-    ([name, { tools: called = [], sends = [], models: asked = [], answerChecks }]) => {
-      const checks = answerChecks === undefined ? {} : { answerChecks };
+    ([name, { tools: called = [], sends = [], models: asked = [], answerChecks, grounded }]) => {
+      const checks = {
+        ...(answerChecks === undefined ? {} : { answerChecks }),
+        ...(grounded === undefined ? {} : { grounded }),
+      };
       return [name, { tools: called, sends, models: asked, ...checks }] as const;
     },
   );
@@ -133,6 +138,7 @@ export function buildPolicy(
     models: modelPolicies,
     agents: Object.fromEntries(agents),
     statements: Object.fromEntries(statements),
+    ...authoritiesOf(project),
     rules: rulesOf(project.rules ?? {}),
     breaker: { ...DEFAULT_BREAKER, ...project.breaker },
     flow: flowPolicyOf(file, project.flow ?? {}),
@@ -145,6 +151,36 @@ export function buildPolicy(
 
 function rulesOf({ gate, ...rules }: RulesRow): RulesPolicy {
   return { ...DEFAULT_RULES, ...rules, gate: { ...DEFAULT_GATE, ...gate } };
+}
+
+/** Nothing where there is none, so that such a policy keeps its hash. */
+function authoritiesOf({ authorities }: ProjectFile): Pick<Policy, "authorities"> {
+  if (authorities === undefined) return {};
+  const rows = Object.entries(authorities).map(([pattern, row]) => {
+    const also = row.also?.map((read) => ({ ...read, args: read.args ?? {} }));
+    return [pattern, { ...row, args: row.args ?? {}, ...(also === undefined ? {} : { also }) }] as const;
+  });
+  return { authorities: Object.fromEntries(rows) };
+}
+
+/** What is wrong with authorities: a source that is no read with claims, too few sources for a quorum. */
+function authorityFaults(
+  { authorities = {}, tools: rows = {} }: Pick<ProjectFile, "authorities" | "tools">,
+  tools: readonly ToolDefinition[],
+): readonly EvidenceFault[] {
+  const claiming = new Set(
+    tools
+      .filter(({ effect, claims, name }) => effect === "read" && (rows[name]?.claims ?? claims) !== undefined)
+      .map(({ name }) => name),
+  );
+  return Object.entries(authorities).flatMap(([pattern, { tool, also = [], k = 2, resolve }]) => {
+    const named = [tool, ...also.map((read) => read.tool)];
+    const stranger = named.find((name) => !claiming.has(name));
+    if (stranger !== undefined)
+      return [{ path: [pattern], reason: `${stranger} is no tool with effect read that declares claims` }];
+    if (resolve !== "quorum" || k <= named.length + 1) return [];
+    return [{ path: [pattern], reason: `${k} sources cannot agree where there are ${named.length + 1}` }];
+  });
 }
 
 /** Bulkheads and rates of tools, models and agents; nothing where there is none, so that such a policy keeps its hash. */
@@ -166,7 +202,7 @@ function capsOf({ tools = {}, models = {}, agents }: ProjectFile): Pick<Policy, 
 
 /** What is wrong with what rows declare of results and require; with the path from the root of the file. */
 export function rowFaults(
-  { tools: rows = {}, models = {}, agents }: ProjectFile,
+  { tools: rows = {}, models = {}, agents, authorities = {} }: ProjectFile,
   tools: readonly ToolDefinition[],
 ): readonly EvidenceFault[] {
   const ofTools = tools.flatMap(({ name, args }) => below(name, evidenceFaults(rows[name] ?? {}, args)));
@@ -176,7 +212,8 @@ export function rowFaults(
   const ofAgents = Object.entries(agents).flatMap(([name, { answerChecks }]) =>
     below(name, below("answerChecks", checkFaults(answerChecks, ANSWER_NAMES))),
   );
-  return [...below("tools", ofTools), ...below("models", ofModels), ...below("agents", ofAgents)];
+  const ofAuthorities = below("authorities", authorityFaults({ authorities, tools: rows }, tools));
+  return [...below("tools", ofTools), ...below("models", ofModels), ...below("agents", ofAgents), ...ofAuthorities];
 }
 
 /** Tools that name, to be looked at or compared with, what is no read of this project. */

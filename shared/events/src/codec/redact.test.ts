@@ -49,6 +49,7 @@ describe("redaction", () => {
       meta: metaWith({ eventId: "e", atMs: 1 }),
       output: JSON.stringify({ token: VALUE }),
       untrusted: false,
+      cites: [],
     };
     const written = codec.encode("TaskCompleted", body);
     expect(Buffer.from(written).includes(Buffer.from("wörd"))).toBe(false);

@@ -60,6 +60,16 @@ export interface ChainLife {
   readonly incarnation: number;
 }
 
+/** A claim that an answer rests on. */
+export interface Citation {
+  /** What the claim is about. (personal) */
+  readonly subject: string;
+  /** Who made it. (internal) */
+  readonly source: string;
+  /** Offset of the record that told it, in the same partition. (internal) */
+  readonly offset: string;
+}
+
 /** Reference to content kept in the blobs topic. */
 export interface ClaimCheck {
   /** SHA-256 of the content, hex; also its key. (internal) */
@@ -138,6 +148,26 @@ export interface Progress {
   readonly inbox: string;
   /** Next offset of this events partition whose sub-tasks are to be forwarded. (internal) */
   readonly forwards: string;
+}
+
+/** A claim of a result, compared with what the declared authority of its subject says. */
+export interface Reconciliation {
+  /** What the claim is about. (personal) */
+  readonly subject: string;
+  /** Who made the claim. (internal) */
+  readonly source: string;
+  /** What it says, canonical JSON. (personal) */
+  readonly value: string;
+  /** What became of the claim. (internal) */
+  readonly outcome: "agrees" | "kept" | "lost" | "unresolved" | "UNKNOWN";
+  /** How it was resolved. (internal) */
+  readonly by: "authority" | "freshness" | "quorum" | "UNKNOWN";
+  /** What is held for true now, canonical JSON; empty where that is unresolved. (personal) */
+  readonly fact: string;
+  /** Who says so; empty where that is unresolved. (internal) */
+  readonly factSource: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
 }
 
 /** What a result says of a subject, as its tool declares it. */
@@ -528,6 +558,8 @@ export interface EffectCommitted {
   readonly version: string;
   /** What the result says of subjects, as its tool declares it. (personal) */
   readonly claims: readonly SubjectClaim[];
+  /** Of its claims about subjects with a declared authority: what became of them. (personal) */
+  readonly reconciled: readonly Reconciliation[];
 }
 
 /** The call ended; its result is not what the tool's schema or read-back allows. */
@@ -1007,6 +1039,8 @@ export interface TaskCompleted {
   readonly output: string;
   /** The output derives from text of third parties. (internal) */
   readonly untrusted: boolean;
+  /** Claims that the output rests on. (personal) */
+  readonly cites: readonly Citation[];
 }
 
 /** The chain ended without an output. */
@@ -2060,4 +2094,4 @@ export const FAMILY_OF = {
 } as const;
 
 /** Fields that hold personal or secret content in any record: kept out of logs. */
-export const SENSITIVE_FIELDS = ["args","bytes","claims","expected","expects","fact","freshness","headers","input","output","readBack","request","response","result","seen","statement","subject","taskKey","value"] as const;
+export const SENSITIVE_FIELDS = ["args","bytes","cites","claims","expected","expects","fact","freshness","headers","input","output","readBack","reconciled","request","response","result","seen","statement","subject","taskKey","value"] as const;

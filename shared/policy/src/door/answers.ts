@@ -10,12 +10,16 @@ import {
   consequenceOf,
   hardest,
   ruleOf,
+  type Shadow,
   shadowsOf,
   told,
   type Unheld,
   unheldChecks,
 } from "../checks.ts";
+import { type Grounds, groundsOf } from "../citations.ts";
 import type { ChainState } from "../partition-state.ts";
+import { RECONCILIATION_RULE } from "../reconcile.ts";
+import { modeOf } from "../rules/index.ts";
 import { degrade } from "./degrade.ts";
 import { recordShadows } from "./judge.ts";
 import { type About, chainOf, emit, type Turn } from "./turn.ts";
@@ -35,13 +39,36 @@ function unheldIn({ state, env }: Turn, chain: ChainState, result: Json): readon
   return unheldChecks(checks, ANSWER_NAMES, scope);
 }
 
-/** What stands against the answer, null where nothing does. Records what checks in shadow mode would have done. */
-export function againstAnswer(turn: Turn, chain: ChainState, output: string): AnswerProblem | null {
-  const all = unheldIn(turn, chain, parseJson(output) ?? null);
-  recordShadows(turn, chain, shadowsOf(all));
+/** What an answer rests on, and why it may not be emitted: what lost, what is over, what is nowhere. */
+function groundsIn(turn: Turn, chain: ChainState, result: Json): Grounds & { readonly shadows: readonly Shadow[] } {
+  const { state, env } = turn;
+  const mode = modeOf(state.policy?.rules ?? {}, RECONCILIATION_RULE);
+  const { grounded = [] } = own(state.policy?.agents ?? {}, chain.agent) ?? {};
+  const { cites, problem } = groundsOf(chain, result, mode === "off" ? [] : grounded, Math.max(env.atMs, state.atMs));
+  if (mode === "enforce" || problem === null) return { cites, problem, shadows: [] };
+  const shadow = { rule: RECONCILIATION_RULE, would: "refuse", reason: problem, evidence: [] };
+  return { cites, problem: null, shadows: mode === "shadow" ? [shadow] : [] };
+}
+
+/** An answer, judged. */
+export interface JudgedAnswer {
+  /** Null where nothing stands against it. */
+  readonly problem: AnswerProblem | null;
+  readonly cites: Grounds["cites"];
+}
+
+/** Judges an answer, and records what rules in shadow mode would have done. */
+export function judgeAnswer(turn: Turn, chain: ChainState, output: string): JudgedAnswer {
+  const result = parseJson(output) ?? null;
+  const all = unheldIn(turn, chain, result);
+  const { cites, problem, shadows } = groundsIn(turn, chain, result);
+  recordShadows(turn, chain, [...shadowsOf(all), ...shadows]);
   const found = hardest(all);
-  if (found === null) return null;
-  return { rule: ruleOf(found), reason: told(found), isLeft: consequenceOf(found) === "degrade" };
+  if (found !== null) {
+    const isLeft = consequenceOf(found) === "degrade";
+    return { problem: { rule: ruleOf(found), reason: told(found), isLeft }, cites };
+  }
+  return { problem: problem === null ? null : { rule: RECONCILIATION_RULE, reason: problem, isLeft: false }, cites };
 }
 
 /** Records that an answer is not emitted, and what comes of its task. */

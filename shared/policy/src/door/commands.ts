@@ -9,7 +9,7 @@ import { canChain } from "../machines/chain.ts";
 import type { CallState, ChainState } from "../partition-state.ts";
 import { decideToolCall } from "./admit.ts";
 import { decideWord } from "./approvals.ts";
-import { againstAnswer, refuseAnswer } from "./answers.ts";
+import { judgeAnswer, refuseAnswer } from "./answers.ts";
 import { reassign } from "./assign.ts";
 import { contentHash, decideModelCall, decideSend, decideStatement, decideTimer, refusedName } from "./calls.ts";
 import { lookAgainst } from "./deferral.ts";
@@ -322,13 +322,10 @@ function finish(
     emit(turn, "TaskFailed", about, { code: command.code, reason: command.reason });
     return;
   }
-  const problem = againstAnswer(turn, chain, command.output);
-  if (problem === null) completeTask(turn, about, chain, command.output);
-  else refuseAnswer(turn, about, command, problem);
-}
-
-function completeTask(turn: Turn, about: About, chain: ChainState, output: string): void {
-  emit(turn, "TaskCompleted", about, { output, untrusted: isDerived(chain, output) });
+  const { problem, cites } = judgeAnswer(turn, chain, command.output);
+  if (problem !== null) return refuseAnswer(turn, about, command, problem);
+  const { output } = command;
+  emit(turn, "TaskCompleted", about, { output, untrusted: isDerived(chain, output), cites: [...cites] });
 }
 
 /** Input that nobody could read: one rejection on the log; bytes and reason go to the dead letters. */

@@ -4,6 +4,7 @@ import type {
   AppliedDirective,
   BusCommand,
   ClaimCheck,
+  Reconciliation,
   SubjectClaim,
   ToolCallProblem,
   ToolDigest,
@@ -33,6 +34,8 @@ export type CallOutcome = {
         readonly version?: string;
         /** What the result says of subjects; absent: nothing. */
         readonly claims?: readonly SubjectClaim[];
+        /** What became of claims about subjects with an authority; absent: there are none. */
+        readonly reconciled?: readonly Reconciliation[];
         /** What checks of the result in shadow mode would have done; absent: nothing. */
         readonly shadows?: readonly Shadow[];
       }

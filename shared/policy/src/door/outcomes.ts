@@ -4,6 +4,8 @@ import { own } from "@busbar/kernel";
 import { type Found, modelFailed, toolFailed, toolNotStarted, toolStale, toolThrottled } from "./attempts.ts";
 import type { CallOutcome } from "./inputs.ts";
 import { DEFAULT_LIMITS } from "../policy-document.ts";
+import { RECONCILIATION_RULE } from "../reconcile.ts";
+import { degrade } from "./degrade.ts";
 import { recordShadows } from "./judge.ts";
 import { lookedAt } from "./looks.ts";
 import { answerWaiting, leaveToPerson, settle } from "./settle.ts";
@@ -101,21 +103,7 @@ function effectOutcome(turn: Turn, found: Found, outcome: EffectOutcome): void {
   const common = { callId, effectKey, tool, attempt, admitted };
   switch (outcome.kind) {
     case "committed":
-      emit(
-        turn,
-        "EffectCommitted",
-        { chain, claimCheck: aside(outcome, "result") },
-        {
-          ...common,
-          result: outcome.result,
-          durationMs,
-          readBack: outcome.readBack ?? "",
-          version: outcome.version ?? "",
-          claims: outcome.claims ?? [],
-        },
-      );
-      recordShadows(turn, chain, outcome.shadows ?? []);
-      break;
+      return committedOutcome(turn, found, outcome);
     case "invalid": {
       const { result, reason } = outcome;
       emit(
@@ -137,6 +125,29 @@ function effectOutcome(turn: Turn, found: Found, outcome: EffectOutcome): void {
       return answerLost(turn, found, outcome);
     case "abandoned":
       return toolNotStarted(turn, found, outcome);
+  }
+  answerWaiting(turn, chain.chainId, effectKey);
+}
+
+function committedOutcome(
+  turn: Turn,
+  { chain, call }: Found,
+  outcome: Extract<EffectOutcome, { kind: "committed" }>,
+): void {
+  const { callId, admitted, durationMs, result } = outcome;
+  const { effectKey, name: tool, attempt } = call;
+  const { readBack = "", version = "", claims = [], reconciled = [], shadows = [] } = outcome;
+  const cited = emit(
+    turn,
+    "EffectCommitted",
+    { chain, claimCheck: aside(outcome, "result") },
+    { callId, effectKey, tool, attempt, admitted, result, durationMs, readBack, version, claims, reconciled },
+  );
+  recordShadows(turn, chain, shadows);
+  const doubt = reconciled.find((one) => one.outcome === "unresolved");
+  if (doubt !== undefined) {
+    const reason = `${doubt.subject}: ${doubt.reason}`;
+    degrade(turn, chain.chainId, { rule: RECONCILIATION_RULE, reason, evidence: [cited] });
   }
   answerWaiting(turn, chain.chainId, effectKey);
 }

@@ -41,3 +41,20 @@ export const untrustedText: Guard = {
     return onWhere(mode === "enforce" && someTool(policy, ({ trust }) => trust === "untrusted"));
   },
 };
+
+export const reconciliation: Guard = {
+  name: "reconciliation",
+  sentence:
+    "reads the authority of a subject before an agent is told of it by another source, and keeps answers to what is held for true",
+  knobs: ["authorities", "agents.<agent>.grounded", "rules.modes.reconciliation", "claims of the tool"],
+  acts: [
+    { on: "EffectCommitted", field: "reconciled", is: ["lost", "unresolved"] },
+    { on: "EffectRefused", field: "rule", is: ["reconciliation"] },
+    { on: "RuleShadowed", field: "rule", is: ["reconciliation"] },
+  ],
+  state: (policy) => {
+    const mode = modeOf(policy.rules, "reconciliation");
+    if (mode === "shadow") return "shadow";
+    return onWhere(mode === "enforce" && policy.authorities !== undefined);
+  },
+};

@@ -11,7 +11,7 @@ export type GuardState = "on" | "shadow" | "off";
 /** A kind of record that shows that a guard acted. What is left out is not asked. */
 export interface GuardAct {
   readonly on: BusEvent["type"];
-  /** A field of the record, which holds one of `is`, or a number above `above`. */
+  /** A field of the record, which holds one of `is`, a number above `above`, or a list with an entry whose outcome is one of `is`. */
   readonly field?: string;
   readonly is?: readonly string[];
   readonly above?: number;
@@ -51,6 +51,8 @@ function fits(act: GuardAct, event: BusEvent): boolean {
   if (act.field === undefined) return true;
   const value = (event as unknown as Readonly<Record<string, unknown>>)[act.field];
   if (act.above !== undefined) return typeof value === "number" && value > act.above;
+  if (Array.isArray(value))
+    return (value as readonly { readonly outcome?: string }[]).some((one) => act.is?.includes(one.outcome ?? ""));
   return typeof value === "string" && (act.is ?? []).includes(value);
 }
 

@@ -1,6 +1,6 @@
 /** Every guard, in the order in which a call meets them. */
 import type { BusEvent } from "@busbar/events";
-import { boundary, untrustedText } from "./evidence.ts";
+import { boundary, reconciliation, untrustedText } from "./evidence.ts";
 import { type Guard, showsAct } from "./guard.ts";
 import { budgets, freshness, idempotency, readYourWrites, retries } from "./rows.ts";
 import { backpressure, blastRadius, breakers, drift, halt, tripRules, verificationGate } from "./stops.ts";
@@ -11,6 +11,7 @@ export const GUARDS: readonly Guard[] = [
   budgets,
   boundary,
   untrustedText,
+  reconciliation,
   idempotency,
   breakers,
   blastRadius,

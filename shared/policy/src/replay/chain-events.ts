@@ -340,8 +340,8 @@ export function replayChain(chain: ChainState, event: BusEvent, policy: Policy |
   const sequence = event.meta.commandSeq > 0 ? Math.max(changed.sequence, event.meta.commandSeq) : changed.sequence;
   const counted =
     fact?.kind === "error" && "callId" in event ? withCall(changed, event.callId, { erred: true }) : changed;
-  const { claims, said, committed, untrusted } = evidenceAfter(chain, event, policy);
-  const known = { claims, said, committed, untrusted };
+  const { claims, losing, said, committed, untrusted } = evidenceAfter(chain, event, policy);
+  const known = { claims, losing, said, committed, untrusted };
   const gate = stepGate(counted.gate, event, fact);
   const stepped = { ...counted, ...known, gate, seen, status, sequence, streamSeq: event.meta.streamSeq };
   if (fact === null || policy === null || stepped.halted !== null) return stepped;

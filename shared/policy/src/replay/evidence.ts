@@ -4,6 +4,7 @@
  */
 import type { BusEvent, MessageOf } from "@busbar/events";
 import { type Json, own, parseJson, utf8Length } from "@busbar/kernel";
+import { withLosing } from "../citations.ts";
 import { withClaims } from "../claims.ts";
 import type { CallState, ChainState } from "../partition-state.ts";
 import type { Policy, ToolPolicy } from "../policy-document.ts";
@@ -23,6 +24,7 @@ export interface Evidence {
   readonly task: Json;
   readonly committed: Readonly<Record<string, number>>;
   readonly untrusted: ChainState["untrusted"];
+  readonly losing: ChainState["losing"];
 }
 
 function taskOf(input: string): Json {
@@ -38,7 +40,7 @@ export function openEvidence(event: MessageOf<"TaskSubmitted">): Evidence & Pick
   const said = isSaid ? [task.slice(0, SAID_CHARACTERS)] : [];
   const source = { from: "task", evidence: event.meta.eventId };
   const untrusted = event.untrusted ? withUntrusted(NOTHING_UNTRUSTED, event.input, source) : NOTHING_UNTRUSTED;
-  return { claims: {}, said, task, committed: {}, untrusted, isTaskUntrusted: event.untrusted };
+  return { claims: {}, losing: {}, said, task, committed: {}, untrusted, isTaskUntrusted: event.untrusted };
 }
 
 /** A result as a text that somebody said. */
@@ -72,18 +74,39 @@ function told(
   chain: ChainState,
   done: Done,
   tool: ToolPolicy | undefined,
-): Pick<Evidence, "claims" | "said" | "untrusted"> {
+): Pick<Evidence, "claims" | "losing" | "said" | "untrusted"> {
   const { meta, result } = done;
   const isUntrusted = tool?.trust === "untrusted";
   const source = { from: done.tool, evidence: meta.eventId };
   const untrusted = isUntrusted ? withUntrusted(chain.untrusted, result, source) : chain.untrusted;
   // What its schema or a check does not allow is believed in nothing; the agent may have seen it.
-  if (done.type === "EffectCommittedInvalid") return { claims: chain.claims, said: chain.said, untrusted };
+  if (done.type === "EffectCommittedInvalid") {
+    const { claims, losing, said } = chain;
+    return { claims, losing, said, untrusted };
+  }
   const at = { atMs: meta.atMs, offset: offsetOf(meta.eventId), trusted: !isUntrusted };
   const isSaid = tool?.person === true && result !== "";
   const said = isSaid ? [...chain.said, spoken(result)].slice(-SAID_KEPT) : chain.said;
-  return { claims: withClaims(chain.claims, done.claims, at), said, untrusted };
+  const claims = withClaims(chain.claims, done.claims, at);
+  return { ...reconciled(claims, chain.losing, done), said, untrusted };
 }
+
+/** What lost is remembered as that; of what is in doubt nothing is known. */
+function reconciled(
+  claims: Evidence["claims"],
+  losing: Evidence["losing"],
+  done: Done,
+): Pick<Evidence, "claims" | "losing"> {
+  const bad = done.type === "EffectCommitted" ? done.reconciled.filter(({ outcome }) => isNotKept(outcome)) : [];
+  if (bad.length === 0) return { claims, losing };
+  const doubted = new Set(bad.flatMap(({ outcome, subject }) => (outcome === "unresolved" ? [subject] : [])));
+  return {
+    claims: Object.fromEntries(Object.entries(claims).filter(([subject]) => !doubted.has(subject))),
+    losing: bad.reduce((all, { subject, value }) => withLosing(all, subject, parseJson(value) ?? null), losing),
+  };
+}
+
+const isNotKept = (outcome: string): boolean => outcome === "lost" || outcome === "unresolved";
 
 /** A model's answer and that of a sub-task bring on what they were given of untrusted text (taint.ts, T1). */
 function carriedOn(chain: ChainState, event: BusEvent): ChainState["untrusted"] {
@@ -105,7 +128,7 @@ export function evidenceAfter(chain: ChainState, event: BusEvent, policy: Policy
     const untrusted = call.answered === "" ? carriedOn(chain, event) : chain.untrusted;
     return untrusted === chain.untrusted ? chain : { ...chain, untrusted };
   }
-  const { claims, said, untrusted } = told(chain, done, own(policy?.tools ?? {}, call.name));
+  const { claims, losing, said, untrusted } = told(chain, done, own(policy?.tools ?? {}, call.name));
   const committed = { ...chain.committed, [call.name]: (own(chain.committed, call.name) ?? 0) + 1 };
-  return { claims, said, task: chain.task, committed, untrusted };
+  return { claims, losing, said, task: chain.task, committed, untrusted };
 }

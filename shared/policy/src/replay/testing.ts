@@ -1,4 +1,5 @@
 /** For properties of the door: drawn steps of agents, tools, people, clocks and owners, made into inputs. */
+import type { Reconciliation } from "@busbar/events";
 import fc from "fast-check";
 import { own } from "@busbar/kernel";
 import { agentKey, breakerKeys } from "../breaker/keys.ts";
@@ -93,8 +94,19 @@ const claim = (subject: string, value: string) => ({
   ttlMs: 0,
 });
 
+const lost: Reconciliation = {
+  subject: "row:1",
+  source: "copies",
+  value: "7",
+  outcome: "lost",
+  by: "authority",
+  fact: "1",
+  factSource: "rows",
+  reason: "rows is the authority",
+};
+
 const OUTCOMES: readonly OutcomeBody[] = [
-  { kind: "committed", result: '{"n":1}', claims: [claim("row:1", "1")] },
+  { kind: "committed", result: '{"n":1}', claims: [claim("row:1", "1")], reconciled: [lost] },
   { kind: "committed", result: '{"n":2}', claims: [claim("row:2", "2"), claim("row:3", "3")] },
   { kind: "failed", code: "BUSBAR_TOOL_FAILED", reason: "no", beforeEffect: false },
   { kind: "failed", code: "BUSBAR_EFFECT_NOT_STARTED", reason: "no", beforeEffect: true },

@@ -10,19 +10,22 @@ import {
   claimsOf,
   type ClaimCheckRef,
   lookAfter,
+  modeOf,
   type Known,
   parseExpected,
   type Policy,
+  RECONCILIATION_RULE,
   RESULT_NAMES,
   type ResultCheck,
   ruleOf,
   type Shadow,
   told,
-  type ToolPolicy,
+  toldReconciled,
   unheldChecks,
   versionOf,
 } from "@busbar/policy";
-import type { Clock, ModelAnswer, ToolAnswer, Toolbox } from "../ports.ts";
+import type { Clock, ModelAnswer, Timers, ToolAnswer, Toolbox } from "../ports.ts";
+import { type ReadFor, type Reconciled, reconciledClaims } from "./authority.ts";
 import { shortened } from "./look.ts";
 
 /** Distributes over the union, unlike the built-in Omit. */
@@ -34,6 +37,7 @@ export type Result = Without<CallOutcome, "chainId" | "callId" | "admitted" | "d
 export interface AttemptPorts {
   readonly toolbox: Toolbox;
   readonly clock: Clock;
+  readonly timers: Pick<Timers, "after">;
   /** JSON Schema check: null, or what is wrong. */
   check(schema: Json, value: Json): string | null;
   /** Puts a text that is too large for a record aside; where it is then. */
@@ -75,16 +79,18 @@ export async function runTool(
   }
   if (answer.kind === "unknown" || answer.kind === "throttled") return answer;
   if (answer.kind === "stale") return { ...answer, now: shortened(canonicalJson(answer.now)) };
-  return doneOf(options, answer, policy.tools[tool], { args, chainId: meta.chainId });
+  return doneOf(options, answer, policy, { args, tool, callId, chainId: meta.chainId, signal });
 }
 
 /** It happened: whether its result is what the tool promises, and what there is to look at. */
 async function doneOf(
   options: AttemptPorts,
   answer: Extract<ToolAnswer, { kind: "result" | "invalid" }>,
-  tool: ToolPolicy | undefined,
-  { args, chainId }: { readonly args: Json; readonly chainId: string },
+  policy: Policy,
+  call: DoneCall,
 ): Promise<Result> {
+  const { args, chainId } = call;
+  const tool = own(policy.tools, call.tool);
   const schema = tool?.result ?? null;
   const wrong = schema === null ? null : options.check(schema, answer.result);
   const checked = unheldIn(options, tool, { args, chainId, result: answer.result });
@@ -94,15 +100,32 @@ async function doneOf(
   const declared = tool?.readBack ?? null;
   const readBack = declared === null ? "" : lookAfter(declared, args, answer.result);
   const version = versionOf(tool, args, answer.result);
-  return {
-    kind: "committed",
-    result,
-    claimCheck,
-    readBack,
-    version,
-    claims: claimsOf(tool, args, answer.result),
-    shadows: checked.shadows,
-  };
+  const { claims, reconciled, shadows } = await comparedClaims(options, policy, call, answer.result);
+  const seen = { claims, reconciled, shadows: [...checked.shadows, ...shadows] };
+  return { kind: "committed", result, claimCheck, readBack, version, ...seen };
+}
+
+type DoneCall = ReadFor & { readonly args: Json };
+
+/**
+ * What a result claims, compared with the authorities of its subjects. Of reads: what a change claims of itself is looked
+ * at by its read-back. In shadow mode the agent and the chain hear nothing of it.
+ */
+async function comparedClaims(
+  options: AttemptPorts,
+  policy: Policy,
+  call: DoneCall,
+  result: Json,
+): Promise<Reconciled & { readonly shadows: readonly Shadow[] }> {
+  const tool = own(policy.tools, call.tool);
+  const claims = claimsOf(tool, call.args, result);
+  const mode = modeOf(policy.rules, RECONCILIATION_RULE);
+  if (mode === "off" || tool?.effect !== "read") return { claims, reconciled: [], shadows: [] };
+  const compared = await reconciledClaims(options, policy, claims, call);
+  if (mode === "enforce") return { ...compared, shadows: [] };
+  const reason = toldReconciled(compared.reconciled);
+  const would = { rule: RECONCILIATION_RULE, would: "dispute", reason: reason ?? "", evidence: [] };
+  return { claims, reconciled: [], shadows: reason === null ? [] : [would] };
 }
 
 interface Unheld {

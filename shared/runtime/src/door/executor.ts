@@ -9,14 +9,13 @@
 import { type MessageOf, readRequest } from "@busbar/events";
 import { parseJson, reasonOf } from "@busbar/kernel";
 import { type CallOutcome, estimateTokens, type Policy } from "@busbar/policy";
-import { pause, type Timers } from "../ports.ts";
+import { pause } from "../ports.ts";
 import { type AttemptPorts, askModel, check, type Result, runTool } from "./attempt.ts";
 import type { AgainstFiring } from "./fire-step.ts";
 import { look, notLooked, type ReadBackCall, staleness } from "./look.ts";
 
 export interface ExecutorOptions extends AttemptPorts {
   readonly running: RunningCalls;
-  readonly timers: Pick<Timers, "after">;
   /** Where an outcome goes; called again for kept outcomes after a reload. */
   deliver(outcome: CallOutcome): void;
 }

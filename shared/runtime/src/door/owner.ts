@@ -34,7 +34,7 @@ import type { ProjectionStatus } from "./projector.ts";
 import { inheritedCalls, inputsOfTick, newTicking, type Ticking } from "./ticks.ts";
 
 /** Machines and code whose states are interchangeable. */
-export const STATE_VERSION = "door-14";
+export const STATE_VERSION = "door-16";
 
 interface Held {
   readonly state: PartitionState;

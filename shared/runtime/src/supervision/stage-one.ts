@@ -34,7 +34,7 @@ import { createPartitionReader, type PartitionReader, type ReadEvent, withKnownS
 import { pause } from "../ports.ts";
 import { publishAll, type StageOptions } from "./stage-options.ts";
 
-const VERSION = "stage-one-9";
+const VERSION = "stage-one-11";
 const CHECKPOINT = "supervisor-events";
 const SCHEMA_RETRY_MS = 500;
 /** Ends of calls that say nothing to breakers. */

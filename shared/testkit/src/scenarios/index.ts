@@ -9,6 +9,7 @@ import { twoChainsOneOrder } from "./guards/freshness.ts";
 import { handedOver, hostileAgent } from "./guards/halt.ts";
 import { refundInFiveSpellings } from "./guards/idempotency.ts";
 import { anotherRow, nothingChanged } from "./guards/read-your-writes.ts";
+import { bothPages, onlyTheOldPage } from "./guards/reconciliation.ts";
 import { chargedThenSilent } from "./guards/retries.ts";
 import { twoBalances } from "./guards/trip-rules.ts";
 import { attestsItself, fourCallsDeep } from "./guards/verification-gate.ts";
@@ -24,6 +25,8 @@ export const SCENARIOS: readonly Scenario[] = [
   malformedPrice,
   promisedRefund,
   orderInAPage,
+  onlyTheOldPage,
+  bothPages,
   refundInFiveSpellings,
   sickVendor,
   productionDatabase,
