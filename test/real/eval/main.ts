@@ -9,7 +9,7 @@ import { type DataSet, readDataSets } from "./data-set.ts";
 import { race } from "../concurrent/race.ts";
 import { type Finding, MARKERS, type Races, render, writeBetween } from "./page.ts";
 import { playLines } from "./play.ts";
-import { baselines, foldsOf, scoreAll, scoreRules } from "./score.ts";
+import { baselines, foldsOf, scoreAll, scoreRules, scoreShadows } from "./score.ts";
 import { countIncidents } from "./shared-state.ts";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
@@ -29,7 +29,7 @@ async function find(set: DataSet): Promise<Finding> {
     baselines: baselines(set),
     defaults: scoreAll("default rules, no policy", set, byDefault),
     all: scoreAll("**all rules**", set, decisions),
-    rules: scoreRules(set, decisions),
+    rules: [...scoreRules(set, decisions), ...scoreShadows(set, decisions)],
     folds: foldsOf(set, decisions),
     attacks: scoreAttacks(set, decisions),
     incidents: countIncidents(set, decisions),

@@ -18,6 +18,8 @@ export interface Decision {
   readonly isRefusal: boolean;
   /** Calls put to a person, who approved each. */
   readonly asked: readonly Spoken[];
+  /** Calls that rules in shadow mode would have refused or put to a person. */
+  readonly shadowed: readonly Spoken[];
 }
 
 interface Row extends Spoken {
@@ -26,6 +28,7 @@ interface Row extends Spoken {
   readonly reason: string;
   readonly refused: number;
   readonly asked: readonly Spoken[];
+  readonly shadowed: readonly Spoken[];
 }
 
 const COMMAND = resolve(import.meta.dirname, "../../../services/cli/bin/busbar.mjs");
@@ -50,10 +53,11 @@ async function busbarPlay(args: readonly string[]): Promise<readonly unknown[]> 
   return lines.map((line) => JSON.parse(line) as unknown);
 }
 
-const decisionOf = ({ end, rule, call, refused, asked }: Row): Decision => ({
+const decisionOf = ({ end, rule, call, refused, asked, shadowed }: Row): Decision => ({
   stop: end === "stopped" ? { rule, call } : null,
   isRefusal: refused > 0,
   asked,
+  shadowed,
 });
 
 /** The decisions of a file, in the order of its lines. `policy`: null for the rules as they are by default. */

@@ -3,7 +3,7 @@ import { aimsOf } from "./aims.ts";
 import { scoreAttacks } from "./attacks.ts";
 import type { Call, DataSet, Facts } from "./data-set.ts";
 import type { Decision } from "./play.ts";
-import { baselines, foldsOf, scoreAll, scoreRules, stoppedOf } from "./score.ts";
+import { baselines, foldsOf, scoreAll, scoreRules, scoreShadows, stoppedOf } from "./score.ts";
 import { countIncidents } from "./shared-state.ts";
 
 const call = (own: Partial<Call> = {}): Call => ({
@@ -30,7 +30,7 @@ const run = (own: Partial<Facts> = {}): Facts => ({
 });
 const failing = (...wrong: readonly number[]): Facts => run({ outcome: "fail", wrongWrites: new Set(wrong) });
 const setOf = (runs: readonly Facts[]): DataSet => ({ name: "", domain: "airline", policy: "", lines: [], runs });
-const quiet: Decision = { stop: null, isRefusal: false, asked: [] };
+const quiet: Decision = { stop: null, isRefusal: false, asked: [], shadowed: [] };
 const refused = (at: number, rule = "a"): Decision => ({ ...quiet, stop: { call: at, rule }, isRefusal: true });
 const halted = (at: number): Decision => ({ ...refused(at), isRefusal: false });
 const asked = (...calls: readonly number[]): Decision => ({
@@ -84,6 +84,14 @@ describe("the score of decisions", () => {
       [0, 1],
       [0, 0],
     ]);
+  });
+
+  it("a rule in shadow has a row of its own and changes no other [evaluation:figures]", () => {
+    const set = setOf([failing(1), run()]);
+    const decisions = [{ ...quiet, shadowed: [{ call: 1, rule: "s" }] }, quiet];
+    expect(scoreAll("", set, decisions).recall.part).toBe(0);
+    const [shadow] = scoreShadows(set, decisions);
+    expect(shadow).toMatchObject({ name: "s (in shadow)", wrongAsked: 1, recall: { part: 1, whole: 1 } });
   });
 
   it("the baselines do nothing, ask about every write, and refuse the first one [evaluation:figures]", () => {

@@ -110,6 +110,20 @@ const judgedOf = ({ runs }: DataSet, decisions: readonly Decision[]): readonly J
 export const scoreAll = (name: string, set: DataSet, decisions: readonly Decision[]): Score =>
   scoreOf(name, judgedOf(set, decisions));
 
+const QUIET: Decision = { stop: null, isRefusal: false, asked: [], shadowed: [] };
+
+/** What rules in shadow mode would have put to a person or refused, as if a person had been asked each time. */
+export function scoreShadows(set: DataSet, decisions: readonly Decision[]): readonly Score[] {
+  const rules = new Set(decisions.flatMap(({ shadowed }) => shadowed.map(({ rule }) => rule)));
+  return [...rules].toSorted().map((rule) =>
+    scoreAll(
+      `${rule} (in shadow)`,
+      set,
+      decisions.map(({ shadowed }) => ({ ...QUIET, asked: shadowed.filter((one) => one.rule === rule) })),
+    ),
+  );
+}
+
 /** Each rule by itself: the stops that it made, and what it put to a person. */
 export function scoreRules(set: DataSet, decisions: readonly Decision[]): readonly Score[] {
   const judged = judgedOf(set, decisions);
@@ -131,11 +145,9 @@ export function scoreRules(set: DataSet, decisions: readonly Decision[]): readon
   );
 }
 
-const QUIET: Decision = { stop: null, isRefusal: false, asked: [] };
-
 function refusedAtFirst({ calls }: Facts): Decision {
   const call = calls.findIndex(({ rw }) => rw === "w");
-  return call < 0 ? QUIET : { stop: { call, rule: "refuse-all" }, isRefusal: true, asked: [] };
+  return call < 0 ? QUIET : { stop: { call, rule: "refuse-all" }, isRefusal: true, asked: [], shadowed: [] };
 }
 
 const everyWriteAsked = ({ calls }: Facts): Decision => ({

@@ -191,7 +191,7 @@ function take(
   verdict: Verdict & { readonly chain: string },
 ): void {
   builder.add(run, verdict);
-  const { end, rule, reason, call, refused, asked, chain } = verdict;
+  const { end, rule, reason, call, refused, asked, shadowed, chain } = verdict;
   const counterfactual = counterfactualCalls(run, verdict);
   const label = run.label?.outcome ?? "";
   if (end === "failed") output.note(`line ${line}: not played to its end: ${plain(reason)}`);
@@ -202,7 +202,22 @@ function take(
       wrongWritesStopped: wrongWritesStopped(run, verdict),
     };
     output.item(
-      { line, run: run.id, chain, label, end, rule, reason, call, calls, refused, asked, counterfactual, ...wrong },
+      {
+        line,
+        run: run.id,
+        chain,
+        label,
+        end,
+        rule,
+        reason,
+        call,
+        calls,
+        refused,
+        asked,
+        shadowed,
+        counterfactual,
+        ...wrong,
+      },
       () => "",
     );
   }

@@ -18,6 +18,7 @@ const COMPLETED: Verdict = {
   refused: 0,
   alreadyDone: 0,
   asked: [],
+  shadowed: [],
 };
 
 function fileOf(lines: readonly string[]): string {

@@ -71,6 +71,26 @@ describe("the verdict of a run", () => {
     expect(verdictOf([check, DONE])).toMatchObject({ end: "stopped", rule: "check:free-bags", call: 0, refused: 1 });
   });
 
+  it("tells which calls a rule in shadow would have stopped [play:policy]", () => {
+    const shadow = (rule: string, would: string) => event("RuleShadowed", { rule, would });
+    const told = verdictOf([
+      admitted(0),
+      shadow("a", "approve"),
+      shadow("b", "refuse"),
+      shadow("c", "halt"),
+      admitted(1),
+      DONE,
+    ]);
+    expect(told).toMatchObject({
+      end: "completed",
+      asked: [],
+      shadowed: [
+        { call: 1, rule: "a" },
+        { call: 1, rule: "b" },
+      ],
+    });
+  });
+
   it("counts the calls of the recording where turns of the person are steps between them [play:person]", () => {
     const steps = [step(0), step(0, true), step(1), step(1, true)];
     const verdict = verdictOf([0, 1, 2, 3].map(admitted).concat(committed(2), committed(3), halted("a")), steps);

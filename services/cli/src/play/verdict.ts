@@ -28,6 +28,8 @@ export interface Verdict {
   readonly alreadyDone: number;
   /** Calls that were put to a person, who approved them. */
   readonly asked: readonly Asked[];
+  /** Calls that a rule in shadow mode would have refused or put to a person. */
+  readonly shadowed: readonly Asked[];
 }
 
 export interface Judging {
@@ -36,13 +38,26 @@ export interface Judging {
   refused: number;
   alreadyDone: number;
   readonly asked: Asked[];
+  readonly shadowed: Asked[];
+  /** Rules in shadow that spoke about the call whose decision comes next. */
+  readonly pending: string[];
   /** Of the last outcome. */
   call: number;
   refusal: { readonly rule: string; readonly reason: string; readonly call: number } | null;
 }
 
 export function beginJudging(steps: readonly PlayedStep[]): Judging {
-  return { steps, admitted: new Set(), refused: 0, alreadyDone: 0, asked: [], call: -1, refusal: null };
+  return {
+    steps,
+    admitted: new Set(),
+    refused: 0,
+    alreadyDone: 0,
+    asked: [],
+    shadowed: [],
+    pending: [],
+    call: -1,
+    refusal: null,
+  };
 }
 
 /** The recorded call of a step, from 1. */
@@ -50,8 +65,20 @@ const callAt = ({ steps }: Judging, step: number): number => steps[step - 1]?.in
 
 const stepOf = (callId: string): number => Number(callId.slice(callId.lastIndexOf(":") + 1));
 
+/** What a rule in shadow says of a call stands right before the decision of that call. */
+function takeShadow(judging: Judging, event: BusEvent): void {
+  if (event.type === "RuleShadowed") {
+    // A halt would come of an outcome, not of a call.
+    if (event.would !== "halt") judging.pending.push(event.rule);
+  } else if (event.type === "EffectAdmitted" || event.type === "EffectRefused" || event.type === "ApprovalRequested") {
+    const call = callAt(judging, event.step);
+    judging.shadowed.push(...judging.pending.splice(0).map((rule) => ({ call, rule })));
+  }
+}
+
 /** Takes one event of the chain, in log order; the verdict when this event is its end. */
 export function judge(judging: Judging, event: BusEvent): Verdict | null {
+  takeShadow(judging, event);
   switch (event.type) {
     case "EffectAdmitted":
       if (judging.steps[event.step - 1]?.isTurn === false) judging.admitted.add(callAt(judging, event.step));
@@ -97,6 +124,6 @@ function completed(judging: Judging): Verdict {
 }
 
 function concluded(judging: Judging, end: Verdict["end"], rule: string, reason: string): Verdict {
-  const { admitted, refused, alreadyDone, asked, call } = judging;
-  return { end, rule, reason, call, admitted, refused, alreadyDone, asked };
+  const { admitted, refused, alreadyDone, asked, shadowed, call } = judging;
+  return { end, rule, reason, call, admitted, refused, alreadyDone, asked, shadowed };
 }
