@@ -11,6 +11,7 @@ import { EVIDENCE_PROMISES } from "./promises/evidence.ts";
 
 import { DEPLOY } from "./promises/deploy.ts";
 import { BLAST_PROMISES } from "./promises/blast.ts";
+import { QUORUM_PROMISES } from "./promises/quorum.ts";
 import { GATE_PROMISES } from "./promises/gate.ts";
 import { GUARD_PROMISES } from "./promises/guards.ts";
 import { CLI_PROMISES, DOCTOR_PROMISES } from "./promises/cli.ts";
@@ -332,6 +333,7 @@ const PROMISES = {
   },
   security: SECURITY,
   blast: BLAST_PROMISES,
+  quorum: QUORUM_PROMISES,
   gate: GATE_PROMISES,
   guards: GUARD_PROMISES,
   simulation: {

@@ -236,6 +236,17 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
   "drift.window": ["", "decisions of an agent in a window; each full one is compared with a reference; 0 turns it off"],
   "drift.psi": ["", "population stability index from which a window has drifted"],
   "drift.action": ["", "`halt` halts the agent as well; it is always told"],
+  "quorum.effects": ["`[destructive]`", "effect classes whose every call is high-stakes"],
+  "quorum.tools": ["none", "tools whose every call is high-stakes: what reaches people outside, for example"],
+  "quorum.amount.path": ["", "dotted path of an argument; a change with more than `above` there is high-stakes"],
+  "quorum.amount.above": ["", "the amount"],
+  "quorum.agree": ["", "how many judges have to agree before such a call begins"],
+  "quorum.judges": [
+    "",
+    "who judges it, each from a source of its own: `{name, kind: rule, require}` (CEL), `{name, kind: model, model, question}`, `{name, kind: check, tool, args, expect}` (a read and what it must show)",
+  ],
+  "quorum.otherwise": ["`hold`", "where too few agree: `hold` (a person is asked) or `refuse`"],
+  "quorum.timeoutMs": ["30000", "longest time of one judge; who is late has not agreed"],
   "approvals.expiresMs": [
     `\`${DEFAULT_APPROVALS.expiresMs}\``,
     "how long a call waits for a person before it is denied; the chain's deadline ends it earlier",

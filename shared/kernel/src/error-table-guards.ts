@@ -44,4 +44,18 @@ export const GUARD_ERRORS = {
     1,
     409,
   ),
+  BUSBAR_VERDICTS_AGAINST: row(
+    "refused",
+    "{reason}",
+    "npx busbar trace <chain> shows each verdict; quorum in busbar.yaml says how many have to agree",
+    5,
+    403,
+  ),
+  BUSBAR_VERDICTS_DUE: row(
+    "transient",
+    "the call waits for the verdicts of its judges",
+    "nothing: the command is sent again after the delay; npx busbar trace <chain> shows who has judged",
+    1,
+    409,
+  ),
 } as const satisfies Readonly<Record<string, ErrorRow>>;

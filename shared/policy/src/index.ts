@@ -29,6 +29,15 @@ export {
 export * from "./freshness.ts";
 export { isoMs } from "./iso-time.ts";
 export { DEFAULT_GATE, GATE_RULE, type GatePolicy } from "./gate/gate.ts";
+export {
+  DEFAULT_QUORUM,
+  type Judge,
+  type QuorumPolicy,
+  quorumFaults,
+  type Sourced,
+  verdictOfText,
+  type Verdicts,
+} from "./quorum/quorum.ts";
 export { type Guard, type GuardAct, GUARD_METRIC, GUARDS, type GuardState, guardsIn } from "./guards/index.ts";
 export * from "./partition-state.ts";
 export * from "./policy-document.ts";

@@ -10,6 +10,7 @@ import type { ChainStatus } from "./machines/chain.ts";
 import type { EffectClass, Policy } from "./policy-document.ts";
 import type { ChainRulesState, Trip } from "./rules/index.ts";
 import type { Paces } from "./pace/pace.ts";
+import type { CallVerdicts } from "./quorum/quorum.ts";
 import type { GateState } from "./gate/gate.ts";
 import type { Untrusted } from "./taint.ts";
 import type { Slots } from "./slots/slot-state.ts";
@@ -175,6 +176,8 @@ export interface ChainState {
   readonly trip: Trip | null;
   /** Rules in shadow tripped and their RuleShadowed are the chain's next events; at most one for each rule. */
   readonly shadows: readonly Trip[];
+  /** What judges have said of calls that wait for it, by call id. */
+  readonly verdicts: CallVerdicts;
   /** What has happened since the last verification gate. */
   readonly gate: GateState;
   readonly halted: HaltCause | null;

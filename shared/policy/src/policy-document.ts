@@ -7,6 +7,7 @@ import { canonicalJson, type Json, type JsonObject, own, sha256Hex, utf8Length }
 import type { Check, ResultCheck } from "./checks.ts";
 import type { AuthorityRule } from "./reconcile.ts";
 import type { ClaimSpec } from "./claims.ts";
+import type { QuorumPolicy } from "./quorum/quorum.ts";
 import type { GatePolicy } from "./gate/gate.ts";
 import type { Caps } from "./slots/caps.ts";
 
@@ -206,6 +207,8 @@ export interface Policy {
   readonly limits: LimitsPolicy;
   /** Bulkheads and rates over the whole bus; absent: none. */
   readonly caps?: Caps;
+  /** Verdicts on high-stakes calls; absent: none are asked for. */
+  readonly quorum?: QuorumPolicy;
   /** Absent: DEFAULT_APPROVALS. */
   readonly approvals?: ApprovalsPolicy;
 }

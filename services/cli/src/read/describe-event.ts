@@ -34,6 +34,8 @@ const DESCRIBE: Describe = {
     `step ${step} ${tool} waits for a person, by ${rule}${because(reason)} ${args}`,
   ApprovalGranted: ({ tool, by, reason }) => `${tool} by ${by}${because(reason)}`,
   ApprovalDenied: ({ tool, by, reason }) => `${tool} by ${by}${because(reason)}`,
+  VerdictsRequested: ({ tool, judges }) => `${tool}: ${judges.join(", ")}`,
+  VerdictGiven: ({ judge, agrees, reason }) => `${judge} ${agrees ? "agrees" : "does not agree"}${because(reason)}`,
   GateDue: ({ calls, reason }) => `after ${calls} tool calls${because(reason)}`,
   GatePassed: ({ calls, evidence, by }) => `after ${calls} tool calls: ${evidence.length} ${by}`,
   GateFailed: ({ reason }) => reason,

@@ -199,6 +199,105 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
         }
       }
     },
+    "judges": {
+      "type": "array",
+      "minItems": 1,
+      "maxItems": 8,
+      "items": {
+        "type": "object",
+        "required": [
+          "name",
+          "kind"
+        ],
+        "properties": {
+          "name": {
+            "type": "string",
+            "pattern": "^[a-z][a-z0-9-]{0,63}$"
+          },
+          "kind": {
+            "enum": [
+              "rule",
+              "model",
+              "check"
+            ]
+          },
+          "require": {
+            "type": "string",
+            "minLength": 1
+          },
+          "model": {
+            "type": "string",
+            "minLength": 1
+          },
+          "question": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 8192
+          },
+          "tool": {
+            "type": "string",
+            "minLength": 1
+          },
+          "args": {
+            "type": "object"
+          },
+          "expect": {
+            "type": [
+              "object",
+              "string"
+            ]
+          }
+        },
+        "additionalProperties": false,
+        "allOf": [
+          {
+            "if": {
+              "properties": {
+                "kind": {
+                  "const": "rule"
+                }
+              }
+            },
+            "then": {
+              "required": [
+                "require"
+              ]
+            }
+          },
+          {
+            "if": {
+              "properties": {
+                "kind": {
+                  "const": "model"
+                }
+              }
+            },
+            "then": {
+              "required": [
+                "model",
+                "question"
+              ]
+            }
+          },
+          {
+            "if": {
+              "properties": {
+                "kind": {
+                  "const": "check"
+                }
+              }
+            },
+            "then": {
+              "required": [
+                "tool",
+                "args",
+                "expect"
+              ]
+            }
+          }
+        ]
+      }
+    },
     "trust": {
       "enum": [
         "trusted",
@@ -896,6 +995,60 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
               "destructive"
             ]
           }
+        }
+      }
+    },
+    "quorum": {
+      "type": "object",
+      "additionalProperties": false,
+      "required": [
+        "agree",
+        "judges"
+      ],
+      "properties": {
+        "effects": {
+          "type": "array",
+          "items": {
+            "enum": [
+              "write",
+              "destructive"
+            ]
+          }
+        },
+        "tools": {
+          "$ref": "#/definitions/names"
+        },
+        "amount": {
+          "type": "object",
+          "additionalProperties": false,
+          "required": [
+            "path",
+            "above"
+          ],
+          "properties": {
+            "path": {
+              "type": "string",
+              "minLength": 1
+            },
+            "above": {
+              "type": "number"
+            }
+          }
+        },
+        "agree": {
+          "$ref": "#/definitions/positive"
+        },
+        "otherwise": {
+          "enum": [
+            "hold",
+            "refuse"
+          ]
+        },
+        "timeoutMs": {
+          "$ref": "#/definitions/ms"
+        },
+        "judges": {
+          "$ref": "#/definitions/judges"
         }
       }
     },

@@ -91,6 +91,27 @@ describe("the check of a project", () => {
     ]);
   });
 
+  it("tells judges that are not independent, or that can never judge, with line and column [quorum:independent]", async () => {
+    const text = [
+      "version: 1",
+      "agents:",
+      "  clerk: { models: [gpt] }",
+      "models:",
+      "  gpt: { kind: openai, model: m1, baseUrl: 'http://one.example/v1' }",
+      "  other: { kind: openai, model: m2, baseUrl: 'http://one.example/v1' }",
+      "quorum:",
+      "  agree: 3",
+      "  judges:",
+      "    - { name: second, kind: model, model: other, question: Is it right }",
+      "    - { name: bound, kind: rule, require: arg.n < 3 }",
+    ].join("\n");
+    expect(await faults(text)).toEqual([
+      "9:3 quorum.judges: agree: 3 of 2 judges can never agree",
+      expect.stringMatching(/^9:3 quorum\.judges: judge second is not independent: agent clerk asks endpoint http/u),
+      expect.stringMatching(/^11:\d+ quorum\.judges\.1\.require: Unknown variable: arg/u),
+    ]);
+  });
+
   it("tells every fault of the text with line and column [cli:policy-check]", async () => {
     const text = [
       "version: 2",

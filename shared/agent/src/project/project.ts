@@ -13,6 +13,7 @@ import {
   DEFAULT_FLOW,
   DEFAULT_GATE,
   DEFAULT_LIMITS,
+  DEFAULT_QUORUM,
   DEFAULT_RULES,
   DEFAULT_TOOL,
   ANSWER_NAMES,
@@ -43,6 +44,7 @@ import type { ModelDefinition } from "../model.ts";
 import type { ToolDefinition } from "../tool.ts";
 import { toolManifest } from "../tool-manifest.ts";
 import { type CapRow, type DeclaredHttpTool, declaredModels, declaredTools, type ModelRow } from "./declared.ts";
+import { faultsOfQuorum, type QuorumRow } from "./quorum-faults.ts";
 import { readProjectText } from "./project-text.ts";
 
 type ToolOverride = Partial<Pick<ToolPolicy, "attempts" | "timeoutMs" | "fireBoundMs" | "volatile" | "approve">> &
@@ -74,6 +76,7 @@ export interface ProjectFile {
   readonly drift?: Partial<DriftPolicy>;
   readonly limits?: Partial<LimitsPolicy>;
   readonly approvals?: Partial<ApprovalsPolicy>;
+  readonly quorum?: QuorumRow;
 }
 
 export interface Project {
@@ -145,6 +148,7 @@ export function buildPolicy(
     drift: { ...DEFAULT_DRIFT, ...project.drift },
     limits: { ...DEFAULT_LIMITS, ...project.limits },
     ...capsOf(project),
+    ...(project.quorum === undefined ? {} : { quorum: { ...DEFAULT_QUORUM, ...project.quorum } }),
     ...(project.approvals === undefined ? {} : { approvals: { ...DEFAULT_APPROVALS, ...project.approvals } }),
   };
 }
@@ -202,7 +206,7 @@ function capsOf({ tools = {}, models = {}, agents }: ProjectFile): Pick<Policy, 
 
 /** What is wrong with what rows declare of results and require; with the path from the root of the file. */
 export function rowFaults(
-  { tools: rows = {}, models = {}, agents, authorities = {} }: ProjectFile,
+  { tools: rows = {}, models = {}, agents, authorities = {}, quorum }: ProjectFile,
   tools: readonly ToolDefinition[],
 ): readonly EvidenceFault[] {
   const ofTools = tools.flatMap(({ name, args }) => below(name, evidenceFaults(rows[name] ?? {}, args)));
@@ -213,7 +217,9 @@ export function rowFaults(
     below(name, below("answerChecks", checkFaults(answerChecks, ANSWER_NAMES))),
   );
   const ofAuthorities = below("authorities", authorityFaults({ authorities, tools: rows }, tools));
-  return [...below("tools", ofTools), ...below("models", ofModels), ...below("agents", ofAgents), ...ofAuthorities];
+  const ofQuorum = below("quorum", faultsOfQuorum(quorum, { models, agents }, tools));
+  const ofRows = [...below("tools", ofTools), ...below("models", ofModels), ...below("agents", ofAgents)];
+  return [...ofRows, ...ofAuthorities, ...ofQuorum];
 }
 
 /** Tools that name, to be looked at or compared with, what is no read of this project. */

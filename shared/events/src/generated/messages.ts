@@ -1134,6 +1134,40 @@ export interface TimerSet {
   readonly argsHash: string;
 }
 
+/** What one judge says of a call, before it knows of any other verdict. */
+export interface VerdictGiven {
+  readonly type: "VerdictGiven";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+  /** Name of the judge. (internal) */
+  readonly judge: string;
+  /** True where it agrees that the call be made. (internal) */
+  readonly agrees: boolean;
+  /** Why, as the judge says it. (internal) */
+  readonly reason: string;
+}
+
+/** A high-stakes call waits for the verdicts of its judges; nothing of it has begun. */
+export interface VerdictsRequested {
+  readonly type: "VerdictsRequested";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+  /** Step of the chain. (internal) */
+  readonly step: number;
+  /** Name of the tool. (public) */
+  readonly tool: string;
+  /** Arguments as canonical JSON; empty where they stand aside. (personal) */
+  readonly args: string;
+  /** SHA-256 of the canonical arguments, which the verdicts are about. (internal) */
+  readonly argsHash: string;
+  /** Names of the judges that are asked. (internal) */
+  readonly judges: readonly string[];
+}
+
 /** A person allows one call, with exactly these arguments. */
 export interface ApproveEffect {
   readonly type: "ApproveEffect";
@@ -1856,7 +1890,9 @@ export type BusEvent =
   | TaskSent
   | TaskSubmitted
   | TimerFired
-  | TimerSet;
+  | TimerSet
+  | VerdictGiven
+  | VerdictsRequested;
 
 export type BusCommand =
   | ApproveEffect
@@ -1953,6 +1989,8 @@ export interface MessageMap {
   readonly TaskSubmitted: TaskSubmitted;
   readonly TimerFired: TimerFired;
   readonly TimerSet: TimerSet;
+  readonly VerdictGiven: VerdictGiven;
+  readonly VerdictsRequested: VerdictsRequested;
   readonly ApproveEffect: ApproveEffect;
   readonly CallModel: CallModel;
   readonly CallTool: CallTool;
@@ -2053,6 +2091,8 @@ export const FAMILY_OF = {
   TaskSubmitted: "event",
   TimerFired: "event",
   TimerSet: "event",
+  VerdictGiven: "event",
+  VerdictsRequested: "event",
   ApproveEffect: "command",
   CallModel: "command",
   CallTool: "command",

@@ -21,6 +21,7 @@ import { mayCall, type Policy, type ToolPolicy } from "../policy-document.ts";
 import { type Deferral, deferCall, doorAgainst, lookAgainst, slotsAgainst } from "./deferral.ts";
 import { type Hold, holdAgainst, requestApproval } from "./holds.ts";
 import { degrade } from "./degrade.ts";
+import { quorumAgainst } from "./quorum-step.ts";
 import { gateAgainst } from "./gate-step.ts";
 import { judgeArguments, recordShadows, type Refusal } from "./judge.ts";
 import { type About, chainOf, emit, type Turn } from "./turn.ts";
@@ -242,9 +243,18 @@ function admitOrAnswer(turn: Turn, call: ToolCall, tool: ToolPolicy): void {
   const subject = { chain: chainOf(turn, chain.chainId) ?? chain, tool: command.tool, effectClass: tool.effect };
   const attempt = { callId: callIdOf(call), isFurtherAttempt: false, isApproved: false, hold: against };
   const verdict = slotted(turn, subject, attempt);
-  if (verdict.kind === "refuse" || verdict.kind === "defer") return recordVerdict(turn, call, verdict, effect.key);
+  const last = verdict.kind === "admit" ? (verdictsAgainst(turn, call, tool, args) ?? verdict) : verdict;
+  if (last.kind === "refuse" || last.kind === "defer") return recordVerdict(turn, call, last, effect.key);
   recordShadows(turn, chain, shadows);
-  admitOrAsk(turn, call, { tool, args, effect, expects }, verdict);
+  admitOrAsk(turn, call, { tool, args, effect, expects }, last);
+}
+
+/** Judges are asked about nothing that is refused anyhow, and last of all: what they cost is paid once. */
+function verdictsAgainst(turn: Turn, call: ToolCall, tool: ToolPolicy, args: Json): Verdict | null {
+  const { chain, causationId, command } = call;
+  const recordedArgs = recorded(call, canonicalJson(args));
+  const asked = { about: { chain, causationId }, chain, callId: callIdOf(call), step: command.step, args };
+  return quorumAgainst(turn, { ...asked, tool: command.tool, recorded: recordedArgs }, tool);
 }
 
 interface Judged {

@@ -84,6 +84,8 @@ export type CallOutcome = {
         readonly result: string;
         readonly evidenceOffset: string;
       }
+    /** What a judge said of a call that is not admitted yet; `admitted` is where it was asked. */
+    | { readonly kind: "verdict"; readonly judge: string; readonly agrees: boolean; readonly reason: string }
     /** What a look at the world came to; `failed`: nobody could look. `result`: what was seen, "" for nothing. */
     | {
         readonly kind: "read-back";

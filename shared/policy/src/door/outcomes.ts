@@ -9,6 +9,7 @@ import { degrade } from "./degrade.ts";
 import { recordShadows } from "./judge.ts";
 import { lookedAt } from "./looks.ts";
 import { answerWaiting, leaveToPerson, settle } from "./settle.ts";
+import { verdictOutcome } from "./quorum-step.ts";
 import { emit, type Turn } from "./turn.ts";
 
 function find(turn: Turn, outcome: CallOutcome): Found | null {
@@ -36,8 +37,12 @@ function bounded(outcome: CallOutcome): CallOutcome {
 
 export function decideOutcome(turn: Turn, given: CallOutcome): void {
   const outcome = bounded(given);
+  if (outcome.kind === "verdict") return verdictOutcome(turn, outcome);
   const found = find(turn, outcome);
-  if (found === null) return;
+  if (found !== null) decideFound(turn, found, outcome);
+}
+
+function decideFound(turn: Turn, found: Found, outcome: Exclude<CallOutcome, { kind: "verdict" }>): void {
   if (isTold(found)) return outcome.kind === "read-back" ? lookedAt(turn, found, outcome) : undefined;
   if (outcome.kind === "evidence") return evidence(turn, found, outcome);
   if (found.call.status === "answered") return afterAnswer(turn, found, outcome);

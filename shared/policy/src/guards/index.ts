@@ -2,7 +2,7 @@
 import type { BusEvent } from "@busbar/events";
 import { boundary, reconciliation, untrustedText } from "./evidence.ts";
 import { type Guard, showsAct } from "./guard.ts";
-import { budgets, freshness, idempotency, readYourWrites, retries } from "./rows.ts";
+import { budgets, freshness, idempotency, multiPath, readYourWrites, retries } from "./rows.ts";
 import { backpressure, blastRadius, breakers, drift, halt, tripRules, verificationGate } from "./stops.ts";
 
 export const GUARDS: readonly Guard[] = [
@@ -14,6 +14,7 @@ export const GUARDS: readonly Guard[] = [
   reconciliation,
   idempotency,
   breakers,
+  multiPath,
   blastRadius,
   retries,
   readYourWrites,

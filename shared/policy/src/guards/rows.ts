@@ -36,6 +36,18 @@ export const freshness: Guard = {
   state: (policy) => onWhere(someTool(policy, ({ dependsOn }) => dependsOn !== undefined)),
 };
 
+export const multiPath: Guard = {
+  name: "multi-path",
+  sentence: "admits what is high-stakes only when k of n independent judges agree",
+  knobs: ["quorum.effects", "quorum.tools", "quorum.amount", "quorum.agree", "quorum.judges", "quorum.otherwise"],
+  acts: [
+    { on: "VerdictsRequested" },
+    { on: "EffectRefused", field: "code", is: ["BUSBAR_VERDICTS_AGAINST"] },
+    { on: "ApprovalRequested", field: "rule", is: ["quorum"] },
+  ],
+  state: ({ quorum }) => onWhere(quorum !== undefined),
+};
+
 const SPENT = ["BUSBAR_STEPS_SPENT", "BUSBAR_DEADLINE_PASSED", "BUSBAR_BUDGET_SPENT"];
 /** A call that took longer than its time-out: a read, a change, a model call. */
 const LATE = ["BUSBAR_OUTCOME_LATE", "BUSBAR_TIMEOUT"];

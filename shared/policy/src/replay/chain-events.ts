@@ -9,6 +9,7 @@ import {
   TIMER_NAME,
 } from "@busbar/events";
 import { OPEN_GATE, stepGate } from "../gate/gate.ts";
+import { stepVerdicts } from "../quorum/quorum.ts";
 import { withVersion } from "../freshness.ts";
 import { nextChainStatus } from "../machines/chain.ts";
 import type { CallState, ChainState } from "../partition-state.ts";
@@ -54,6 +55,7 @@ export function openChain(event: MessageOf<"TaskSubmitted">): ChainState {
     trip: null,
     shadows: [],
     gate: OPEN_GATE,
+    verdicts: {},
     halted: null,
     freed: false,
     haltSpread: false,
@@ -343,7 +345,8 @@ export function replayChain(chain: ChainState, event: BusEvent, policy: Policy |
   const { claims, losing, said, committed, untrusted } = evidenceAfter(chain, event, policy);
   const known = { claims, losing, said, committed, untrusted };
   const gate = stepGate(counted.gate, event, fact);
-  const stepped = { ...counted, ...known, gate, seen, status, sequence, streamSeq: event.meta.streamSeq };
+  const verdicts = stepVerdicts(counted.verdicts, event, offsetOf(event.meta.eventId));
+  const stepped = { ...counted, ...known, gate, verdicts, seen, status, sequence, streamSeq: event.meta.streamSeq };
   if (fact === null || policy === null || stepped.halted !== null) return stepped;
   const { rules, trip, shadows } = stepRules(stepped.rules, fact, policy.rules);
   return { ...stepped, rules, trip: stepped.trip ?? trip, shadows: [...stepped.shadows, ...shadows] };

@@ -34,6 +34,7 @@ import type { OwnerOptions } from "./owner-options.ts";
 import { childTask, parentOf } from "./gateway-messages.ts";
 import { type AckedEvent, type ProjectionStatus, Projector, type ProjectorOptions } from "./projector.ts";
 import type { Ticking } from "./ticks.ts";
+import { judgesToAsk } from "./verdicts.ts";
 
 export interface ActionsOptions extends OwnerOptions {
   readonly queue: InputQueue;
@@ -132,6 +133,7 @@ export class Actions {
       return call !== undefined && call.status !== "answered" && call.admitted === admitted;
     });
     for (const chain of Object.values(state.chains)) {
+      this.#askJudges(chain.chainId);
       for (const [callId, call] of Object.entries(chain.calls)) this.#restartCall(state, chain, callId, call);
     }
   }
@@ -193,6 +195,10 @@ export class Actions {
       case "StatementRecorded":
         if (policy !== null) this.#executor.startCheck(event, offset.toString(), policy);
         return;
+      case "VerdictsRequested":
+        return this.#askJudges(event.meta.chainId);
+      case "VerdictGiven":
+        return this.#executor.settleVerdict(event.callId, event.judge);
       case "HaltAcknowledged":
         return this.#options.metrics.halts.inc(1);
       case "CommandDeferred":
@@ -213,6 +219,14 @@ export class Actions {
         if ("admitted" in event) this.#executor.settle(event.admitted, event.callId);
         else if ("callId" in event) this.#settleByCall(event.meta.chainId, event.callId);
     }
+  }
+
+  /** Those that have not judged yet; a successor asks them again. */
+  #askJudges(chainId: string): void {
+    const state = this.#options.state();
+    const chain = state?.chains[chainId];
+    if (chain === undefined) return;
+    for (const call of judgesToAsk(chain, state?.policy ?? null)) this.#executor.startJudge(call);
   }
 
   #settleByCall(chainId: string, callId: string): void {

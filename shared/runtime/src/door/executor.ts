@@ -13,6 +13,7 @@ import { pause } from "../ports.ts";
 import { type AttemptPorts, askModel, check, type Result, runTool } from "./attempt.ts";
 import type { AgainstFiring } from "./fire-step.ts";
 import { look, notLooked, type ReadBackCall, staleness } from "./look.ts";
+import { type JudgeCall, judgeCall, noVerdict } from "./verdicts.ts";
 
 export interface ExecutorOptions extends AttemptPorts {
   readonly running: RunningCalls;
@@ -42,6 +43,10 @@ export interface Executor {
   startModel(event: MessageOf<"ModelCallAdmitted">, admitted: string): void;
   startCheck(event: MessageOf<"StatementRecorded">, admitted: string, policy: Policy): void;
   startReadBack(call: ReadBackCall): void;
+  /** Asks one judge; while it is asked it is not asked again. */
+  startJudge(call: JudgeCall): void;
+  /** The verdict is a record. */
+  settleVerdict(callId: string, judge: string): void;
   /** True while this process runs the admission or keeps its outcome. */
   isRunning(admitted: string, callId: string): boolean;
   isReadingBack(admitted: string, callId: string): boolean;
@@ -79,6 +84,8 @@ export interface CompareFirst {
 
 const keyOf = ({ admitted, callId }: Pick<Ids, "admitted" | "callId">): string => `${admitted} ${callId}`;
 const readBackKey = (ids: Pick<Ids, "admitted" | "callId">): string => `read-back ${keyOf(ids)}`;
+const judgeKey = ({ admitted, callId }: Pick<JudgeCall, "admitted" | "callId">, judge: string): string =>
+  `judge/${admitted}/${callId}/${judge}`;
 
 class CallTable implements Executor {
   readonly #options: ExecutorOptions;
@@ -156,6 +163,18 @@ class CallTable implements Executor {
     const onTimeout = notLooked("the read-back did not answer");
     const timeoutMs = call.timeoutMs + (call.look?.withinMs ?? 0);
     this.#start({ ids: call, timeoutMs, perform, onTimeout, key: readBackKey(call) });
+  }
+
+  startJudge(call: JudgeCall): void {
+    const perform = (signal: AbortSignal): Promise<Result> => judgeCall(this.#options, call, signal);
+    const onTimeout = noVerdict(call.judge.name, `no verdict within ${call.timeoutMs} ms`);
+    this.#start({ ids: call, timeoutMs: call.timeoutMs, perform, onTimeout, key: judgeKey(call, call.judge.name) });
+  }
+
+  settleVerdict(callId: string, judge: string): void {
+    const end = judgeKey({ admitted: "", callId }, judge).slice("judge/".length);
+    for (const key of this.#running.keys())
+      if (key.startsWith("judge/") && key.endsWith(end)) this.#running.delete(key);
   }
 
   isRunning(admitted: string, callId: string): boolean {

@@ -8,6 +8,7 @@ import { turnedOverNight } from "./guards/drift.ts";
 import { twoChainsOneOrder } from "./guards/freshness.ts";
 import { handedOver, hostileAgent } from "./guards/halt.ts";
 import { refundInFiveSpellings } from "./guards/idempotency.ts";
+import { confidentRefund } from "./guards/multi-path.ts";
 import { anotherRow, nothingChanged } from "./guards/read-your-writes.ts";
 import { bothPages, onlyTheOldPage } from "./guards/reconciliation.ts";
 import { chargedThenSilent } from "./guards/retries.ts";
@@ -38,6 +39,7 @@ export const SCENARIOS: readonly Scenario[] = [
   twoChainsOneOrder,
   twoBalances,
   fourCallsDeep,
+  confidentRefund,
   attestsItself,
   turnedOverNight,
 ];
