@@ -33,7 +33,7 @@ describe.skipIf(!isThere)("the evaluation (not run where the data is absent)", (
     const score = scoreAll("all", set, bare);
     const stopped = stoppedOf(score);
     expect(stopped.part / stopped.whole).toBeGreaterThanOrEqual(0.5);
-    expect(score.halted.part).toBeLessThanOrEqual(2);
+    expect(score.halted.part / score.halted.whole).toBeLessThanOrEqual(2 / 37);
   });
 
   it("the command of the published figures plays a data set beside the three baselines [evaluation:figures]", async () => {

@@ -8,7 +8,7 @@
  */
 import type { Call, DataSet, Facts } from "./data-set.ts";
 import type { Decision } from "./play.ts";
-import type { Share } from "./score.ts";
+import type { Decisions, Share } from "./score.ts";
 
 export interface AttackScore {
   readonly succeeded: number;
@@ -68,7 +68,7 @@ function stoodBefore({ stop, isRefusal, asked }: Decision, call: number): boolea
 }
 
 /** Null where no run of the set was attacked. */
-export function scoreAttacks({ runs }: DataSet, decisions: readonly Decision[]): AttackScore | null {
+export function scoreAttacks({ runs }: DataSet, decisions: Decisions): AttackScore | null {
   if (runs.every(({ attack }) => attack === null)) return null;
   const free = new Free(runs.filter(({ attack }) => attack === null));
   const counts = { caused: [0, 0], free: [0, 0], others: [0, 0] };

@@ -121,19 +121,21 @@ function bareLine({ events }: RecordedLine, index: number): string {
 }
 
 function linesOf(file: string): readonly RecordedLine[] {
-  const text = gunzipSync(readFileSync(file)).toString("utf8").trimEnd();
-  return text.split("\n").map((line) => JSON.parse(line) as RecordedLine);
+  const bytes = readFileSync(file);
+  const text = (file.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString("utf8");
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  return lines.map((line) => JSON.parse(line) as RecordedLine);
 }
 
 /** Every file of a folder, by domains that have a policy; what has none is in `left`. */
 export function readDataSets(folder: string): { readonly sets: readonly DataSet[]; readonly left: readonly string[] } {
-  const files = readdirSync(folder).filter((name) => name.endsWith(".jsonl.gz"));
+  const files = readdirSync(folder).filter((name) => /\.jsonl(\.gz)?$/.test(name));
   const sets: DataSet[] = [];
   const left: string[] = [];
   for (const name of files.toSorted()) {
     for (const [domain, lines] of Map.groupBy(linesOf(join(folder, name)), (line) => line.domain ?? "")) {
       const policy = join(POLICIES, `${domain}.yaml`);
-      const title = `${basename(name, ".jsonl.gz")} · ${domain}`;
+      const title = `${basename(name).replace(/\.jsonl(\.gz)?$/, "")} · ${domain}`;
       if (!/^[a-z]+$/.test(domain) || !existsSync(policy)) left.push(`${title} (${lines.length} runs)`);
       else sets.push({ name: title, domain, policy, lines: lines.map(bareLine), runs: lines.map(factsOf) });
     }

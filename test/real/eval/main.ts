@@ -25,6 +25,7 @@ async function find(set: DataSet): Promise<Finding> {
     name: set.name,
     domain: set.domain,
     runs: set.runs.length,
+    unplayed: set.runs.filter((_, index) => decisions[index] === undefined).length,
     policy: relative(ROOT, set.policy),
     baselines: baselines(set),
     defaults: scoreAll("default rules, no policy", set, byDefault),

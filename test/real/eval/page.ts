@@ -11,6 +11,8 @@ export interface Finding {
   readonly name: string;
   readonly domain: string;
   readonly runs: number;
+  /** Lines that the door could not be given. */
+  readonly unplayed: number;
   readonly policy: string;
   readonly baselines: readonly Score[];
   /** The rules as they are by default, without a policy of the domain. */
@@ -91,13 +93,13 @@ const aimText = (aims: readonly Aim[]): string =>
   );
 
 function section(finding: Finding): string {
-  const { name, runs, policy, baselines, defaults, all, rules, folds, attacks, incidents } = finding;
+  const { name, runs, unplayed, policy, baselines, defaults, all, rules, folds, attacks, incidents } = finding;
   const aims = aimsOf(finding);
   const rows = [...baselines, defaults, ...rules, all].map(cells);
   return [
     `### ${name}`,
     "",
-    `${runs} runs, policy \`${policy}\`. ${foldText(folds)}`,
+    `${runs} runs${unplayed === 0 ? "" : ` (${unplayed} could not be played)`}, policy \`${policy}\`. ${foldText(folds)}`,
     "",
     ...(aims.length === 0 ? [] : [aimText(aims), ""]),
     table(HEADS, rows),

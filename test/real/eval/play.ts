@@ -60,15 +60,22 @@ const decisionOf = ({ end, rule, call, refused, asked, shadowed }: Row): Decisio
   shadowed,
 });
 
-/** The decisions of a file, in the order of its lines. `policy`: null for the rules as they are by default. */
-export async function playFile(file: string, policy: string | null): Promise<readonly Decision[]> {
+/**
+ * The decisions of a file, by its lines; undefined for a line that was no run. `policy`: null for the rules as they are
+ * by default.
+ */
+export async function playFile(file: string, policy: string | null): Promise<readonly (Decision | undefined)[]> {
   const found = await busbarPlay([...(policy === null ? [] : ["--policy", policy]), file]);
   const rows = found.filter((row): row is Row => typeof row === "object" && row !== null && "line" in row);
-  return rows.toSorted((left, right) => left.line - right.line).map(decisionOf);
+  const byLine = new Map(rows.map((row) => [row.line, decisionOf(row)]));
+  return Array.from({ length: Math.max(0, ...byLine.keys()) }, (_, index) => byLine.get(index + 1));
 }
 
 /** The decisions of lines, in their order. */
-export async function playLines(lines: readonly string[], policy: string | null): Promise<readonly Decision[]> {
+export async function playLines(
+  lines: readonly string[],
+  policy: string | null,
+): Promise<readonly (Decision | undefined)[]> {
   const folder = mkdtempSync(join(tmpdir(), "busbar-eval-"));
   try {
     const file = join(folder, "runs.jsonl");

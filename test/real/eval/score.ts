@@ -59,6 +59,9 @@ export function stoppedOf({ asked, wrongRefused, wrongAsked, wrongNotIssued, wro
 const isWrite = (facts: Facts, call: number): boolean => facts.calls[call]?.rw === "w";
 const writesOf = (facts: Facts): number => facts.calls.filter(({ rw }) => rw === "w").length;
 
+/** By the runs of a set; undefined for one that could not be played. */
+export type Decisions = readonly (Decision | undefined)[];
+
 interface Judged {
   readonly facts: Facts;
   readonly decision: Decision;
@@ -100,35 +103,35 @@ function scoreOf(name: string, judged: readonly Judged[]): Score {
   };
 }
 
-const judgedOf = ({ runs }: DataSet, decisions: readonly Decision[]): readonly Judged[] =>
+const judgedOf = ({ runs }: DataSet, decisions: Decisions): readonly Judged[] =>
   runs.flatMap((facts, index) => {
     const decision = decisions[index];
     return decision === undefined ? [] : [{ facts, decision }];
   });
 
 /** All rules together. */
-export const scoreAll = (name: string, set: DataSet, decisions: readonly Decision[]): Score =>
+export const scoreAll = (name: string, set: DataSet, decisions: Decisions): Score =>
   scoreOf(name, judgedOf(set, decisions));
 
 const QUIET: Decision = { stop: null, isRefusal: false, asked: [], shadowed: [] };
 
 /** What rules in shadow mode would have put to a person or refused, as if a person had been asked each time. */
-export function scoreShadows(set: DataSet, decisions: readonly Decision[]): readonly Score[] {
-  const rules = new Set(decisions.flatMap(({ shadowed }) => shadowed.map(({ rule }) => rule)));
+export function scoreShadows(set: DataSet, decisions: Decisions): readonly Score[] {
+  const rules = new Set(decisions.flatMap((one) => one?.shadowed.map(({ rule }) => rule) ?? []));
   return [...rules].toSorted().map((rule) =>
     scoreAll(
       `${rule} (in shadow)`,
       set,
-      decisions.map(({ shadowed }) => ({ ...QUIET, asked: shadowed.filter((one) => one.rule === rule) })),
+      decisions.map((one) => one && { ...QUIET, asked: one.shadowed.filter((shadow) => shadow.rule === rule) }),
     ),
   );
 }
 
 /** Each rule by itself: the stops that it made, and what it put to a person. */
-export function scoreRules(set: DataSet, decisions: readonly Decision[]): readonly Score[] {
+export function scoreRules(set: DataSet, decisions: Decisions): readonly Score[] {
   const judged = judgedOf(set, decisions);
   const rules = new Set(
-    decisions.flatMap(({ stop, asked }) => [...(stop === null ? [] : [stop.rule]), ...asked.map(({ rule }) => rule)]),
+    judged.flatMap(({ decision: { stop, asked } }) => [stop, ...asked].flatMap((spoken) => spoken?.rule ?? [])),
   );
   return [...rules].toSorted().map((rule) =>
     scoreOf(
@@ -171,7 +174,7 @@ export function baselines(set: DataSet): readonly Score[] {
 const FOLDS = 5;
 
 /** The stopped wrong writes and halted passing runs of the tasks of each fold; a task's runs are in one fold. */
-export function foldsOf(set: DataSet, decisions: readonly Decision[]): readonly Score[] {
+export function foldsOf(set: DataSet, decisions: Decisions): readonly Score[] {
   const tasks = [...new Set(set.runs.map(({ task }) => task))].toSorted();
   const foldOf = new Map(tasks.map((task, index) => [task, index % FOLDS]));
   const judged = judgedOf(set, decisions);

@@ -5,6 +5,7 @@
  */
 import type { Call, DataSet, Facts } from "./data-set.ts";
 import type { Decision } from "./play.ts";
+import type { Decisions } from "./score.ts";
 
 /** How an incident shows itself to the run that met it. */
 export const INCIDENT_KINDS = {
@@ -40,7 +41,7 @@ function isCaught(kind: IncidentKind, at: number, { stop, asked }: Decision): bo
 }
 
 /** Null where no call of the set met anything. */
-export function countIncidents({ runs }: DataSet, decisions: readonly Decision[]): readonly IncidentCount[] | null {
+export function countIncidents({ runs }: DataSet, decisions: Decisions): readonly IncidentCount[] | null {
   const found = runs.flatMap((run, index) =>
     [...run.calls.entries()].flatMap(([at, call]) => {
       const decision = decisions[index];
