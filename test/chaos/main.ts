@@ -7,13 +7,14 @@
  *   npm run chaos -- --full                    the counts that docs/reliability.md promises, each spec in episodes
  *   npm run chaos -- --minutes 20              episodes of all specs in turn until the time is over
  *   npm run chaos -- kills --seed 7 --rounds 60  that episode again, as a finding prints it
+ *   npm run chaos -- --report a.json,b.json    what several runs with --json have counted, together
  *   npm run chaos -- --mutants                 each guard taken out once: its spec must find that
  *   npm run chaos -- --list                    the specs, and what each promises
  *
  * --jobs 2 plays two episodes beside each other, --json <file> keeps every episode, --write puts the counts into
  * docs/reliability.md. Exit code 1 where anything was found.
  */
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { loadNow } from "../bench/machine.ts";
 import { type Episode, type EpisodeResult, playEpisode } from "./episode.ts";
@@ -118,6 +119,7 @@ const { values, positionals } = parseArgs({
     jobs: { type: "string" },
     full: { type: "boolean", default: false },
     json: { type: "string" },
+    report: { type: "string" },
     mutants: { type: "boolean", default: false },
     write: { type: "boolean", default: false },
   },
@@ -156,6 +158,17 @@ async function runSpecs(seed: number): Promise<boolean> {
   return reports.every(({ failed }) => failed.length === 0);
 }
 
+/** Episodes of several runs as one. */
+function reportRuns(files: readonly string[]): boolean {
+  const results = files.flatMap((file) => JSON.parse(readFileSync(file, "utf8")) as readonly EpisodeResult[]);
+  const reports = reportOf(results);
+  process.stdout.write(`${[...table(reports), ...failures(reports)].join("\n")}\n`);
+  const minutes = results.reduce((sum, { ms }) => sum + ms, 0) / 60_000;
+  if (values.write)
+    publish("chaos", runSection(reports, { command: "npm run chaos -- --full", minutes, loadBefore: null }));
+  return reports.every(({ failed }) => failed.length === 0);
+}
+
 async function runMutants(seed: number): Promise<boolean> {
   const chosen = MUTANTS.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
   const results = await tryMutants(chosen, seed, { say, signal: broken.signal });
@@ -171,7 +184,8 @@ if (values.list) {
 } else {
   endOnInterrupt();
   const seed = whole("seed", values.seed) ?? Date.now() % 1_000_000;
-  const isClean = values.mutants ? await runMutants(seed) : await runSpecs(seed);
+  const played = (): Promise<boolean> => (values.mutants ? runMutants(seed) : runSpecs(seed));
+  const isClean = values.report === undefined ? await played() : reportRuns(values.report.split(","));
   if (broken.signal.aborted) process.exitCode = 130;
   else if (!isClean) process.exitCode = 1;
 }

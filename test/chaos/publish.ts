@@ -10,17 +10,19 @@ const PAGE = resolve(import.meta.dirname, "../../docs/reliability.md");
 export interface RunFacts {
   readonly command: string;
   readonly minutes: number;
-  /** Load average when it began. */
-  readonly loadBefore: number;
+  /** Load average when it began; null: episodes of several runs. */
+  readonly loadBefore: number | null;
 }
 
 /** The section of a run of specs. */
 export function runSection(reports: readonly SpecReport[], { command, minutes, loadBefore }: RunFacts): string {
   const found = failures(reports);
   return [
-    `- Command: \`${command}\`, ${minutes.toFixed(0)} min.`,
+    `- Command: \`${command}\`, ${minutes.toFixed(0)} min of episodes.`,
     ...describeMachine().map((text) => `- ${text}`),
-    `- Load average before and after: ${loadBefore.toFixed(1)} and ${loadNow().toFixed(1)}.`,
+    loadBefore === null
+      ? "- Put together from several runs of this command on this commit, other programs beside them."
+      : `- Load average before and after: ${loadBefore.toFixed(1)} and ${loadNow().toFixed(1)}.`,
     "",
     ...table(reports),
     "",
