@@ -6,7 +6,7 @@
  * F2 An admission is fired at most once, and within its fire bound. A process that is frozen between the check of the
  *    bound and the first line of the tool fires late when it is woken: no check of its own can see that. The log must
  *    then name the effect as in doubt; such a fire is given as late, and a test says how many there may be. On a machine
- *    that is too busy every process stands still like that for some ms: where the same epoch then holds its outcome,
+ *    that is too busy every process stands still like that for some ms: where no other owner came before its outcome,
  *    nobody else can have settled it meanwhile.
  * F3 An at-most-once effect is fired a second time only after the log says that the first did not happen.
  */
@@ -51,7 +51,7 @@ interface Admitted {
   readonly atMs: number;
   readonly fireBoundMs: number;
   readonly isOnce: boolean;
-  /** Claims of its partition before it. */
+  /** Changes of its partition's owner before it. */
   readonly epoch: number;
 }
 
@@ -61,7 +61,7 @@ interface Ledger {
   readonly notDone: Set<string>;
   /** Keys and attempts that the log names as in doubt. */
   readonly inDoubt: Set<string>;
-  /** Keys and attempts whose outcome stands in the epoch of their admission. */
+  /** Keys and attempts whose outcome their own owner wrote, and nobody else in between. */
   readonly ownEnd: Set<string>;
 }
 
@@ -81,7 +81,7 @@ const saysNotDone = (
   event.type === "EffectAbandoned" ||
   (event.type === "EffectSettled" && event.outcome === "not-done");
 
-/** What it came to stands in the epoch of its admission. */
+/** What it came to was written by the owner that admitted it. */
 function isOwnEnd(
   { admitted }: Ledger,
   event: BusEvent,
@@ -98,8 +98,9 @@ function ledgerOf(events: readonly SeenEvent[]): Ledger {
   const epochs = new Map<number, number>();
   for (const { partition, event } of events) {
     if (event.type === "PartitionClaimed") {
+      // An owner that claims again knows what it has running: nobody else has settled it.
+      if (owners.get(partition) !== event.owner) epochs.set(partition, (epochs.get(partition) ?? 0) + 1);
       owners.set(partition, event.owner);
-      epochs.set(partition, (epochs.get(partition) ?? 0) + 1);
     }
     const epoch = epochs.get(partition) ?? 0;
     if (event.type === "EffectAdmitted" && event.effectKey !== "") {
@@ -117,6 +118,19 @@ function ledgerOf(events: readonly SeenEvent[]): Ledger {
     if (saysNotDone(event)) ledger.notDone.add(nameOf(event.effectKey, attempts.get(event.effectKey) ?? 0));
   }
   return ledger;
+}
+
+/** What the log says of an effect, and who claimed its partition when. */
+function storyOf(events: readonly SeenEvent[], { key, atMs }: Fire): string {
+  const own = events.filter(({ event }) => "effectKey" in event && event.effectKey === key);
+  const partition = own[0]?.partition ?? -1;
+  const claims = events.filter((one) => one.partition === partition && one.event.type === "PartitionClaimed");
+  const all = [...own, ...claims].toSorted((one, other) => (one.offset < other.offset ? -1 : 1));
+  const told = all.map(({ offset, event }) => {
+    const attempt = "attempt" in event ? `#${event.attempt}` : "owner" in event ? ` ${event.owner}` : "";
+    return `${offset} ${event.type}${attempt} ${event.meta.atMs - atMs} ms`;
+  });
+  return `partition ${partition}, times from the fire: ${told.slice(-12).join(", ")}`;
 }
 
 /** Judges the fires. `events` are valid ones, in order per partition. */
@@ -137,7 +151,8 @@ export function judgeFires(fires: readonly Fire[], events: readonly SeenEvent[])
     if (admission.owner !== fire.owner) wrong.push(`${what}, which ${admission.owner} had admitted`);
     if (seen.has(name)) wrong.push(`${what} twice`);
     if (lateMs > SLACK_MS && inDoubt.has(name)) late.push(fire);
-    else if (lateMs > (ownEnd.has(name) ? BUSY_MS : SLACK_MS)) wrong.push(`${what} ${lateMs} ms after its fire bound`);
+    else if (lateMs > (ownEnd.has(name) ? BUSY_MS : SLACK_MS))
+      wrong.push(`${what} ${lateMs} ms after its fire bound; ${storyOf(events, fire)}`);
     const before = nameOf(fire.key, fire.attempt - 1);
     if (admission.isOnce && seen.has(before) && !notDone.has(before)) wrong.push(`${what} again, the first in doubt`);
     seen.add(name);
