@@ -11,7 +11,7 @@
  * F3 An at-most-once effect is fired a second time only after the log says that the first did not happen.
  */
 import { existsSync, readFileSync } from "node:fs";
-import type { BusEvent } from "@busbar/events";
+import type { BusEvent, MessageOf } from "@busbar/events";
 import type { SeenEvent } from "./watch.ts";
 
 /** One call as a gateway handed it to a tool. */
@@ -91,27 +91,29 @@ function isOwnEnd(
   return admitted.get(nameOf(event.effectKey, event.attempt))?.epoch === epoch;
 }
 
+const admissionOf = (event: MessageOf<"EffectAdmitted">, owner: string, epoch: number): Admitted => ({
+  owner,
+  atMs: event.meta.atMs,
+  fireBoundMs: event.fireBoundMs,
+  isOnce: event.toolClass === "at-most-once",
+  epoch,
+});
+
 function ledgerOf(events: readonly SeenEvent[]): Ledger {
-  const owners = new Map<number, string>();
+  const owners = new Map<number, string | undefined>();
   const attempts = new Map<string, number>();
   const ledger: Ledger = { admitted: new Map(), notDone: new Set(), inDoubt: new Set(), ownEnd: new Set() };
   const epochs = new Map<number, number>();
   for (const { partition, event } of events) {
-    if (event.type === "PartitionClaimed") {
-      // An owner that claims again knows what it has running: nobody else has settled it.
-      if (owners.get(partition) !== event.owner) epochs.set(partition, (epochs.get(partition) ?? 0) + 1);
-      owners.set(partition, event.owner);
-    }
-    const epoch = epochs.get(partition) ?? 0;
+    const before = owners.get(partition);
+    const owner = event.type === "PartitionClaimed" ? event.owner : before;
+    // An owner that claims again knows what it has running: nobody else has settled it.
+    const epoch = (epochs.get(partition) ?? 0) + (owner === before ? 0 : 1);
+    owners.set(partition, owner);
+    epochs.set(partition, epoch);
     if (event.type === "EffectAdmitted" && event.effectKey !== "") {
       attempts.set(event.effectKey, event.attempt);
-      ledger.admitted.set(nameOf(event.effectKey, event.attempt), {
-        owner: owners.get(partition) ?? "",
-        atMs: event.meta.atMs,
-        fireBoundMs: event.fireBoundMs,
-        isOnce: event.toolClass === "at-most-once",
-        epoch,
-      });
+      ledger.admitted.set(nameOf(event.effectKey, event.attempt), admissionOf(event, owner ?? "", epoch));
     }
     if (isOwnEnd(ledger, event, epoch)) ledger.ownEnd.add(nameOf(event.effectKey, event.attempt));
     if (event.type === "EffectInDoubt") ledger.inDoubt.add(nameOf(event.effectKey, event.attempt));
