@@ -24,8 +24,9 @@ interface Living {
 }
 
 export class GatewayLives {
-  /** Broker time of the newest record, ms. */
+  /** Broker time of the newest record, and of the first one that was read here, ms. */
   #nowMs = 0;
+  #sinceMs = 0;
   readonly #gateways = new Map<string, Living>();
   /** Who last named a partition as its own, and when. */
   readonly #held = new Map<number, Held>();
@@ -33,6 +34,7 @@ export class GatewayLives {
   /** Any record of the topic, in order: time goes on. */
   passed(atMs: number): void {
     this.#nowMs = Math.max(this.#nowMs, atMs);
+    if (this.#sinceMs === 0) this.#sinceMs = atMs;
   }
 
   take({ gateway, doors }: Beat, atMs: number): void {
@@ -49,9 +51,10 @@ export class GatewayLives {
     return found !== undefined && this.#nowMs - found.atMs < boundMs;
   }
 
-  /** It was heard of, and is silent for the bound. */
+  /** It is silent for the bound: since it was heard of, or since anybody was. */
   isGone(gateway: string, boundMs: number): boolean {
-    return this.#gateways.has(gateway) && !this.isLive(gateway, boundMs);
+    if (this.#gateways.has(gateway)) return !this.isLive(gateway, boundMs);
+    return this.#sinceMs > 0 && this.#nowMs - this.#sinceMs >= boundMs;
   }
 
   /** How long nobody has named the partition as his own, ms; null where nobody ever did. */

@@ -21,7 +21,7 @@ export interface OwnerSettings {
   readonly tickMs: number;
   /** How often an idle owner compares its end with the log's, ms. */
   readonly idleCheckMs: number;
-  /** How long a loser drains, and how long a successor waits for it, ms. */
+  /** How long a loser waits for its running calls, and again for their records; a successor waits for both, ms. */
   readonly drainMs: number;
   /** Commands waiting before their follower is paused. */
   readonly queueHigh: number;
@@ -52,7 +52,7 @@ export const DEFAULT_OWNER_SETTINGS: OwnerSettings = {
   lifeBoundMs: 3000,
   tickMs: 100,
   idleCheckMs: 1000,
-  drainMs: 1000,
+  drainMs: 5000,
   queueHigh: 4096,
   contentHighBytes: 32 * 1024 * 1024,
   controlHigh: 256,

@@ -36,6 +36,9 @@ import { inheritedCalls, inputsOfTick, newTicking, type Ticking } from "./ticks.
 /** Machines and code whose states are interchangeable. */
 export const STATE_VERSION = "door-16";
 
+/** What a release takes on its way beside its bounds, ms. */
+const RELEASE_MARGIN_MS = 500;
+
 interface Held {
   readonly state: PartitionState;
   readonly appender: Appender;
@@ -167,7 +170,8 @@ export class PartitionOwner implements LoopWork {
       topic: options.topics.events,
       checkpointName: "door",
       stateVersion: STATE_VERSION,
-      releaseBoundMs: settings.drainMs,
+      // It drains, and then appends what came of that and its release: each within the same bound.
+      releaseBoundMs: settings.drainMs * 2 + RELEASE_MARGIN_MS,
       isStopping: () => this.#isStopping,
       mayClaim: (claimant) => options.mayClaim(claimant, this.#hasHeld),
       isGone: options.isGone,
