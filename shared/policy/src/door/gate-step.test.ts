@@ -45,6 +45,18 @@ describe("a chain that has made its tool calls", () => {
     expect(types(scene.door.turn(scene.call(chain, 5, "db.read")))).toEqual(["EffectAdmitted"]);
   });
 
+  it.each([
+    ["its tool answers late", { kind: "committed", result: "{}" }],
+    ["its tool says late that nothing happened", { kind: "abandoned", reason: "not started" }],
+  ] as const)("passes where what was in doubt is known since: %s [gate:passes]", (_how, late) => {
+    const { scene, chain } = begun();
+    for (const step of [1, 2]) scene.done(chain, step, "db.write", { id: step });
+    scene.door.turn(scene.call(chain, 3, "db.write", { id: 3 }));
+    scene.door.turn(scene.outcome(chain, 3, { kind: "timeout", reason: "no answer" }));
+    expect(only(scene.door.turn(scene.outcome(chain, 3, late)), "EffectSettled").by).toBe("late-outcome");
+    expect(types(write(scene, chain, 4))).toEqual(["GatePassed", "EffectAdmitted"]);
+  });
+
   it("reads while a gate is due, and is asked once; the read is the verification [gate:reads-go-on]", () => {
     const { scene, chain } = begun({ require: "verified" });
     threeChanges(scene, chain);

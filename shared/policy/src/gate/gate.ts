@@ -8,7 +8,7 @@
  *
  * The state is bounded: CALLS_KEPT calls, EVIDENCE_KEPT event ids.
  */
-import type { BusEvent } from "@busbar/events";
+import type { BusEvent, MessageOf } from "@busbar/events";
 import type { CallFact } from "../rules/index.ts";
 
 export interface GatePolicy {
@@ -59,10 +59,18 @@ function ended(state: GateState, { kind, effectClass, verified, evidence }: Call
   return { ...state, answered, verified: verified ? kept(state.verified, evidence) : state.verified };
 }
 
+/** What was in doubt is known: a read-back, another record or a person has shown it, or its tool has answered late. */
+function looked(state: GateState, { outcome, by, meta }: MessageOf<"EffectSettled">): GateState {
+  if (outcome === "unknown") return state;
+  const answered = kept(state.answered, meta.eventId);
+  return { ...state, answered, verified: by === "late-outcome" ? state.verified : kept(state.verified, meta.eventId) };
+}
+
 /** One record of the chain; `fact`: what its outcome means to the rules. Total and deterministic. */
 export function stepGate(state: GateState, event: BusEvent, fact: CallFact | null): GateState {
   if (PASSES.has(event.type) || (event.type === "RuleShadowed" && event.rule === GATE_RULE)) return OPEN_GATE;
   if (event.type === "GateDue") return { ...state, asked: event.meta.eventId, askedAtMs: event.meta.atMs };
+  if (event.type === "EffectSettled") return looked(state, event);
   if (event.type === "EffectAdmitted") return began(state, event.callId, event.effectClass);
   // What never reached its tool changed nothing, and shows nothing.
   if (fact === null || event.type === "EffectRefused") return state;
