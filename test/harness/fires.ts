@@ -127,6 +127,12 @@ function storyOf(events: readonly SeenEvent[], { key, atMs }: Fire): string {
   return `partition ${partition}, times from the fire: ${told.slice(-12).join(", ")}`;
 }
 
+/** How long after its bound, ms; 0 where that is within what is borne with. */
+function latenessMs(fire: Fire, { atMs, fireBoundMs }: Admitted, hasOwnEnd: boolean): number {
+  const lateMs = fire.atMs - atMs - fireBoundMs;
+  return lateMs > (hasOwnEnd ? BUSY_MS : SLACK_MS) ? lateMs : 0;
+}
+
 /** Judges the fires. `events` are valid ones, in order per partition. */
 export function judgeFires(fires: readonly Fire[], events: readonly SeenEvent[]): FireVerdict {
   const { admitted, notDone, inDoubt, ownEnd } = ledgerOf(events);
@@ -141,12 +147,12 @@ export function judgeFires(fires: readonly Fire[], events: readonly SeenEvent[])
       wrong.push(`${what} without a valid admission`);
       continue;
     }
-    const lateMs = fire.atMs - admission.atMs - admission.fireBoundMs;
     if (admission.owner !== fire.owner) wrong.push(`${what}, which ${admission.owner} had admitted`);
     if (seen.has(name)) wrong.push(`${what} twice`);
-    const isLate = lateMs > (ownEnd.has(name) ? BUSY_MS : SLACK_MS);
-    if (isLate && (inDoubt.has(name) || ownEnd.has(name))) late.push(fire);
-    else if (isLate) wrong.push(`${what} ${lateMs} ms after its fire bound; ${storyOf(events, fire)}`);
+    const lateMs = latenessMs(fire, admission, ownEnd.has(name));
+    const isTold = inDoubt.has(name) || ownEnd.has(name);
+    if (lateMs > 0 && isTold) late.push(fire);
+    else if (lateMs > 0) wrong.push(`${what} ${lateMs} ms after its fire bound; ${storyOf(events, fire)}`);
     const before = nameOf(fire.key, fire.attempt - 1);
     if (admission.isOnce && seen.has(before) && !notDone.has(before)) wrong.push(`${what} again, the first in doubt`);
     seen.add(name);
