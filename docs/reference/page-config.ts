@@ -34,6 +34,7 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
     "it sends something out: an argument that derives from untrusted text is put to a person",
   ],
   "tools.<name>.sensitive": [MANIFEST, "a change that is treated like an outbound one"],
+  "tools.<name>.tracked": [MANIFEST, "of such a tool: the arguments that are compared with untrusted text"],
   "tools.<name>.person": [MANIFEST, "a result is what the person has said whom the agent serves"],
   "tools.<name>.approve": [
     "as `approvals.effects` says",
@@ -78,6 +79,7 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
     "it sends something out: an argument that derives from untrusted text is put to a person",
   ],
   "httpTools.<name>.sensitive": ["`false`", "a change that is treated like an outbound one"],
+  "httpTools.<name>.tracked": ["all", "of such a tool: the arguments that are compared with untrusted text"],
   "httpTools.<name>.person": ["`false`", "a result is what the person has said whom the agent serves"],
   "httpTools.<name>.checks": [
     "none",

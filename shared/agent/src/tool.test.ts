@@ -47,6 +47,33 @@ describe("defineTool", () => {
       expect.objectContaining({ code: "BUSBAR_CONFIG_INVALID" }) as Error,
     );
   });
+
+  it.each([
+    ["a tracked argument that there is not", { outbound: true, tracked: ["order"] }, "tracked: order is no argument"],
+    [
+      "what the person says as untrusted text",
+      { person: true, trust: "untrusted" as const },
+      "person: what the person says",
+    ],
+    [
+      "a check that cannot be evaluated",
+      { checks: [{ name: "a", require: "result.x == 1", reason: "" }] },
+      "checks.0.require: Unknown variable: result",
+    ],
+    [
+      "a claim of an argument that there is not",
+      { claims: [{ subject: "order:{$args.order}", value: 1, source: "s" }] },
+      "claims.0: it uses $args.order",
+    ],
+  ])("refuses %s, with the place [evidence:declared]", (_what, change, reason) => {
+    expect(() => defineTool({ ...refund, ...change })).toThrow(reason);
+  });
+
+  it("puts what results are worth into the manifest, and nothing where nothing is said [evidence:declared]", () => {
+    const worth = { outbound: true, tracked: ["id"], trust: "untrusted" as const };
+    expect(toolManifest(defineTool({ ...refund, ...worth }))).toMatchObject(worth);
+    expect(Object.keys(toolManifest(defineTool(refund)))).not.toContain("trust");
+  });
 });
 
 describe("toolManifest", () => {

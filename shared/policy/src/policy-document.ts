@@ -62,6 +62,8 @@ export interface ToolPolicy {
   readonly outbound?: boolean;
   /** A change that, like destructive and outbound ones, is put to a person where an argument derives from untrusted text. */
   readonly sensitive?: boolean;
+  /** Of such a change: the arguments that are compared with untrusted text (where it goes, to whom); absent: all. */
+  readonly tracked?: readonly string[];
   /** Its result is what the person has said whom the agent serves. */
   readonly person?: boolean;
   /** Whether a person is asked before each call; absent: as `approvals.effects` says of its effect class. */

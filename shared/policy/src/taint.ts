@@ -90,12 +90,11 @@ const tasks = new WeakMap<object, TextIndex>();
 
 function trustedIndexes({ said, task, claims, isTaskUntrusted }: Labelled): readonly TextIndex[] {
   const ofSaid = kept(said, () => said.join("\n"));
-  const ofClaims = kept(claims, () =>
-    Object.entries(claims)
-      .flatMap(([subject, { value, trusted }]) => (trusted ? [subject, flat(value)] : []))
-      .join("\n"),
+  // One by one: they stay the same objects while others come and go.
+  const ofClaims = Object.entries(claims).flatMap(([subject, claim]) =>
+    claim.trusted ? [kept(claim, () => `${subject}\n${flat(claim.value)}`)] : [],
   );
-  return isTaskUntrusted ? [ofSaid, ofClaims] : [ofSaid, ofClaims, taskIndex(task)];
+  return isTaskUntrusted ? [ofSaid, ...ofClaims] : [ofSaid, ...ofClaims, taskIndex(task)];
 }
 
 function taskIndex(task: Json): TextIndex {

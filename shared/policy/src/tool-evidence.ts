@@ -9,7 +9,7 @@ import type { ToolPolicy } from "./policy-document.ts";
 
 export type ToolEvidence = Pick<
   ToolPolicy,
-  "claims" | "trust" | "outbound" | "sensitive" | "person" | "checks" | "resultChecks"
+  "claims" | "trust" | "outbound" | "sensitive" | "tracked" | "person" | "checks" | "resultChecks"
 >;
 
 /** A fault, and where it stands below the row. */
@@ -25,6 +25,7 @@ export const TOOL_EVIDENCE = [
   "trust",
   "outbound",
   "sensitive",
+  "tracked",
   "person",
   "checks",
   "resultChecks",
@@ -50,6 +51,9 @@ export function evidenceFaults(row: ToolEvidence, args: Json): readonly Evidence
   if (row.person === true && row.trust === "untrusted") {
     faults.push({ path: ["person"], reason: "what the person says is not untrusted: take one of them out" });
   }
+  const stranger = row.tracked?.find((name) => declared?.has(name) === false);
+  if (stranger !== undefined)
+    faults.push({ path: ["tracked"], reason: `${stranger} is no argument that args declares` });
   return [
     ...faults,
     ...below("checks", checkFaults(row.checks, ARGUMENT_NAMES)),

@@ -377,6 +377,9 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
           "sensitive": {
             "type": "boolean"
           },
+          "tracked": {
+            "$ref": "#/definitions/names"
+          },
           "person": {
             "type": "boolean"
           },
@@ -487,6 +490,9 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
           },
           "sensitive": {
             "type": "boolean"
+          },
+          "tracked": {
+            "$ref": "#/definitions/names"
           },
           "person": {
             "type": "boolean"

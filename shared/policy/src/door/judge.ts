@@ -3,7 +3,7 @@
  * parties in them. Asked before anything that may put the call off, and once more when a person has approved it, which is
  * another moment.
  */
-import type { ErrorCode, Json } from "@busbar/kernel";
+import { type ErrorCode, isJsonObject, type Json } from "@busbar/kernel";
 import {
   ARGUMENT_NAMES,
   checkScope,
@@ -67,10 +67,15 @@ const UNTRUSTED_RULE = "untrusted-text";
 /** What goes out, destroys or is marked so, with an argument that third parties have written, is for a person to see. */
 function labelArguments(chain: ChainState, tool: ToolPolicy, args: Json): Hold | null {
   if (tool.outbound !== true && tool.sensitive !== true && tool.effect !== "destructive") return null;
-  const derived = derivedFrom(chain, args);
+  const derived = derivedFrom(chain, trackedOf(tool, args));
   if (derived === null) return null;
   const evidence = derived.source === null ? [] : [derived.source.evidence];
   return { kind: "hold", rule: UNTRUSTED_RULE, reason: toldDerived(derived), evidence };
+}
+
+function trackedOf({ tracked }: ToolPolicy, args: Json): Json {
+  if (tracked === undefined || !isJsonObject(args)) return args;
+  return Object.fromEntries(Object.entries(args).filter(([name]) => tracked.includes(name)));
 }
 
 function unheldArguments(turn: Turn, chain: ChainState, { checks }: ToolPolicy, args: Json): readonly Unheld[] {
