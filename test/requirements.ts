@@ -15,7 +15,7 @@ import { QUORUM_PROMISES } from "./promises/quorum.ts";
 import { GATE_PROMISES } from "./promises/gate.ts";
 import { GUARD_PROMISES } from "./promises/guards.ts";
 import { CLI_PROMISES, DOCTOR_PROMISES } from "./promises/cli.ts";
-import { PEOPLE_PROMISES } from "./promises/people.ts";
+import { DEGRADATION_PROMISES, HANDOFF_PROMISES, PEOPLE_PROMISES, ROLLBACK_PROMISES } from "./promises/people.ts";
 import { LOG_PROMISES } from "./requirements-log.ts";
 
 import { SECURITY } from "./requirements-security.ts";
@@ -119,6 +119,9 @@ const PROMISES = {
   pace: PACE_PROMISES,
   evidence: EVIDENCE_PROMISES,
   approvals: PEOPLE_PROMISES,
+  degradation: DEGRADATION_PROMISES,
+  handoffs: HANDOFF_PROMISES,
+  rollback: ROLLBACK_PROMISES,
   halt: {
     "halt:trips-commute": "trips commute and are idempotent by rule and cause",
     "halt:fence-per-scope": "fences are per exact scope; an effect passes iff no covering scope is fenced",

@@ -5,6 +5,7 @@ import { isJsonObject, type Json, type JsonObject, parseJson } from "@busbar/ker
 import {
   DEFAULT_APPROVALS,
   DEFAULT_BREAKER,
+  DEFAULT_DEGRADATION,
   DEFAULT_DRIFT,
   DEFAULT_FLOW,
   DEFAULT_LIMITS,
@@ -36,6 +37,8 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
   "tools.<name>.sensitive": [MANIFEST, "a change that is treated like an outbound one"],
   "tools.<name>.tracked": [MANIFEST, "of such a tool: the arguments that are compared with untrusted text"],
   "tools.<name>.person": [MANIFEST, "a result is what the person has said whom the agent serves"],
+  "tools.<name>.undo.tool": [MANIFEST, "the tool that undoes what it does; without one nothing of it can be undone"],
+  "tools.<name>.undo.args": ["", "its arguments: `$args.x`, `$result.y` or literals"],
   "tools.<name>.approve": [
     "as `approvals.effects` says",
     "`always`: a person approves each call with its exact arguments; `never`: nobody is asked",
@@ -254,6 +257,21 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
     "how long a call waits for a person before it is denied; the chain's deadline ends it earlier",
   ],
   "approvals.effects": ["none", "effect classes whose every call a person approves, where the tool's row says nothing"],
+  rollbackOnHalt: ["`false`", "what a rule halts is rolled back at once, as far as its tools declare undos"],
+  "degradation.confidence": [
+    `\`${DEFAULT_DEGRADATION.confidence}\``,
+    "without the section nothing narrows a chain; below this the agent's own `ctx.confidence` is a sign of doubt",
+  ],
+  "degradation.refusals": [`\`${DEFAULT_DEGRADATION.refusals}\``, "so many refusals are a sign; 0: none is"],
+  "degradation.refuted": [`\`${DEFAULT_DEGRADATION.refuted}\``, "a statement that its fact refutes is a sign"],
+  "degradation.rungs": [
+    DEFAULT_DEGRADATION.rungs.map((rung) => `\`${rung}\``).join(", "),
+    "what a chain is narrowed to, one rung for each sign",
+  ],
+  "degradation.handOffOnHalt": [
+    `\`${DEFAULT_DEGRADATION.handOffOnHalt}\``,
+    "whatever a rule halts is handed to a person as well",
+  ],
   "limits.maxSteps": ["", "highest step of a tool call; a task may ask for fewer"],
   "limits.maxOpenCalls": ["", "calls of one chain without an answer; more are deferred"],
   "limits.maxChildren": ["", "open sub-tasks of one chain; more are refused"],

@@ -10,7 +10,7 @@ import type { OpenBus } from "./bus.ts";
 import { orderRecord, publishRecord } from "./orders.ts";
 
 /** Commands that a person gives. */
-export type Word = "SettleEffect" | "ApproveEffect" | "DenyEffect";
+export type Word = "SettleEffect" | "ApproveEffect" | "DenyEffect" | "TakeHandOff" | "AnswerHandOff" | "RollBack";
 type BodyOf<T extends Word> = Omit<Extract<BusCommand, { type: T }>, "type" | "meta">;
 
 interface Sent<T extends Word> {
@@ -23,7 +23,7 @@ interface Sent<T extends Word> {
 }
 
 /** First answer that `of` finds in the valid events of a partition from `from` on; null after the time. */
-async function firstAnswer<A>(
+export async function firstAnswer<A>(
   bus: OpenBus,
   place: { readonly partition: number; readonly from: bigint },
   of: (event: BusEvent) => A | null,
@@ -55,10 +55,10 @@ async function firstAnswer<A>(
   }
 }
 
-/** Whether an event is the door's no to such a word about a call. */
-function rejectionOf(event: BusEvent, type: Word, callId: string): string | null {
+/** Whether an event is the door's no to such a word about a call of a chain, or about the chain. */
+function rejectionOf(event: BusEvent, type: Word, chainId: string, callId: string): string | null {
   if (event.type !== "CommandRejected" || event.commandType !== type || event.callId !== callId) return null;
-  return event.reason;
+  return event.meta.chainId === chainId ? event.reason : null;
 }
 
 /**
@@ -74,8 +74,8 @@ export async function sayToDoor<T extends Word, A>(
   const partition = partitionOf(chainId, bus.partitionCount);
   const { end } = await bus.log.offsets(bus.topics.events, partition);
   const atMs = Date.now();
-  const { callId } = body;
-  const meta = metaWith({ eventId: `cli/${callId}/${atMs}`, atMs, chainId });
+  const { callId = "" } = body as { readonly callId?: string };
+  const meta = metaWith({ eventId: `cli/${callId === "" ? chainId : callId}/${atMs}`, atMs, chainId });
   const value = bus.codec.encode(type, { meta, ...body } as never);
   const { control } = bus.topics;
   await publishRecord(bus, control, partition, orderRecord(bus, control, chainId, type, value));
@@ -83,7 +83,7 @@ export async function sayToDoor<T extends Word, A>(
     bus,
     { partition, from: end },
     (event): { readonly rejected: string } | { readonly found: A } | null => {
-      const rejected = rejectionOf(event, type, callId);
+      const rejected = rejectionOf(event, type, chainId, callId);
       if (rejected !== null) return { rejected };
       const found = answerIn(event);
       return found === null ? null : { found };
@@ -93,7 +93,7 @@ export async function sayToDoor<T extends Word, A>(
   if (answer === null) throw busbarError("BUSBAR_TIMEOUT", { what, timeoutMs, next: "npx busbar status" });
   if ("found" in answer) return answer.found;
   const next = `npx busbar trace ${chainId}`;
-  throw busbarError("BUSBAR_INPUT_INVALID", { what: `call ${callId}`, reason: answer.rejected, next });
+  throw busbarError("BUSBAR_INPUT_INVALID", { what, reason: answer.rejected, next });
 }
 
 /** An event of a type about a call; for what a door is waited for. */

@@ -92,6 +92,7 @@ const BLANK_ADMISSION = {
   keySinceMs: 0,
   expects: "",
   approval: "",
+  undoes: "",
   toolDigest: "",
 };
 const admission = (agent: string, callId: string) => ({

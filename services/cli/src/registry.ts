@@ -151,6 +151,19 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import("./commands/approvals.ts")).approvalsCommand(),
   },
   {
+    name: "handoffs",
+    alias: "handoff",
+    group: "Stop",
+    summary: "decisions that a person owns: list, show, take, answer",
+    load: async () => (await import("./commands/handoffs.ts")).handoffsCommand(),
+  },
+  {
+    name: "rollback",
+    group: "Stop",
+    summary: "undo what a chain has done, the latest first, with the plan before",
+    load: async () => (await import("./commands/rollback.ts")).rollbackCommand(),
+  },
+  {
     name: "settle",
     group: "Stop",
     summary: "say how an effect in doubt ended",

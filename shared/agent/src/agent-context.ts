@@ -60,9 +60,16 @@ export interface AgentContext {
    */
   sleep(delayMs: number): Promise<void>;
   /**
+   * Asks a person and waits for the answer, which is JSON. The question is on the log: the answer reaches the handler also
+   * when agent and gateway were started anew meanwhile. It waits for as long as its task: race it with `sleep` for less.
+   */
+  handOff<R = Json>(question: string): Promise<R>;
+  /** Says how sure the agent is of what it does, 0 to 1. A low value may narrow what the chain may do; a high one proves nothing. */
+  confidence(share: number, about?: string): Promise<void>;
+  /**
    * Settles as the first of its arms does, which the log decides, live and in every re-run alike. Arms are calls of this
    * context and what follows from them; one that settles by anything else rejects with BUSBAR_RACE_UNRECORDED. The others
-   * go on: a task ends when the calls of those are answered; timers are not waited for.
+   * go on: a task ends when the calls of those are answered; timers and hand-offs are not waited for.
    */
   race<T extends readonly unknown[]>(arms: T): Promise<Awaited<T[number]>>;
   /** Declares the task's output before the handler returns; later calls are refused. */

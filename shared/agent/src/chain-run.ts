@@ -4,7 +4,7 @@
  * R1 A call takes the next step. A step that the journal holds is not sent again: it is compared, and answered from the
  *    record; every other one is one command.
  * R2 The first difference ends the run with ReportDivergence; nothing is sent after it.
- * R3 The task is closed only when every call made has its answer, timers excepted: they end with it. After the handler's
+ * R3 The task is closed only when every call made has its answer, timers and hand-offs excepted: they end with it. After the handler's
  *    end no call is accepted.
  * R4 A refusal before a person's resume, on which nothing rests yet, is no answer any more: the call is asked again as
  *    a new step, without the handler noticing, and in every later run at the same place.
@@ -324,7 +324,7 @@ export class ChainRun {
   }
 
   #isAwaiting(): boolean {
-    return [...this.#pending.values()].some(({ kind }) => kind !== "timer");
+    return [...this.#pending.values()].some(({ kind }) => kind !== "timer" && kind !== "handoff");
   }
 
   #firstUnmade(): RecordedCall | null {

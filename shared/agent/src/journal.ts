@@ -5,7 +5,7 @@
  * J2 Answers are in log order, since that is the order in which a handler saw them (PROTOCOL 8.3).
  * J3 The fold depends on the set of events alone: duplicates and their order of arrival change nothing.
  */
-import { type BusEvent, type MessageOf, TIMER_NAME } from "@busbar/events";
+import { type BusEvent, CONFIDENCE_NAME, HANDOFF_NAME, type MessageOf, TIMER_NAME } from "@busbar/events";
 import { canonicalJson, isJsonObject, type Json, parseJson, sha256Hex } from "@busbar/kernel";
 import { toldReconciled } from "@busbar/policy";
 import type { StatementVerdict } from "./agent-context.ts";
@@ -20,7 +20,7 @@ export interface SourcedEvent {
   readonly event: BusEvent;
 }
 
-export const CALL_KINDS = ["tool", "model", "send", "statement", "timer"] as const;
+export const CALL_KINDS = ["tool", "model", "send", "statement", "timer", "handoff", "report"] as const;
 export type CallKind = (typeof CALL_KINDS)[number];
 
 /** A call as both sides name it. */
@@ -47,6 +47,7 @@ export type AnswerValue =
   | { readonly kind: "output"; readonly output: Json }
   | { readonly kind: "verdict"; readonly verdict: StatementVerdict }
   | { readonly kind: "fired" }
+  | { readonly kind: "told" }
   | { readonly kind: "error"; readonly error: CallError };
 
 export interface Answer {
@@ -80,6 +81,8 @@ const REFUSED_PREFIXES: Readonly<Record<string, CallKind>> = {
   agent: "send",
   statement: "statement",
   timer: "timer",
+  handoff: "handoff",
+  report: "report",
 };
 
 /** A refusal names what is no tool with a prefix: `model:gpt`, `agent:warehouse`. Names of tools hold no colon. */
@@ -109,6 +112,13 @@ export function recordedCallOf({ event, offset }: SourcedEvent): RecordedCall | 
       return { step: event.step, kind: "statement", name: event.subject, hash: contentHash(event.statement), offset };
     case "TimerSet":
       return { step: event.step, kind: "timer", name: TIMER_NAME, hash: event.argsHash, offset };
+    case "HandedOff":
+      // A rule hands off without the handler.
+      return event.step === 0
+        ? null
+        : { step: event.step, kind: "handoff", name: HANDOFF_NAME, hash: event.argsHash, offset };
+    case "ConfidenceReported":
+      return { step: event.step, kind: "report", name: CONFIDENCE_NAME, hash: event.argsHash, offset };
     default:
       return null;
   }
@@ -228,6 +238,10 @@ function valueOf(event: BusEvent): AnswerValue | null {
       return subtask(event);
     case "StatementChecked":
       return verdict(event);
+    case "HandOffAnswered":
+      return { kind: "result", result: jsonOf(event.answer), alreadyDone: false };
+    case "ConfidenceReported":
+      return { kind: "told" };
     case "TimerFired":
       // A timer of the bus itself names no call.
       return event.callId === "" ? null : { kind: "fired" };

@@ -1,8 +1,13 @@
 /** The handler's `ctx`: each method is one shape of call, and one way to read its answer. */
 import {
+  CONFIDENCE_NAME,
+  confidenceHash,
+  HANDOFF_NAME,
+  isPercent,
   isTimerDelay,
   MAX_TIMER_MS,
   NO_HISTORY,
+  QUESTION_CHARACTERS,
   readRequest,
   referringRequest,
   requestHash,
@@ -30,6 +35,8 @@ export type RunCommand =
   | { readonly type: "SendTask"; readonly step: number; readonly agent: string; readonly input: string }
   | { readonly type: "MakeStatement"; readonly step: number; readonly subject: string; readonly statement: string }
   | { readonly type: "SetTimer"; readonly step: number; readonly delayMs: number }
+  | { readonly type: "HandOff"; readonly step: number; readonly question: string }
+  | { readonly type: "ReportConfidence"; readonly step: number; readonly percent: number; readonly about: string }
   | { readonly type: "CompleteTask"; readonly step: number; readonly output: string }
   | { readonly type: "FailTask"; readonly step: number; readonly code: string; readonly reason: string }
   | { readonly type: "ReportDivergence"; readonly step: number; readonly expected: string; readonly actual: string };
@@ -62,6 +69,8 @@ export function createContext(ports: ContextPorts): AgentContext {
     send: async (agent, input) => (await sendTask(ports, agent, input)) as never,
     state: (subject, statement) => makeStatement(ports, subject, statement),
     sleep: (delayMs) => handled(sleep(ports, delayMs)),
+    handOff: (question) => handled(handOff(ports, question)) as never,
+    confidence: (share, about) => reportConfidence(ports, share, about ?? ""),
     race: (arms) => handled(race(ports, arms)),
     complete: (output) => {
       ports.complete(output);
@@ -132,6 +141,22 @@ async function sleep(ports: ContextPorts, delayMs: number): Promise<void> {
   const shape = { kind: "timer", name: TIMER_NAME, hash: timerHash(wholeMs) } as const;
   const answer = await ports.call(shape, (step) => ({ type: "SetTimer", step, delayMs: wholeMs }));
   successOf(answer.value, "fired", TIMER_NAME);
+}
+
+async function handOff(ports: ContextPorts, question: string): Promise<Json> {
+  if (question.trim() === "" || question.length > QUESTION_CHARACTERS)
+    throw new TypeError(`handOff: a question has 1 to ${QUESTION_CHARACTERS} characters`);
+  const shape = { kind: "handoff", name: HANDOFF_NAME, hash: contentHash(question) } as const;
+  const answer = await ports.call(shape, (step) => ({ type: "HandOff", step, question }));
+  return successOf(answer.value, "result", HANDOFF_NAME).result;
+}
+
+async function reportConfidence(ports: ContextPorts, share: number, about: string): Promise<void> {
+  const percent = Math.round(share * 100);
+  if (!isPercent(percent)) throw new TypeError(`confidence: ${share} is not 0 to 1`);
+  const shape = { kind: "report", name: CONFIDENCE_NAME, hash: confidenceHash(percent, about) } as const;
+  const answer = await ports.call(shape, (step) => ({ type: "ReportConfidence", step, percent, about }));
+  successOf(answer.value, "told", CONFIDENCE_NAME);
 }
 
 /**

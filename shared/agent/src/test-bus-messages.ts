@@ -64,6 +64,7 @@ export function admission(command: CallCommand, callId: string): [BusEvent["type
         keySinceMs: 0,
         expects: "",
         approval: "",
+        undoes: "",
       };
       return ["EffectAdmitted", { toolDigest: "", ...body, ...limits }];
     }

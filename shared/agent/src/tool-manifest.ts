@@ -1,6 +1,6 @@
 /** The data of a tool that policy, schemas, `busbar status` and audit work with: a tool without its code. */
 import { canonicalJson, type JsonObject, sha256Hex } from "@busbar/kernel";
-import { evidenceOf, type ToolEvidence } from "@busbar/policy";
+import { evidenceOf, type ToolEvidence, type Undo } from "@busbar/policy";
 import type { DependsOn, JsonSchema, ReadBack, ToolClass, ToolDefinition, ToolEffect } from "./tool.ts";
 
 /** Plain JSON; equal tools have equal manifests, byte for byte under canonical JSON. */
@@ -30,6 +30,8 @@ export interface ToolManifest extends ToolEvidence {
   /** Names of the secrets that it gets; absent: none. */
   readonly secrets?: readonly string[];
   /** SHA-256 hex over the canonical JSON of all the other fields. */
+  /** The call that undoes what it does. */
+  readonly undo?: Undo;
   readonly digest: string;
 }
 
@@ -59,6 +61,7 @@ export function toolManifest<A, R>(tool: ToolDefinition<A, R>): ToolManifest {
     volatile: tool.volatile,
     ...(tool.version === undefined ? {} : { version: tool.version }),
     ...(tool.dependsOn === undefined ? {} : { dependsOn: { check: "gateway" as const, ...tool.dependsOn } }),
+    ...(tool.undo === undefined ? {} : { undo: tool.undo }),
     ...evidenceOf(tool),
     ...(tool.transport === undefined ? {} : { transport: tool.transport }),
     ...(tool.secrets === undefined || tool.secrets.length === 0 ? {} : { secrets: tool.secrets }),

@@ -3,7 +3,7 @@
  * and only the gateway calls it.
  */
 import { busbarError, type Json, type JsonObject } from "@busbar/kernel";
-import { evidenceFaults, expressionProblem, type ToolEvidence } from "@busbar/policy";
+import { evidenceFaults, expressionProblem, type ToolEvidence, type Undo } from "@busbar/policy";
 
 /** A JSON Schema (draft 2020-12 subset that Ajv compiles). */
 export type JsonSchema = JsonObject;
@@ -111,6 +111,8 @@ export interface ToolSpec<A = JsonObject, R = Json> extends ToolEvidence {
   readonly version?: string;
   /** Of a change: the read whose version it carries. */
   readonly dependsOn?: DependsOn;
+  /** Of a change: the call that undoes it, by `$args.x`, `$result.y` and literals; without one it cannot be undone. */
+  readonly undo?: Undo;
   /** Names of the secrets that it asks its context for; the gateway does not start without them. */
   readonly secrets?: readonly string[];
   /** A read whose answer changes by nature (a clock, a queue length): two different answers are no contradiction. */
@@ -229,6 +231,7 @@ function check(spec: ToolSpec, fireBoundMs: number): void {
   const [fault] = evidenceFaults(spec, spec.args);
   if (fault !== undefined) throw invalid(spec.name, `${fault.path.join(".")}: ${fault.reason}`);
   checkKeyLifetime(spec, fireBoundMs);
+  if (spec.effect === "read" && spec.undo !== undefined) throw invalid(spec.name, "a read has nothing to undo");
 }
 
 /** Checks a tool and fills in its defaults. Throws BUSBAR_CONFIG_INVALID for what can never work. */

@@ -7,5 +7,6 @@ export * from "./headers.ts";
 export * from "./messages.ts";
 export * from "./meta.ts";
 export * from "./partition.ts";
+export * from "./people-calls.ts";
 export * from "./placement.ts";
 export * from "./scope.ts";

@@ -44,6 +44,13 @@ export const GUARD_ERRORS = {
     1,
     409,
   ),
+  BUSBAR_ROLLBACK_STOPPED: row(
+    "conflict",
+    "the rollback stopped: {reason}",
+    "npx busbar trace <rollback>, then npx busbar rollback <chain> for what is left",
+    5,
+    409,
+  ),
   BUSBAR_VERDICTS_AGAINST: row(
     "refused",
     "{reason}",

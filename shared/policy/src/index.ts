@@ -10,6 +10,8 @@ export { ALIVE_EVERY_MS, isAliveDue, isDueCall } from "./door/timers.ts";
 export { againstFiringAgain } from "./door/settle.ts";
 export { taskChainId } from "./door/tasks.ts";
 export { beginTurn, type EmittedEvent, type EventType, type Turn, type TurnEnv } from "./door/turn.ts";
+export * from "./compensation/plan.ts";
+export { isRollbackDue } from "./door/rollback.ts";
 export * from "./deployed-policy.ts";
 export * from "./deployments.ts";
 export { expressionProblem } from "./expectation.ts";

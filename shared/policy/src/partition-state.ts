@@ -2,9 +2,10 @@
  * The state of one partition of the events topic: plain JSON, a fold of its valid records and of nothing else.
  * `replay` alone changes it. Offsets are decimal strings (JSON has no bigint), "" means none yet.
  */
-import { type ClaimCheck, GENESIS_DIGEST } from "@busbar/events";
+import { type ClaimCheck, GENESIS_DIGEST, type UndoStep } from "@busbar/events";
 import type { Json } from "@busbar/kernel";
 import type { KnownClaim } from "./claims.ts";
+import type { LadderState, Narrowing } from "./degradation/ladder.ts";
 import type { Deployments } from "./deployments.ts";
 import type { ChainStatus } from "./machines/chain.ts";
 import type { EffectClass, Policy } from "./policy-document.ts";
@@ -37,11 +38,22 @@ export interface ApprovalState {
   readonly granted: string;
 }
 
+export interface HandOffState {
+  /** Rule that handed off; empty where the agent asked. */
+  readonly rule: string;
+  readonly evidence: readonly string[];
+  /** Positions of the chain up to it. */
+  readonly context: string;
+  /** Principal who has taken it; empty: nobody. */
+  readonly takenBy: string;
+  readonly atMs: number;
+}
+
 /** One step of a chain as the door knows it. */
 export interface CallState {
   readonly step: number;
-  readonly kind: "tool" | "model" | "task" | "statement" | "timer";
-  /** Tool, model, agent or subject; of a timer `sleep`. */
+  readonly kind: "tool" | "model" | "task" | "statement" | "timer" | "handoff" | "report";
+  /** Tool, model, agent or subject; of a timer `sleep`, of a hand-off `person`, of a report `confidence`. */
   readonly name: string;
   readonly argsHash: string;
   readonly status: CallStatus;
@@ -74,6 +86,8 @@ export interface CallState {
   readonly expects: string;
   /** Null where no person was asked, and after the answer. */
   readonly approval: ApprovalState | null;
+  /** Of a hand-off that is not answered: who hands off, and who has taken it. */
+  readonly handOff: HandOffState | null;
 }
 
 /** Where the messages of a conversation stand, from one head to the next. */
@@ -121,6 +135,14 @@ export interface ChildState {
 export interface SeenVersion {
   readonly version: string;
   readonly offset: string;
+}
+
+/** As bounded as its record. */
+export interface RollbackState {
+  readonly target: string;
+  readonly undos: readonly UndoStep[];
+  /** A person has signed it; else the policy has asked for it. */
+  readonly isByPerson: boolean;
 }
 
 export interface ChainState {
@@ -180,6 +202,11 @@ export interface ChainState {
   readonly verdicts: CallVerdicts;
   /** What has happened since the last verification gate. */
   readonly gate: GateState;
+  /** Of a chain that undoes the effects of another one. */
+  readonly rollback: RollbackState | null;
+  readonly ladder: LadderState;
+  /** A rung is taken and its record is the chain's next event. */
+  readonly narrowing: Narrowing | null;
   readonly halted: HaltCause | null;
   /** A resume set it free: its ChainResumed and its assignment are the next records. */
   readonly freed: boolean;

@@ -24,6 +24,12 @@ export interface ReadBack {
   readonly withinMs?: number;
 }
 
+/** The call that undoes a change: its tool, and its arguments (literals, `$args.x`, `$result.y`). */
+export interface Undo {
+  readonly tool: string;
+  readonly args: JsonObject;
+}
+
 /** A read on which a change depends, its arguments (literals, `$args.x`), and who compares versions; see freshness.ts. */
 export interface Dependency {
   readonly tool: string;
@@ -66,6 +72,8 @@ export interface ToolPolicy {
   readonly tracked?: readonly string[];
   /** Its result is what the person has said whom the agent serves. */
   readonly person?: boolean;
+  /** Absent: what it does cannot be undone. */
+  readonly undo?: Undo;
   /** Whether a person is asked before each call; absent: as `approvals.effects` says of its effect class. */
   readonly approve?: "always" | "never";
   /** What its arguments must hold before it is admitted, and its result before it is believed; see checks.ts. */
@@ -169,6 +177,22 @@ export interface ApprovalsPolicy {
   readonly effects: readonly EffectClass[];
 }
 
+/** Where a chain's scope may be narrowed to: reads only, each effect approved by a person, no effects, a person's. */
+export type Rung = "read-only" | "approve" | "halt" | "hand-off";
+
+export interface DegradationPolicy {
+  /** Below this the agent's own word on how sure it is counts as a sign of doubt; 0: never. */
+  readonly confidence: number;
+  /** So many refusals are a sign; 0: never. */
+  readonly refusals: number;
+  /** A statement that is refuted by its fact is a sign. */
+  readonly refuted: boolean;
+  /** Taken one after the other, one for each sign. */
+  readonly rungs: readonly Rung[];
+  /** Whatever a rule halts is handed to a person as well. */
+  readonly handOffOnHalt: boolean;
+}
+
 export interface DriftPolicy {
   /** Decisions of an agent in a window; 0 turns it off. */
   readonly window: number;
@@ -213,6 +237,10 @@ export interface Policy {
   readonly quorum?: QuorumPolicy;
   /** Absent: DEFAULT_APPROVALS. */
   readonly approvals?: ApprovalsPolicy;
+  /** What a rule halts is rolled back by the bus itself, as far as its tools declare undos. */
+  readonly rollbackOnHalt?: boolean;
+  /** Absent: nothing narrows a chain but its rules. */
+  readonly degradation?: DegradationPolicy;
 }
 
 export const DEFAULT_RULES: RulesPolicy = { consecutiveErrors: 2, contradictions: 1, destructiveRun: 3 };
@@ -241,6 +269,14 @@ export const DEFAULT_FLOW: FlowPolicy = {
 };
 /** Nobody is asked unless a tool's row or a rule says so; an hour, then no. */
 export const DEFAULT_APPROVALS: ApprovalsPolicy = { expiresMs: 3_600_000, effects: [] };
+/** Of a policy that has `degradation` at all. */
+export const DEFAULT_DEGRADATION: DegradationPolicy = {
+  confidence: 0.5,
+  refusals: 3,
+  refuted: true,
+  rungs: ["read-only", "approve", "halt", "hand-off"],
+  handOffOnHalt: true,
+};
 export const DEFAULT_DRIFT: DriftPolicy = { window: 200, psi: 0.25, action: "inform" };
 export const DEFAULT_LIMITS: LimitsPolicy = {
   maxSteps: 200,

@@ -114,6 +114,7 @@ async function forgeEvent(): Promise<void> {
     keySinceMs: 0,
     expects: "",
     approval: "",
+    undoes: "",
   });
   const epoch = `${dice.below(Number(end) + 1)}:${dice.below(2 ** 31).toString(36)}`;
   const headers = { [HEADER.type]: "EffectAdmitted", [HEADER.at]: String(end), [HEADER.epoch]: epoch };

@@ -48,6 +48,9 @@ describe("every command", () => {
     ["settle", "chain", "1", "committed"],
     ["approvals", "grant", "c:1"],
     ["approval", "deny", "c:1"],
+    ["handoffs", "take", "c:1"],
+    ["handoff", "answer", "c:1", "yes"],
+    ["rollback", "c"],
     ["policy", "push"],
     ["dlq", "redrive", "0/1"],
   ])("%s %s asks for a reason, and an empty one is none [cli:reason-required]", async (...words) => {

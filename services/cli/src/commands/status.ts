@@ -118,6 +118,14 @@ const APPROVALS: readonly Column<BusStatus["approvals"][number]>[] = [
   column("denied at", ({ expiresAtMs }) => new Date(expiresAtMs).toISOString()),
 ];
 
+const HAND_OFFS: readonly Column<BusStatus["handOffs"][number]>[] = [
+  column("hand-off", ({ callId }) => callId),
+  column("agent", ({ agent }) => agent),
+  column("by", ({ rule }) => (rule === "" ? "the agent" : rule)),
+  column("taken by", ({ takenBy }) => takenBy),
+  column("question", ({ question }) => question),
+];
+
 const CAPS: readonly Column<BusStatus["caps"][number]>[] = [
   column("cap", ({ cap }) => cap),
   column("out", ({ concurrency }) => (concurrency === null ? "" : `${concurrency.out}/${concurrency.total}`)),
@@ -149,6 +157,8 @@ export function hintsOf(status: BusStatus): readonly string[] {
   if (flow !== undefined) hints.push(`npx busbar throttle lift ${flow.key} --reason "<why>"`);
   const [approval] = status.approvals;
   if (approval !== undefined) hints.push(`npx busbar approvals show ${approval.callId}`);
+  const [handOff] = status.handOffs;
+  if (handOff !== undefined) hints.push(`npx busbar handoffs show ${handOff.callId}`);
   const [doubt] = status.inDoubt;
   if (doubt !== undefined) {
     const settle = `npx busbar settle ${doubt.chainId} ${doubt.callId}`;
@@ -188,6 +198,7 @@ function render(output: Output, status: BusStatus): string {
     ["Breakers", status.breakers.length > 0, () => output.table(status.breakers, standingColumns("key", "id", count))],
     ["Caps", status.caps.length > 0, () => output.table(status.caps, CAPS)],
     ["Approvals", status.approvals.length > 0, () => output.table(status.approvals, APPROVALS)],
+    ["Hand-offs", status.handOffs.length > 0, () => output.table(status.handOffs, HAND_OFFS)],
     ["Effects in doubt or disputed", status.inDoubt.length > 0, () => output.table(status.inDoubt, DOUBTS)],
   ];
   return sections

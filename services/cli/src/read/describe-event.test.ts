@@ -4,7 +4,7 @@ import { describeEvent } from "./describe-event.ts";
 import { matches, typesOption } from "./event-filter.ts";
 import { eventAt } from "./testing-events.ts";
 
-const BLANK = { applied: [], abandoned: [], inFlight: [], evidence: [], judges: [] };
+const BLANK = { applied: [], abandoned: [], inFlight: [], evidence: [], judges: [], undos: [], impossible: [] };
 
 describe("an event as one line", () => {
   it("is there for every type of event", () => {

@@ -41,6 +41,13 @@ const DESCRIBE: Describe = {
   GateFailed: ({ reason }) => reason,
   RuleShadowed: ({ rule, would, reason }) => `${rule} would ${would}${because(reason)}`,
   ApprovalExpired: ({ tool, reason }) => `${tool}${because(reason)}`,
+  RollbackStarted: ({ target, undos, impossible, by }) =>
+    `of chain ${target} by ${by}: ${undos.length} undone in turn, ${impossible.length} not`,
+  HandedOff: ({ question, rule }) => `${rule === "" ? "asked by the agent" : `by ${rule}`}: ${question}`,
+  HandOffTaken: ({ by, reason }) => `by ${by}${because(reason)}`,
+  HandOffAnswered: ({ by, answer, reason }) => `by ${by} ${answer}${because(reason)}`,
+  ConfidenceReported: ({ step, percent, about }) => `step ${step} ${percent} %${because(about)}`,
+  ScopeNarrowed: ({ rung, rule, reason }) => `${rung} by ${rule}${because(reason)}`,
   EffectAwaited: ({ step, tool }) => `step ${step} waits for ${tool}`,
   TaskSubmitted: ({ agent, input }) => `to ${agent} ${input}`,
   TaskAlreadyKnown: ({ state }) => `as ${state}`,

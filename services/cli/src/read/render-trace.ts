@@ -24,6 +24,8 @@ const SAID: Readonly<Record<TraceStep["kind"], (name: string) => string>> = {
   task: (name) => `→ ${name}`,
   statement: (name) => `claims ${name}`,
   timer: () => "waits",
+  handoff: () => "asks a person",
+  report: () => "says how sure it is",
 };
 
 /** `2/o5-o9`: the partition and the first and last record. */

@@ -3,13 +3,20 @@
  * gives the same answer to everyone.
  */
 import { own } from "@busbar/kernel";
-import { againstFiringAgain, type CallState, type ChainState, type PartitionState } from "@busbar/policy";
+import {
+  againstFiringAgain,
+  type CallState,
+  type ChainState,
+  type PartitionState,
+  ROLLBACK_AGENT,
+} from "@busbar/policy";
 import type { SupervisorState } from "../deploy/state-file.ts";
 import { type ApprovalRow, foldApprovals } from "./approvals.ts";
 import { type CapStatus, foldCaps } from "./caps.ts";
 import { type DeploymentRow, foldDeployments } from "./deployments.ts";
 import { type DriftRow, foldDrifts } from "./drifts.ts";
 import { type FlowRow, foldFlows } from "./flows.ts";
+import { foldHandOffs, type HandOffRow } from "./handoffs.ts";
 import type { AgentLife, Life } from "./heartbeats.ts";
 import type { PartitionView } from "./partition.ts";
 
@@ -82,6 +89,8 @@ export interface BusStatus {
   readonly inDoubt: readonly Doubt[];
   /** Calls that wait for a person. */
   readonly approvals: readonly ApprovalRow[];
+  /** Decisions that people own now. */
+  readonly handOffs: readonly HandOffRow[];
   readonly supervisors: Life["supervisors"];
   readonly deployments: readonly DeploymentRow[];
   readonly caps: readonly CapStatus[];
@@ -211,7 +220,9 @@ export function foldStatus(
 ): BusStatus {
   const policies = views.flatMap(({ state }) => Object.keys(state.policy?.agents ?? {}));
   const ran = chainsOf(views).map(([chain]) => chain.agent);
-  const names = [...new Set([...agents, ...policies, ...ran, ...life.agents.map(({ agent }) => agent)])].sort();
+  const names = [...new Set([...agents, ...policies, ...ran, ...life.agents.map(({ agent }) => agent)])]
+    .filter((name) => name !== ROLLBACK_AGENT)
+    .sort();
   const lives = Object.groupBy(life.agents, ({ agent }) => agent);
   return {
     agents: names.map((agent) => agentStatus(agent, views, lives[agent] ?? [])),
@@ -227,6 +238,7 @@ export function foldStatus(
     haltedChains: haltedChains(views),
     inDoubt: doubts(views, nowMs),
     approvals: foldApprovals(views.map(({ state }) => state)),
+    handOffs: foldHandOffs(views.map(({ state }) => state)),
     supervisors: life.supervisors,
     deployments: foldDeployments(
       views.map(({ state }) => state),

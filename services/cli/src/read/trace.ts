@@ -11,7 +11,7 @@ export interface TracedEvent {
   readonly event: BusEvent;
 }
 
-export type StepKind = "tool" | "model" | "task" | "statement" | "timer";
+export type StepKind = "tool" | "model" | "task" | "statement" | "timer" | "handoff" | "report";
 
 export interface TraceStep {
   readonly step: number;
@@ -89,6 +89,8 @@ const KINDS: Readonly<Record<string, StepKind>> = {
   TaskSent: "task",
   StatementRecorded: "statement",
   TimerSet: "timer",
+  HandedOff: "handoff",
+  ConfidenceReported: "report",
 };
 
 type Change = Partial<Omit<Draft, "evidence">>;
@@ -161,6 +163,15 @@ const CHANGES: Changes = {
     outcome: `until ${new Date(dueAtMs).toISOString()}`,
   }),
   TimerFired: () => ({ outcome: "over" }),
+  HandedOff: ({ question, rule }) => ({
+    name: "person",
+    asked: question,
+    outcome: "waits for a person",
+    reason: rule === "" ? "" : `by ${rule}`,
+  }),
+  HandOffTaken: ({ by }) => ({ outcome: "taken by a person", reason: `by ${by}` }),
+  HandOffAnswered: ({ by, answer }) => ({ outcome: "answered", reason: `by ${by}: ${answer}` }),
+  ConfidenceReported: ({ percent, about }) => ({ name: "confidence", asked: about, outcome: `${percent} %` }),
   StatementChecked: ({ agrees, fact, source }) => ({
     outcome: agrees ? "agrees with the fact" : "REFUTED by the fact",
     check: { agrees, fact, source },

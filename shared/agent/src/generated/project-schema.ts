@@ -383,6 +383,23 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
           "person": {
             "type": "boolean"
           },
+          "undo": {
+            "type": "object",
+            "additionalProperties": false,
+            "required": [
+              "tool",
+              "args"
+            ],
+            "properties": {
+              "tool": {
+                "type": "string",
+                "minLength": 1
+              },
+              "args": {
+                "type": "object"
+              }
+            }
+          },
           "approve": {
             "enum": [
               "always",
@@ -1055,6 +1072,42 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
         },
         "judges": {
           "$ref": "#/definitions/judges"
+        }
+      }
+    },
+    "rollbackOnHalt": {
+      "type": "boolean"
+    },
+    "degradation": {
+      "type": "object",
+      "additionalProperties": false,
+      "properties": {
+        "confidence": {
+          "type": "number",
+          "minimum": 0,
+          "maximum": 1
+        },
+        "refusals": {
+          "type": "integer",
+          "minimum": 0,
+          "maximum": 100
+        },
+        "refuted": {
+          "type": "boolean"
+        },
+        "rungs": {
+          "type": "array",
+          "items": {
+            "enum": [
+              "read-only",
+              "approve",
+              "halt",
+              "hand-off"
+            ]
+          }
+        },
+        "handOffOnHalt": {
+          "type": "boolean"
         }
       }
     },

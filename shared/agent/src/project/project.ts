@@ -9,6 +9,7 @@ import { busbarError, isBusbarError, reasonOf } from "@busbar/kernel";
 import {
   DEFAULT_APPROVALS,
   DEFAULT_BREAKER,
+  DEFAULT_DEGRADATION,
   DEFAULT_DRIFT,
   DEFAULT_FLOW,
   DEFAULT_GATE,
@@ -26,6 +27,7 @@ import {
   type Authority,
   type AuthorityRule,
   type BreakerPolicy,
+  type DegradationPolicy,
   type DriftPolicy,
   type EvidenceFault,
   type FlowMarks,
@@ -47,7 +49,9 @@ import { type CapRow, type DeclaredHttpTool, declaredModels, declaredTools, type
 import { faultsOfQuorum, type QuorumRow } from "./quorum-faults.ts";
 import { readProjectText } from "./project-text.ts";
 
-type ToolOverride = Partial<Pick<ToolPolicy, "attempts" | "timeoutMs" | "fireBoundMs" | "volatile" | "approve">> &
+type ToolOverride = Partial<
+  Pick<ToolPolicy, "attempts" | "timeoutMs" | "fireBoundMs" | "volatile" | "approve" | "undo">
+> &
   ToolEvidence &
   CapRow;
 type AgentRow = Partial<AgentPolicy> &
@@ -77,6 +81,8 @@ export interface ProjectFile {
   readonly limits?: Partial<LimitsPolicy>;
   readonly approvals?: Partial<ApprovalsPolicy>;
   readonly quorum?: QuorumRow;
+  readonly degradation?: Partial<DegradationPolicy>;
+  readonly rollbackOnHalt?: boolean;
 }
 
 export interface Project {
@@ -118,6 +124,8 @@ export function buildPolicy(
 ): Policy {
   refuseTools(file, project, tools);
   const toolPolicies = tools.map((tool) => [tool.name, toolPolicy(tool, project.tools?.[tool.name] ?? {})] as const);
+  for (const { name, reason } of strayUndos(Object.fromEntries(toolPolicies)))
+    throw invalid(file, `tools.${name}: ${reason}`);
   const modelPolicies = modelPoliciesOf(file, project.models ?? {}, models);
   const agents = Object.entries(project.agents).map(
     ([name, { tools: called = [], sends = [], models: asked = [], answerChecks, grounded }]) => {
@@ -149,7 +157,7 @@ export function buildPolicy(
     limits: { ...DEFAULT_LIMITS, ...project.limits },
     ...capsOf(project),
     ...(project.quorum === undefined ? {} : { quorum: { ...DEFAULT_QUORUM, ...project.quorum } }),
-    ...(project.approvals === undefined ? {} : { approvals: { ...DEFAULT_APPROVALS, ...project.approvals } }),
+    ...peopleOf(project),
   };
 }
 
@@ -184,6 +192,28 @@ function authorityFaults(
       return [{ path: [pattern], reason: `${stranger} is no tool with effect read that declares claims` }];
     if (resolve !== "quorum" || k <= named.length + 1) return [];
     return [{ path: [pattern], reason: `${k} sources cannot agree where there are ${named.length + 1}` }];
+  });
+}
+
+/** What people decide; nothing where the file says nothing, so that such a policy keeps its hash. */
+function peopleOf({ rollbackOnHalt, degradation, approvals }: ProjectFile): Partial<Policy> {
+  return {
+    ...(rollbackOnHalt === undefined ? {} : { rollbackOnHalt }),
+    ...(degradation === undefined ? {} : { degradation: { ...DEFAULT_DEGRADATION, ...degradation } }),
+    ...(approvals === undefined ? {} : { approvals: { ...DEFAULT_APPROVALS, ...approvals } }),
+  };
+}
+
+/** Undos that name what changes nothing, and reads that have one. */
+function strayUndos(
+  tools: Readonly<Record<string, ToolPolicy>>,
+): readonly { readonly name: string; readonly reason: string }[] {
+  return Object.entries(tools).flatMap(([name, { effect, undo }]) => {
+    if (undo === undefined) return [];
+    if (effect === "read") return [{ name, reason: "undo: a read has nothing to undo" }];
+    const by = Object.hasOwn(tools, undo.tool) ? tools[undo.tool] : undefined;
+    const isChange = by !== undefined && by.effect !== "read";
+    return isChange ? [] : [{ name, reason: `its undo names ${undo.tool}, which is no tool that changes something` }];
   });
 }
 

@@ -204,6 +204,30 @@ export interface ToolDigest {
   readonly digest: string;
 }
 
+/** An effect that is not undone. */
+export interface UndoImpossible {
+  /** Event id of the record that says that it was done, or may have been. (internal) */
+  readonly undoes: string;
+  /** Name of its tool. (public) */
+  readonly of: string;
+  /** Why it cannot be undone, in one sentence. (internal) */
+  readonly reason: string;
+}
+
+/** An effect that undoes another one. */
+export interface UndoStep {
+  /** Event id of the record that says that the other one was done. (internal) */
+  readonly undoes: string;
+  /** Name of the tool whose effect is undone. (public) */
+  readonly of: string;
+  /** Name of the tool that undoes it. (public) */
+  readonly tool: string;
+  /** Its arguments, canonical JSON. (personal) */
+  readonly args: string;
+  /** SHA-256 of these arguments, hex. (internal) */
+  readonly argsHash: string;
+}
+
 /** A person refused the call. */
 export interface ApprovalDenied {
   readonly type: "ApprovalDenied";
@@ -379,6 +403,23 @@ export interface CommandRejected {
   readonly callId: string;
 }
 
+/** The agent says how sure it is: a word, and no evidence of anything. */
+export interface ConfidenceReported {
+  readonly type: "ConfidenceReported";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Chain and step of the call; a re-run handler asks under the same id. (internal) */
+  readonly callId: string;
+  /** Number of the step in the chain, from 1. (internal) */
+  readonly step: number;
+  /** How sure the agent says it is, 0 to 100. (internal) */
+  readonly percent: number;
+  /** What it is about. (personal) */
+  readonly about: string;
+  /** SHA-256 of what was said, hex. (internal) */
+  readonly argsHash: string;
+}
+
 /** Directives take effect in this partition at this position. */
 export interface DirectivesApplied {
   readonly type: "DirectivesApplied";
@@ -493,6 +534,8 @@ export interface EffectAdmitted {
   readonly expects: string;
   /** Event id of the approval that lifted a hold; empty where none was needed. (internal) */
   readonly approval: string;
+  /** Event id of what it undoes; empty where it undoes nothing. (internal) */
+  readonly undoes: string;
 }
 
 /** The same effect was committed before; this is no fresh success. */
@@ -812,6 +855,57 @@ export interface HaltAcknowledged {
   readonly inFlight: readonly InFlight[];
 }
 
+/** A person has answered; the chain is told. */
+export interface HandOffAnswered {
+  readonly type: "HandOffAnswered";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Id of the hand-off: chain and step where the agent asked, chain and `handoff` where a rule did. (internal) */
+  readonly callId: string;
+  /** The answer, JSON. (personal) */
+  readonly answer: string;
+  /** Principal who ordered it. (internal) */
+  readonly by: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+}
+
+/** A person has taken the hand-off. */
+export interface HandOffTaken {
+  readonly type: "HandOffTaken";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Id of the hand-off: chain and step where the agent asked, chain and `handoff` where a rule did. (internal) */
+  readonly callId: string;
+  /** Principal who ordered it. (internal) */
+  readonly by: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+}
+
+/** A person owns the decision from here. */
+export interface HandedOff {
+  readonly type: "HandedOff";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Id of the hand-off: chain and step where the agent asked, chain and `handoff` where a rule did. (internal) */
+  readonly callId: string;
+  /** Number of the step in the chain, from 1; 0 where a rule decided. (internal) */
+  readonly step: number;
+  /** What is asked, or why a rule hands off. (personal) */
+  readonly question: string;
+  /** SHA-256 of the question, hex. (internal) */
+  readonly argsHash: string;
+  /** Id of the rule that decided; empty where the agent asked. (public) */
+  readonly rule: string;
+  /** Version of that rule. (public) */
+  readonly ruleVersion: number;
+  /** Event ids on which the decision rests. (internal) */
+  readonly evidence: readonly string[];
+  /** Positions of the chain so far: topic/partition/from..to. (internal) */
+  readonly context: string;
+}
+
 /** Positions of an input are gone; a person must look. */
 export interface LogGap {
   readonly type: "LogGap";
@@ -926,6 +1020,25 @@ export interface PartitionReleased {
   readonly reason: string;
 }
 
+/** The effects of a chain are undone, one after the other, by effects of this chain. */
+export interface RollbackStarted {
+  readonly type: "RollbackStarted";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Chain whose effects are undone. (internal) */
+  readonly target: string;
+  /** Which rollback of that chain, from 0. (internal) */
+  readonly number: number;
+  /** What is done, in this order: the latest effect is undone first. (internal) */
+  readonly undos: readonly UndoStep[];
+  /** What stays as it is. (internal) */
+  readonly impossible: readonly UndoImpossible[];
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Principal who ordered it. (internal) */
+  readonly by: string;
+}
+
 /** A rule in shadow mode would have acted; nothing else happened. */
 export interface RuleShadowed {
   readonly type: "RuleShadowed";
@@ -940,6 +1053,23 @@ export interface RuleShadowed {
   /** Why, in one sentence for a person. (internal) */
   readonly reason: string;
   /** Event ids on which it rests. (internal) */
+  readonly evidence: readonly string[];
+}
+
+/** From now on a person approves each effect of the chain. */
+export interface ScopeNarrowed {
+  readonly type: "ScopeNarrowed";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Rung of the ladder that was taken. (public) */
+  readonly rung: "approve" | "UNKNOWN";
+  /** Id of the rule that decided. (public) */
+  readonly rule: string;
+  /** Version of that rule. (public) */
+  readonly ruleVersion: number;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Event ids on which the decision rests. (internal) */
   readonly evidence: readonly string[];
 }
 
@@ -1168,6 +1298,23 @@ export interface VerdictsRequested {
   readonly judges: readonly string[];
 }
 
+/** A person answers a hand-off. */
+export interface AnswerHandOff {
+  readonly type: "AnswerHandOff";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Id of the hand-off: chain and step where the agent asked, chain and `handoff` where a rule did. (internal) */
+  readonly callId: string;
+  /** Offset of the HandedOff that is meant. (internal) */
+  readonly asked: string;
+  /** The answer, JSON. (personal) */
+  readonly answer: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Principal who ordered it. (internal) */
+  readonly by: string;
+}
+
 /** A person allows one call, with exactly these arguments. */
 export interface ApproveEffect {
   readonly type: "ApproveEffect";
@@ -1254,6 +1401,17 @@ export interface FailTask {
   readonly reason: string;
 }
 
+/** Asks a person, and waits for the answer. */
+export interface HandOff {
+  readonly type: "HandOff";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Number of the step in the chain, from 1. (internal) */
+  readonly step: number;
+  /** What is asked. (personal) */
+  readonly question: string;
+}
+
 /** Claims something, so that it can be compared with the facts. */
 export interface MakeStatement {
   readonly type: "MakeStatement";
@@ -1265,6 +1423,19 @@ export interface MakeStatement {
   readonly subject: string;
   /** What the agent claims, canonical JSON. (personal) */
   readonly statement: string;
+}
+
+/** Says how sure the agent is of what it does. */
+export interface ReportConfidence {
+  readonly type: "ReportConfidence";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Number of the step in the chain, from 1. (internal) */
+  readonly step: number;
+  /** How sure the agent says it is, 0 to 100. (internal) */
+  readonly percent: number;
+  /** What it is about. (personal) */
+  readonly about: string;
 }
 
 /** The re-run of a handler asked for something else than the record. */
@@ -1308,6 +1479,25 @@ export interface RequestJournal {
   readonly meta: Meta;
   /** Why, in one sentence for a person. (internal) */
   readonly reason: string;
+}
+
+/** Undoes the effects of a chain, as planned here. */
+export interface RollBack {
+  readonly type: "RollBack";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Chain whose effects are undone. (internal) */
+  readonly target: string;
+  /** Which rollback of that chain, from 0. (internal) */
+  readonly number: number;
+  /** What is done, in this order: the latest effect is undone first. (internal) */
+  readonly undos: readonly UndoStep[];
+  /** What stays as it is. (internal) */
+  readonly impossible: readonly UndoImpossible[];
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Principal who ordered it. (internal) */
+  readonly by: string;
 }
 
 /** Asks for a sub-task to be given to another agent. */
@@ -1374,6 +1564,21 @@ export interface SubmitTask {
   readonly parentCallId: string;
   /** The input derives from text of third parties. (internal) */
   readonly untrusted: boolean;
+}
+
+/** A person takes a hand-off, so that nobody else answers it. */
+export interface TakeHandOff {
+  readonly type: "TakeHandOff";
+  /** Identity, lineage and circumstances of the record; see meta.avsc. (internal) */
+  readonly meta: Meta;
+  /** Id of the hand-off: chain and step where the agent asked, chain and `handoff` where a rule did. (internal) */
+  readonly callId: string;
+  /** Offset of the HandedOff that is meant. (internal) */
+  readonly asked: string;
+  /** Why, in one sentence for a person. (internal) */
+  readonly reason: string;
+  /** Principal who ordered it. (internal) */
+  readonly by: string;
 }
 
 /** A version of an agent may be run: its code, its tools and its policy are these. It takes no task before AgentPromoted. */
@@ -1852,6 +2057,7 @@ export type BusEvent =
   | ChainResumed
   | CommandDeferred
   | CommandRejected
+  | ConfidenceReported
   | DirectivesApplied
   | Diverged
   | DoorDegraded
@@ -1873,13 +2079,18 @@ export type BusEvent =
   | GateFailed
   | GatePassed
   | HaltAcknowledged
+  | HandOffAnswered
+  | HandOffTaken
+  | HandedOff
   | LogGap
   | ModelCallAdmitted
   | ModelCallCompleted
   | ModelCallFailed
   | PartitionClaimed
   | PartitionReleased
+  | RollbackStarted
   | RuleShadowed
+  | ScopeNarrowed
   | StatementChecked
   | StatementRecorded
   | SubtaskFinished
@@ -1895,20 +2106,25 @@ export type BusEvent =
   | VerdictsRequested;
 
 export type BusCommand =
+  | AnswerHandOff
   | ApproveEffect
   | CallModel
   | CallTool
   | CompleteTask
   | DenyEffect
   | FailTask
+  | HandOff
   | MakeStatement
+  | ReportConfidence
   | ReportDivergence
   | ReportSubtask
   | RequestJournal
+  | RollBack
   | SendTask
   | SetTimer
   | SettleEffect
-  | SubmitTask;
+  | SubmitTask
+  | TakeHandOff;
 
 export type BusDirective =
   | AgentDeployed
@@ -1950,6 +2166,7 @@ export interface MessageMap {
   readonly ChainResumed: ChainResumed;
   readonly CommandDeferred: CommandDeferred;
   readonly CommandRejected: CommandRejected;
+  readonly ConfidenceReported: ConfidenceReported;
   readonly DirectivesApplied: DirectivesApplied;
   readonly Diverged: Diverged;
   readonly DoorDegraded: DoorDegraded;
@@ -1971,13 +2188,18 @@ export interface MessageMap {
   readonly GateFailed: GateFailed;
   readonly GatePassed: GatePassed;
   readonly HaltAcknowledged: HaltAcknowledged;
+  readonly HandOffAnswered: HandOffAnswered;
+  readonly HandOffTaken: HandOffTaken;
+  readonly HandedOff: HandedOff;
   readonly LogGap: LogGap;
   readonly ModelCallAdmitted: ModelCallAdmitted;
   readonly ModelCallCompleted: ModelCallCompleted;
   readonly ModelCallFailed: ModelCallFailed;
   readonly PartitionClaimed: PartitionClaimed;
   readonly PartitionReleased: PartitionReleased;
+  readonly RollbackStarted: RollbackStarted;
   readonly RuleShadowed: RuleShadowed;
+  readonly ScopeNarrowed: ScopeNarrowed;
   readonly StatementChecked: StatementChecked;
   readonly StatementRecorded: StatementRecorded;
   readonly SubtaskFinished: SubtaskFinished;
@@ -1991,20 +2213,25 @@ export interface MessageMap {
   readonly TimerSet: TimerSet;
   readonly VerdictGiven: VerdictGiven;
   readonly VerdictsRequested: VerdictsRequested;
+  readonly AnswerHandOff: AnswerHandOff;
   readonly ApproveEffect: ApproveEffect;
   readonly CallModel: CallModel;
   readonly CallTool: CallTool;
   readonly CompleteTask: CompleteTask;
   readonly DenyEffect: DenyEffect;
   readonly FailTask: FailTask;
+  readonly HandOff: HandOff;
   readonly MakeStatement: MakeStatement;
+  readonly ReportConfidence: ReportConfidence;
   readonly ReportDivergence: ReportDivergence;
   readonly ReportSubtask: ReportSubtask;
   readonly RequestJournal: RequestJournal;
+  readonly RollBack: RollBack;
   readonly SendTask: SendTask;
   readonly SetTimer: SetTimer;
   readonly SettleEffect: SettleEffect;
   readonly SubmitTask: SubmitTask;
+  readonly TakeHandOff: TakeHandOff;
   readonly AgentDeployed: AgentDeployed;
   readonly AgentPromoted: AgentPromoted;
   readonly AgentRolledBack: AgentRolledBack;
@@ -2052,6 +2279,7 @@ export const FAMILY_OF = {
   ChainResumed: "event",
   CommandDeferred: "event",
   CommandRejected: "event",
+  ConfidenceReported: "event",
   DirectivesApplied: "event",
   Diverged: "event",
   DoorDegraded: "event",
@@ -2073,13 +2301,18 @@ export const FAMILY_OF = {
   GateFailed: "event",
   GatePassed: "event",
   HaltAcknowledged: "event",
+  HandOffAnswered: "event",
+  HandOffTaken: "event",
+  HandedOff: "event",
   LogGap: "event",
   ModelCallAdmitted: "event",
   ModelCallCompleted: "event",
   ModelCallFailed: "event",
   PartitionClaimed: "event",
   PartitionReleased: "event",
+  RollbackStarted: "event",
   RuleShadowed: "event",
+  ScopeNarrowed: "event",
   StatementChecked: "event",
   StatementRecorded: "event",
   SubtaskFinished: "event",
@@ -2093,20 +2326,25 @@ export const FAMILY_OF = {
   TimerSet: "event",
   VerdictGiven: "event",
   VerdictsRequested: "event",
+  AnswerHandOff: "command",
   ApproveEffect: "command",
   CallModel: "command",
   CallTool: "command",
   CompleteTask: "command",
   DenyEffect: "command",
   FailTask: "command",
+  HandOff: "command",
   MakeStatement: "command",
+  ReportConfidence: "command",
   ReportDivergence: "command",
   ReportSubtask: "command",
   RequestJournal: "command",
+  RollBack: "command",
   SendTask: "command",
   SetTimer: "command",
   SettleEffect: "command",
   SubmitTask: "command",
+  TakeHandOff: "command",
   AgentDeployed: "directive",
   AgentPromoted: "directive",
   AgentRolledBack: "directive",
@@ -2134,4 +2372,4 @@ export const FAMILY_OF = {
 } as const;
 
 /** Fields that hold personal or secret content in any record: kept out of logs. */
-export const SENSITIVE_FIELDS = ["args","bytes","cites","claims","expected","expects","fact","freshness","headers","input","output","readBack","reconciled","request","response","result","seen","statement","subject","taskKey","value"] as const;
+export const SENSITIVE_FIELDS = ["about","answer","args","bytes","cites","claims","expected","expects","fact","freshness","headers","input","output","question","readBack","reconciled","request","response","result","seen","statement","subject","taskKey","value"] as const;

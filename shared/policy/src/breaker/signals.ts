@@ -12,6 +12,8 @@
  */
 import type { BusEvent, EventBody, MessageOf } from "@busbar/events";
 import { own } from "@busbar/kernel";
+import { DEGRADATION, HAND_OFF_ON_HALT } from "../degradation/ladder.ts";
+import { RECORD_OF } from "../degradation/step-record.ts";
 import type { ChainState, PartitionState } from "../partition-state.ts";
 import { isLostAnswer } from "../replay/facts.ts";
 import { offsetOf } from "../replay/offsets.ts";
@@ -108,7 +110,7 @@ export function peerOf({ key, tool, agent, code }: Pick<ToolOutcomeBody, "key" |
 }
 
 /** Halts that no rule over outcomes asks for: the door sees their cause itself. */
-const DECIDED_BY_DOOR: ReadonlySet<string> = new Set(["divergence", "contradicted"]);
+const DECIDED_BY_DOOR: ReadonlySet<string> = new Set(["divergence", "contradicted", DEGRADATION]);
 
 /** What is wrong with the admission of a call that waited for a person; null where nothing is. */
 function approvalMissing({ calls }: ChainState, event: MessageOf<"EffectAdmitted">): string | null {
@@ -131,6 +133,7 @@ export function disagreement(before: PartitionState, event: BusEvent): string | 
   return (
     shadowDisagreement(chain, event) ??
     tripDisagreement(chain, event) ??
+    rungDisagreement(chain, event) ??
     (event.type === "EffectAdmitted" ? approvalMissing(chain, event) : null)
   );
 }
@@ -139,6 +142,24 @@ function shadowDisagreement({ trip, shadows: [pending] }: ChainState, event: Bus
   // A halt is told before them.
   if (trip !== null || pending === undefined || event.type === "RuleShadowed") return null;
   return `${pending.rule} tripped in shadow and the door recorded ${event.type}`;
+}
+
+const LADDER_RULES: ReadonlySet<string> = new Set([DEGRADATION, HAND_OFF_ON_HALT]);
+const LADDER_RECORDS: ReadonlySet<BusEvent["type"]> = new Set(Object.values(RECORD_OF));
+
+const isRungRecord = (event: BusEvent): boolean =>
+  LADDER_RECORDS.has(event.type) && "rule" in event && LADDER_RULES.has(event.rule);
+
+/** What a halt takes back stands right behind it. */
+const TAKEN_BACK: ReadonlySet<BusEvent["type"]> = new Set(["EffectAbandoned", "EffectInDoubt"]);
+
+/** A rung that is taken is the chain's next record, and none is recorded that is not taken. */
+function rungDisagreement({ trip, shadows, narrowing }: ChainState, event: BusEvent): string | null {
+  if (trip !== null || shadows.length > 0 || TAKEN_BACK.has(event.type)) return null;
+  const found = isRungRecord(event) ? event.type : "nothing";
+  const expected = narrowing === null ? "nothing" : RECORD_OF[narrowing.rung];
+  if (found === expected) return null;
+  return `the ladder asks for ${expected} and the door recorded ${event.type}`;
 }
 
 function tripDisagreement(chain: ChainState, event: BusEvent): string | null {

@@ -145,7 +145,7 @@ function breakerAgainst(state: PartitionState, { chain, tool }: CallSubject, atM
   return probes.length === 0 ? null : { kind: "admit", probes };
 }
 
-function subjectOf(tool: ToolPolicy, name: string, args: Json): string {
+export function subjectOf(tool: ToolPolicy, name: string, args: Json): string {
   if (tool.subject === null || !isJsonObject(args)) return "";
   return canonicalJson([name.split(".")[0] ?? name, ...tool.subject.map((field) => args[field] ?? null)]);
 }
@@ -296,6 +296,7 @@ function admitOrAsk(
     origin: "agent",
     probes: verdict.probes,
     approval: "",
+    undoes: "",
   });
 }
 
@@ -323,6 +324,7 @@ type AdmittedCall = Pick<
   | "subject"
   | "expects"
   | "approval"
+  | "undoes"
 >;
 
 /** Admits one attempt of a call under the tool's row of the policy in force. */

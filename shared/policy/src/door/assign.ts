@@ -5,7 +5,8 @@ import { attempt, emit, type Turn } from "./turn.ts";
 /** Gives a chain to its agent again, with the next incarnation; what an older run still sends is refused. */
 export function reassign(turn: Turn, chainId: string, reason: string): void {
   const chain = turn.state.chains[chainId];
-  if (chain === undefined || chain.halted !== null) return;
+  // A rollback has no agent.
+  if (chain === undefined || chain.halted !== null || chain.rollback !== null) return;
   const version = nextVersion(turn.state.deployments, chain);
   // Undeployed before its first run: it waits for a deployment.
   if (version === null) return;

@@ -1,7 +1,9 @@
 /** Model calls, sub-tasks and statements: steps of a chain that are no tool calls. Halts stop them like any other. */
 import {
   type BusCommand,
+  CONFIDENCE_NAME,
   covers,
+  HANDOFF_NAME,
   isTimerDelay,
   MAX_TIMER_MS,
   type MessageOf,
@@ -12,6 +14,7 @@ import {
   withMessages,
 } from "@busbar/events";
 import { canonicalJson, type ErrorCode, own, parseJson, sha256Hex, shortHash } from "@busbar/kernel";
+import { approvesEach } from "../degradation/ladder.ts";
 import { isUndeployed } from "../deployments.ts";
 import { canChain } from "../machines/chain.ts";
 import type { ChainState } from "../partition-state.ts";
@@ -27,25 +30,30 @@ export interface Asked<T> {
   readonly causationId: string;
 }
 
-type StepCommand = MessageOf<"CallModel" | "SendTask" | "MakeStatement" | "SetTimer">;
+export type StepCommand = MessageOf<
+  "CallModel" | "SendTask" | "MakeStatement" | "SetTimer" | "HandOff" | "ReportConfidence"
+>;
 
-const about = (asked: Asked<StepCommand>): About => ({
+export const about = (asked: Asked<StepCommand>): About => ({
   chain: asked.chain,
   causationId: asked.causationId,
   traceparent: asked.command.meta.traceparent,
   commandSeq: asked.command.meta.streamSeq,
 });
 
-const callIdOf = (asked: Asked<StepCommand>): string => `${asked.chain.chainId}:${asked.command.step}`;
+export const callIdOf = (asked: Asked<StepCommand>): string => `${asked.chain.chainId}:${asked.command.step}`;
 
 function canonical(text: string): string | null {
   const value = parseJson(text);
   return value === undefined ? null : canonicalJson(value);
 }
 
+/** Commands whose content is text and no JSON. */
+const PLAIN: ReadonlySet<BusCommand["type"]> = new Set(["MakeStatement", "SetTimer", "HandOff", "ReportConfidence"]);
+
 /** SHA-256 hex of what a command asks for, as agent and door count it: a re-run is compared with the record by it. */
 export function contentHash(type: BusCommand["type"], content: string): string {
-  if (type === "MakeStatement" || type === "SetTimer") return sha256Hex(content);
+  if (PLAIN.has(type)) return sha256Hex(content);
   const value = parseJson(content);
   if (value === undefined) return sha256Hex(content);
   return type === "CallModel" ? requestHash(value) : sha256Hex(canonicalJson(value));
@@ -67,10 +75,14 @@ export function refusedName(command: StepCommand): string {
       return `statement:${command.subject}`;
     case "SetTimer":
       return `timer:${TIMER_NAME}`;
+    case "HandOff":
+      return `handoff:${HANDOFF_NAME}`;
+    case "ReportConfidence":
+      return `report:${CONFIDENCE_NAME}`;
   }
 }
 
-function refuse(turn: Turn, asked: Asked<StepCommand>, content: string, refusal: Refusal): void {
+export function refuse(turn: Turn, asked: Asked<StepCommand>, content: string, refusal: Refusal): void {
   emit(turn, "EffectRefused", about(asked), {
     callId: callIdOf(asked),
     step: asked.command.step,
@@ -87,7 +99,7 @@ function refuse(turn: Turn, asked: Asked<StepCommand>, content: string, refusal:
 }
 
 /** Steps and time that are used up. */
-function spent(turn: Turn, chain: ChainState, step: number): Refusal | null {
+export function spent(turn: Turn, chain: ChainState, step: number): Refusal | null {
   if (step > chain.maxSteps) {
     return { code: "BUSBAR_STEPS_SPENT", reason: `the chain has used its ${chain.maxSteps} steps` };
   }
@@ -96,7 +108,7 @@ function spent(turn: Turn, chain: ChainState, step: number): Refusal | null {
 }
 
 /** A halt that covers the chain, or a status in which the event would be illegal. */
-function stopped(turn: Turn, chain: ChainState, event: string): Refusal | null {
+export function stopped(turn: Turn, chain: ChainState, event: string): Refusal | null {
   if (chain.halted !== null) {
     const code = chain.halted.rule === "halt" ? "BUSBAR_HALT_ACTIVE" : "BUSBAR_CHAIN_HALTED";
     return { code, reason: `the chain is halted by ${chain.halted.rule}: ${chain.halted.reason}` };
@@ -220,6 +232,9 @@ function sendProblem(turn: Turn, asked: Asked<MessageOf<"SendTask">>): Refusal |
   if (halt !== null) return halt;
   if (!maySend(policy, chain.agent, command.agent)) {
     return { code: "BUSBAR_TOOL_FORBIDDEN", reason: `agent ${chain.agent} may not send tasks to ${command.agent}` };
+  }
+  if (approvesEach(chain)) {
+    return { code: "BUSBAR_TASK_CLOSED", reason: "a person approves each effect of the chain: it hands nothing on" };
   }
   if (chain.lineage.length >= MAX_LINEAGE) {
     return { code: "BUSBAR_CHILD_LIMIT", reason: `the chain has ${MAX_LINEAGE - 1} ancestors, the most there may be` };

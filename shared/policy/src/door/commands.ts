@@ -3,8 +3,17 @@
  * yields at least one event. A deferred command was not consumed: the sender sends the same bytes again.
  */
 import type { BusCommand, MessageOf } from "@busbar/events";
-import { asideOf, partitionOf, TIMER_NAME, timerHash } from "@busbar/events";
+import {
+  asideOf,
+  CONFIDENCE_NAME,
+  confidenceHash,
+  HANDOFF_NAME,
+  partitionOf,
+  TIMER_NAME,
+  timerHash,
+} from "@busbar/events";
 import { type ErrorCode, own, utf8Length } from "@busbar/kernel";
+import { isLeftToPerson } from "../degradation/ladder.ts";
 import { canChain } from "../machines/chain.ts";
 import type { CallState, ChainState } from "../partition-state.ts";
 import { decideToolCall } from "./admit.ts";
@@ -13,8 +22,10 @@ import { judgeAnswer, refuseAnswer } from "./answers.ts";
 import { reassign } from "./assign.ts";
 import { contentHash, decideModelCall, decideSend, decideStatement, decideTimer, refusedName } from "./calls.ts";
 import { lookAgainst } from "./deferral.ts";
+import { decideConfidence, decideHandOff, decideHandOffWord } from "./hand-offs.ts";
 import type { Input } from "./inputs.ts";
-import { isLeftToPerson, settleByPerson } from "./settle.ts";
+import { decideRollBack } from "./rollback.ts";
+import { settleByPerson } from "./settle.ts";
 import { decideSubmit, decideSubtaskReport } from "./tasks.ts";
 import { isDerived } from "../taint.ts";
 import { type About, emit, type Turn } from "./turn.ts";
@@ -141,6 +152,12 @@ export function decideCommand(turn: Turn, given: CommandInput): void {
     case "DenyEffect":
       if (!isPerson(input)) return reject(turn, input, "BUSBAR_AUTH_FAILED", "only a person approves");
       return decideWord(turn, command, principal, causationId);
+    case "RollBack":
+      return decideRollBack(turn, { command, principal, isPerson: isPerson(input), causationId });
+    case "TakeHandOff":
+    case "AnswerHandOff":
+      if (!isPerson(input)) return reject(turn, input, "BUSBAR_AUTH_FAILED", "only a person takes and answers");
+      return decideHandOffWord(turn, command, principal, causationId);
     default:
       return decideAgentCommand(turn, input, command);
   }
@@ -150,10 +167,8 @@ export function decideCommand(turn: Turn, given: CommandInput): void {
 const isPerson = ({ source, principal }: CommandInput): boolean =>
   source === "control" && principal.startsWith("operator:");
 
-type AgentCommand = Exclude<
-  BusCommand,
-  { type: "SubmitTask" | "ReportSubtask" | "SettleEffect" | "ApproveEffect" | "DenyEffect" }
->;
+type PeopleCommand = "SettleEffect" | "ApproveEffect" | "DenyEffect" | "TakeHandOff" | "AnswerHandOff" | "RollBack";
+type AgentCommand = Exclude<BusCommand, { type: "SubmitTask" | "ReportSubtask" | PeopleCommand }>;
 
 function chainProblem(turn: Turn, input: CommandInput): { readonly code: ErrorCode; readonly reason: string } | null {
   const { meta } = input.command;
@@ -218,8 +233,9 @@ function decideStep(turn: Turn, input: CommandInput, command: AgentCommand, chai
   decideCall(turn, input, command, chain);
 }
 
-/** Something is done elsewhere for it. A timer is not: it takes no place, and ends with its chain. */
-const isUnderWay = (call: CallState): boolean => call.status !== "answered" && call.kind !== "timer";
+/** Something is done elsewhere for it. A timer is not: it takes no place, and ends with its chain; so does a hand-off. */
+const isUnderWay = ({ status, kind }: CallState): boolean =>
+  status !== "answered" && kind !== "timer" && kind !== "handoff";
 
 type CallCommand = Exclude<AgentCommand, { type: "CompleteTask" | "FailTask" | "ReportDivergence" | "RequestJournal" }>;
 
@@ -239,6 +255,10 @@ function decideCall(turn: Turn, input: CommandInput, command: CallCommand, chain
       return decideStatement(turn, { ...call, command });
     case "SetTimer":
       return decideTimer(turn, { ...call, command });
+    case "HandOff":
+      return decideHandOff(turn, { ...call, command });
+    case "ReportConfidence":
+      return decideConfidence(turn, { ...call, command });
   }
 }
 
@@ -260,6 +280,10 @@ function contentOf(command: CallCommand): Content {
       return { kind: "statement", name: command.subject, hash: contentHash(command.type, command.statement) };
     case "SetTimer":
       return { kind: "timer", name: TIMER_NAME, hash: timerHash(command.delayMs) };
+    case "HandOff":
+      return { kind: "handoff", name: HANDOFF_NAME, hash: contentHash(command.type, command.question) };
+    case "ReportConfidence":
+      return { kind: "report", name: CONFIDENCE_NAME, hash: confidenceHash(command.percent, command.about) };
   }
 }
 

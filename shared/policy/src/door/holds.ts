@@ -1,6 +1,8 @@
 /** Which calls a person has to approve, as the policy says it of a tool or of an effect class, and how it is asked. */
 import type { MessageOf } from "@busbar/events";
 import { own } from "@busbar/kernel";
+import { approvesEach, DEGRADATION } from "../degradation/ladder.ts";
+import type { ChainState } from "../partition-state.ts";
 import { DEFAULT_APPROVALS, type EffectClass, type Policy } from "../policy-document.ts";
 import { type About, emit, type Turn } from "./turn.ts";
 
@@ -16,12 +18,17 @@ export interface Hold {
 }
 
 interface Asked {
+  readonly chain: Pick<ChainState, "ladder">;
   readonly tool: string;
   readonly effectClass: EffectClass;
 }
 
-/** The tool's own row goes before its effect class. */
-export function holdAgainst(policy: Policy | null, { tool, effectClass }: Asked): Hold | null {
+/** What the ladder wants goes before the tool's own row, and that before its effect class. */
+export function holdAgainst(policy: Policy | null, { chain, tool, effectClass }: Asked): Hold | null {
+  if (effectClass !== "read" && approvesEach(chain)) {
+    const reason = "each effect of the chain is approved, since it is in doubt";
+    return { kind: "hold", rule: DEGRADATION, reason, evidence: [] };
+  }
   const { approve } = own(policy?.tools ?? {}, tool) ?? {};
   const { effects } = policy?.approvals ?? DEFAULT_APPROVALS;
   if (approve === "always") return holdOf(`every call of ${tool} is approved (tools.${tool}.approve)`);

@@ -8,6 +8,7 @@ import { RECONCILIATION_RULE } from "../reconcile.ts";
 import { degrade } from "./degrade.ts";
 import { recordShadows } from "./judge.ts";
 import { lookedAt } from "./looks.ts";
+import { advanceRollback } from "./rollback.ts";
 import { answerWaiting, leaveToPerson, settle } from "./settle.ts";
 import { verdictOutcome } from "./quorum-step.ts";
 import { emit, type Turn } from "./turn.ts";
@@ -36,6 +37,11 @@ function bounded(outcome: CallOutcome): CallOutcome {
 }
 
 export function decideOutcome(turn: Turn, given: CallOutcome): void {
+  decideOne(turn, given);
+  advanceRollback(turn, given.chainId);
+}
+
+function decideOne(turn: Turn, given: CallOutcome): void {
   const outcome = bounded(given);
   if (outcome.kind === "verdict") return verdictOutcome(turn, outcome);
   const found = find(turn, outcome);

@@ -3,6 +3,7 @@ import { own, parseJson } from "@busbar/kernel";
 import type { CallState, ChainState } from "../partition-state.ts";
 import { mayCall, type Policy, type ToolPolicy } from "../policy-document.ts";
 import { argsProblem, emitAdmission, refuse, slotted, type Verdict } from "./admit.ts";
+import { undoesOf } from "../compensation/undoes.ts";
 import { judgeArguments } from "./judge.ts";
 import { chainOf, type Turn } from "./turn.ts";
 
@@ -35,7 +36,14 @@ export function readmit(turn: Turn, chainId: string, callId: string, origin: "ag
   // What was admitted once was asked about then, if it had to be: the attempts of one call are one call.
   const verdict = slotted(turn, subject, { callId, isFurtherAttempt: true, isApproved: true });
   if (verdict.kind !== "admit") return verdict;
-  const about = { callId, attempt: call.attempt + 1, origin, probes: verdict.probes, approval };
+  const about = {
+    callId,
+    attempt: call.attempt + 1,
+    origin,
+    probes: verdict.probes,
+    approval,
+    undoes: undoesOf(chain, call),
+  };
   emitAdmission(turn, { chain, claimCheck: call.aside }, tool, { ...admittedBefore(turn, chain, call), ...about });
   return verdict;
 }
@@ -58,13 +66,13 @@ export function admitApproved(turn: Turn, chainId: string, callId: string): Verd
 
 /** What may have become different since a person was asked. Arguments that stand aside were checked then. */
 function approvedProblem(turn: Turn, { policy, chain, call, tool }: Admittable): Verdict | null {
-  if (!mayCall(policy, chain.agent, call.name)) {
+  if (chain.rollback === null && !mayCall(policy, chain.agent, call.name)) {
     return refuse("BUSBAR_TOOL_FORBIDDEN", `agent ${chain.agent} may not call ${call.name}`);
   }
   if (tool.digest !== call.approval?.toolDigest) {
     return refuse("BUSBAR_TOOL_CHANGED", `${call.name} is another tool than the one that was approved`);
   }
-  if (call.aside !== null) return null;
+  if (call.aside !== null || chain.rollback !== null) return null;
   const { against } = judgeArguments(turn, chain, tool, parseJson(call.args) ?? null);
   // That a person is to be asked has been answered.
   return argsProblem(turn, call.name, tool, call.args) ?? (against?.kind === "refuse" ? against : null);

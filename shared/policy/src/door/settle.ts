@@ -2,6 +2,7 @@
 import type { ClaimCheck, MessageOf, SubjectClaim } from "@busbar/events";
 import { own } from "@busbar/kernel";
 import type { CallState, ChainState } from "../partition-state.ts";
+import { isHeldToReads, isLeftToPerson } from "../degradation/ladder.ts";
 import { breakerKeys } from "../breaker/keys.ts";
 import { DEFAULT_BREAKER, type Policy, type ToolPolicy } from "../policy-document.ts";
 import { lookForDoubt } from "../read-back.ts";
@@ -38,17 +39,14 @@ export function settle(
   restoreWorking(turn, chain.chainId);
 }
 
-/** In doubt with no time at which the bus settles it, or disputed: a person does. */
-export const isLeftToPerson = ({ status, dueAtMs }: CallState): boolean =>
-  status === "disputed" || (status === "in-doubt" && dueAtMs === 0);
-
 /**
  * A doubt that the bus settles by itself does not keep the chain degraded: it needs a working chain for that (an exact
  * tool is fired again, which a degraded chain does not admit).
  */
 function restoreWorking(turn: Turn, chainId: string): void {
   const chain = turn.state.chains[chainId];
-  if (chain?.status !== "degraded") return;
+  // What the ladder has narrowed to reads stays so.
+  if (chain?.status !== "degraded" || isHeldToReads(chain)) return;
   if (Object.values(chain.calls).some(isLeftToPerson)) return;
   emit(turn, "ChainResumed", { chain }, { directive: "", reason: "no doubt is left to a person", by: "gateway" });
 }

@@ -7,6 +7,7 @@ import { assignDeployed } from "./assign.ts";
 import { giveUpHeld, heldDue } from "./approvals.ts";
 import { giveUpDelayed, retryDue } from "./attempts.ts";
 import { resumeChains } from "./directives.ts";
+import { advanceRollback } from "./rollback.ts";
 import { settleDue } from "./settle.ts";
 import { attempt, chainOf, emit, type Turn } from "./turn.ts";
 
@@ -36,7 +37,10 @@ export function decideTick(turn: Turn): void {
   for (const chain of Object.values(turn.state.chains)) {
     if (fired >= TIMERS_PER_TURN) return;
     const before = turn.emitted.length;
-    const hasRoom = attempt(turn, [chain.chainId], () => end(turn, chain)) && dueCalls(turn, chain);
+    const hasRoom =
+      attempt(turn, [chain.chainId], () => end(turn, chain)) &&
+      dueCalls(turn, chain) &&
+      attempt(turn, [chain.chainId], () => advanceRollback(turn, chain.chainId));
     if (!hasRoom && turn.emitted.length > 0) return;
     // What cannot be done now (a frozen tool, an open breaker) takes no place from what can.
     if (turn.emitted.length > before) fired += 1;

@@ -9,6 +9,8 @@
  */
 import type { BusEvent, ClaimCheck, EventBody, Meta, Progress, TypeOfFamily } from "@busbar/events";
 import { assert, type Json, own } from "@busbar/kernel";
+import { isLeftToPerson } from "../degradation/ladder.ts";
+import { stepOf } from "../degradation/step-record.ts";
 import type { ChainState, PartitionState } from "../partition-state.ts";
 import type { Trip } from "../rules/index.ts";
 import { type LoggedEvent, replay } from "../replay/replay.ts";
@@ -127,7 +129,10 @@ export function emit<T extends EventType>(turn: Turn, type: T, about: About, bod
   const event = { type, meta, ...body } as unknown as BusEvent;
   record(turn, event);
   if (event.type === "EffectAdmitted") turn.admitted.add(event.callId);
-  if (event.meta.chainId !== "") recordTrip(turn, event.meta.chainId, event.meta.eventId);
+  if (event.meta.chainId !== "") {
+    recordTrip(turn, event.meta.chainId, event.meta.eventId);
+    recordNarrowing(turn, event.meta.chainId, event.meta.eventId);
+  }
   return event.meta.eventId;
 }
 
@@ -209,6 +214,27 @@ function recordHalt(turn: Turn, chain: ChainState, trip: Trip, causationId: stri
   record(turn, { type: "ChainHalted", meta, rule, ruleVersion, reason, evidence, directive: "" });
   assert(chainOf(turn, chainId)?.trip === null, "a recorded trip is over");
   abandonUnstarted(turn, (found) => found === chainId, `chain halted by ${rule}`);
+}
+
+/** Rungs of the ladder that are taken: one, and the person to whom a halt is handed. */
+function recordNarrowing(turn: Turn, chainId: string, causationId: string): void {
+  for (;;) {
+    const chain = chainOf(turn, chainId);
+    const narrowing = chain?.narrowing ?? null;
+    if (chain === undefined || narrowing === null) return;
+    const place = { topic: turn.env.topic, partition: turn.state.partition, end: turn.state.end };
+    record(turn, { ...stepOf(chain, narrowing, place), meta: metaOf(turn, { chain, causationId }) } as BusEvent);
+    if (narrowing.rung === "halt") abandonUnstarted(turn, (found) => found === chainId, "its chain was halted");
+    if (narrowing.rung === "approve") leaveReads(turn, chainId);
+  }
+}
+
+/** With a person before each effect a chain need not read only, unless something else wants that. */
+function leaveReads(turn: Turn, chainId: string): void {
+  const chain = chainOf(turn, chainId);
+  if (chain?.status !== "degraded" || Object.values(chain.calls).some(isLeftToPerson)) return;
+  const body = { directive: "", reason: "a person approves each effect from now on", by: "gateway" };
+  record(turn, { type: "ChainResumed", meta: metaOf(turn, { chain }), ...body });
 }
 
 /** Takes back what this very turn admitted and a halt now covers: nothing of it has been started. */

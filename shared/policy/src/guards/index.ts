@@ -3,6 +3,7 @@ import type { BusEvent } from "@busbar/events";
 import { boundary, reconciliation, untrustedText } from "./evidence.ts";
 import { type Guard, showsAct } from "./guard.ts";
 import { budgets, freshness, idempotency, multiPath, readYourWrites, retries } from "./rows.ts";
+import { approvals, compensation, degradation, handOff } from "./people.ts";
 import { backpressure, blastRadius, breakers, drift, halt, tripRules, verificationGate } from "./stops.ts";
 
 export const GUARDS: readonly Guard[] = [
@@ -16,11 +17,15 @@ export const GUARDS: readonly Guard[] = [
   breakers,
   multiPath,
   blastRadius,
+  degradation,
+  approvals,
   retries,
   readYourWrites,
   freshness,
   tripRules,
   verificationGate,
+  handOff,
+  compensation,
   drift,
 ];
 

@@ -41,6 +41,7 @@ export const newCall = (
   look: "",
   expects: "",
   approval: null,
+  handOff: null,
   ...call,
 });
 
@@ -52,6 +53,6 @@ export const addCall = (chain: ChainState, callId: string, call: CallState): Cha
 /** The first answer of a call is its answer. */
 export const answer = (chain: ChainState, callId: string, offset: string): ChainState => {
   const answered = chain.calls[callId]?.answered || offset;
-  const over = { args: "", aside: null, dueAtMs: 0, look: "", approval: null };
+  const over = { args: "", aside: null, dueAtMs: 0, look: "", approval: null, handOff: null };
   return withCall(chain, callId, { status: "answered", answered, ...over });
 };

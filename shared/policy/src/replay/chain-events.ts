@@ -10,6 +10,7 @@ import {
 } from "@busbar/events";
 import { OPEN_GATE, stepGate } from "../gate/gate.ts";
 import { stepVerdicts } from "../quorum/quorum.ts";
+import { GROUND, ladderAfter } from "../degradation/ladder.ts";
 import { withVersion } from "../freshness.ts";
 import { nextChainStatus } from "../machines/chain.ts";
 import type { CallState, ChainState } from "../partition-state.ts";
@@ -18,7 +19,7 @@ import { INITIAL_RULES, stepRules } from "../rules/index.ts";
 import { evidenceAfter, openEvidence } from "./evidence.ts";
 import { addCall, answer, newCall, settled, withCall, withEntry } from "./calls.ts";
 import { factOf } from "./facts.ts";
-import { granted, held } from "./held-calls.ts";
+import { confidenceReported, granted, handedOff, held, taken } from "./held-calls.ts";
 import { offsetOf } from "./offsets.ts";
 
 export function openChain(event: MessageOf<"TaskSubmitted">): ChainState {
@@ -56,6 +57,9 @@ export function openChain(event: MessageOf<"TaskSubmitted">): ChainState {
     shadows: [],
     gate: OPEN_GATE,
     verdicts: {},
+    rollback: null,
+    ladder: GROUND,
+    narrowing: null,
     halted: null,
     freed: false,
     haltSpread: false,
@@ -201,8 +205,16 @@ const HANDLERS: Handlers = {
         answered: offset,
       }),
     ),
+  RollbackStarted: (chain, { target, undos, by }) => {
+    const isByPerson = by.startsWith("operator:");
+    return { ...chain, rollback: { target, undos, isByPerson } };
+  },
   ApprovalRequested: held,
   ApprovalGranted: granted,
+  HandedOff: handedOff,
+  HandOffTaken: taken,
+  HandOffAnswered: (chain, event, offset) => answer(chain, event.callId, offset),
+  ConfidenceReported: confidenceReported,
   EffectAwaited: (chain, event) =>
     addCall(
       chain,
@@ -346,8 +358,11 @@ export function replayChain(chain: ChainState, event: BusEvent, policy: Policy |
   const known = { claims, losing, said, committed, untrusted };
   const gate = stepGate(counted.gate, event, fact);
   const verdicts = stepVerdicts(counted.verdicts, event, offsetOf(event.meta.eventId));
-  const stepped = { ...counted, ...known, gate, verdicts, seen, status, sequence, streamSeq: event.meta.streamSeq };
-  if (fact === null || policy === null || stepped.halted !== null) return stepped;
+  const before = { ...counted, ...known, gate, verdicts, seen, status, sequence, streamSeq: event.meta.streamSeq };
+  const stepped = { ...before, ...ladderAfter(before, event, policy) };
+  // What undoes an effect is bounded by its plan.
+  const isRuled = stepped.halted === null && stepped.rollback === null;
+  if (fact === null || policy === null || !isRuled) return stepped;
   const { rules, trip, shadows } = stepRules(stepped.rules, fact, policy.rules);
   return { ...stepped, rules, trip: stepped.trip ?? trip, shadows: [...stepped.shadows, ...shadows] };
 }

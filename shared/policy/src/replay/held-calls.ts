@@ -1,5 +1,5 @@
-/** Calls that wait for a person: how they are taken into the chain's state, and how a person's yes changes them. */
-import { asideOf, type MessageOf } from "@busbar/events";
+/** Calls that wait for a person or tell one something: how they are taken into the chain's state, and what changes them. */
+import { asideOf, CONFIDENCE_NAME, HANDOFF_NAME, type MessageOf } from "@busbar/events";
 import type { CallState, ChainState } from "../partition-state.ts";
 import { addCall, newCall, withCall, withEntry } from "./calls.ts";
 
@@ -38,4 +38,29 @@ export function granted(chain: ChainState, event: MessageOf<"ApprovalGranted">):
   if (approval === undefined || approval === null) return chain;
   const allowed = { ...approval, granted: event.meta.eventId };
   return withCall(chain, event.callId, { approval: allowed, dueAtMs: event.meta.atMs });
+}
+
+/** A person is asked by the agent, or owns the decision by a rule; the latest of a rule stands for those before it. */
+export function handedOff(chain: ChainState, event: MessageOf<"HandedOff">, offset: string): ChainState {
+  const { callId, step, argsHash, question, rule, evidence, context, meta } = event;
+  const handOff = { rule, evidence, context, takenBy: "", atMs: meta.atMs };
+  const call = { step, kind: "handoff", name: HANDOFF_NAME, argsHash, admitted: offset, args: question } as const;
+  return addCall(chain, callId, newCall({ ...call, attempt: 1, handOff }));
+}
+
+export function taken(chain: ChainState, event: MessageOf<"HandOffTaken">): ChainState {
+  const handOff = chain.calls[event.callId]?.handOff;
+  if (handOff === undefined || handOff === null) return chain;
+  return withCall(chain, event.callId, { handOff: { ...handOff, takenBy: event.by } });
+}
+
+/** Answered by its own record. */
+export function confidenceReported(
+  chain: ChainState,
+  event: MessageOf<"ConfidenceReported">,
+  offset: string,
+): ChainState {
+  const { callId, step, argsHash } = event;
+  const call = { step, kind: "report", name: CONFIDENCE_NAME, argsHash, admitted: offset, answered: offset } as const;
+  return addCall(chain, callId, newCall({ ...call, status: "answered" }));
 }

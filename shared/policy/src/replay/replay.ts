@@ -41,7 +41,7 @@ function haltCovered(state: PartitionState, scope: string, fence: string, reason
     // Else the newest fence is the one to name in a resume; the first cause stays the reason.
     const halted = isOwn ? chain.halted : { rule: "halt", reason, ...chain.halted, fence };
     const haltSpread = isOwn ? chain.haltSpread : true;
-    state.chains[chain.chainId] = { ...chain, status, trip: null, halted, haltSpread, freed: false };
+    state.chains[chain.chainId] = { ...chain, status, trip: null, narrowing: null, halted, haltSpread, freed: false };
   }
 }
 

@@ -14,6 +14,8 @@ import {
   type Scene,
 } from "../door/testing.ts";
 import type { Policy } from "../policy-document.ts";
+import { handOffWord, ofOpenHandOff } from "./testing-words.ts";
+import { DEFAULT_DEGRADATION } from "../policy-document.ts";
 import type { PartitionState } from "../partition-state.ts";
 import type { Caps } from "../slots/caps.ts";
 
@@ -55,6 +57,9 @@ const KINDS = [
   "settle",
   "word",
   "word",
+  "unsure",
+  "handoff",
+  "answer",
   "tick",
   "tick",
   "takeover",
@@ -147,7 +152,12 @@ const TOOLS: Policy["tools"] = Object.fromEntries(
 
 /** Turns a drawn step into an input; null where it means nothing now. */
 export class Driver {
-  readonly scene: Scene = createScene({ ...POLICY, tools: TOOLS, caps: CAPS });
+  readonly scene: Scene = createScene({
+    ...POLICY,
+    tools: TOOLS,
+    caps: CAPS,
+    degradation: { ...DEFAULT_DEGRADATION, refusals: 0 },
+  });
   /** Version that each command said, by the command's position. */
   readonly spoken = new Map<string, string>();
   readonly #keys = [0, 0, 0];
@@ -235,6 +245,7 @@ export class Driver {
   #settled(body: CommandBody, chain: string): CommandBody {
     const calls = this.#state.chains[chain]?.calls ?? {};
     if (body.type === "SettleEffect") return { ...body, admitted: calls[body.callId]?.admitted ?? "" };
+    if (body.type === "TakeHandOff" || body.type === "AnswerHandOff") return ofOpenHandOff(body, calls);
     if (body.type !== "ApproveEffect" && body.type !== "DenyEffect") return body;
     const waiting = Object.entries(calls).find(([, { status }]) => status === "held");
     if (waiting === undefined) return body;
@@ -335,7 +346,7 @@ function deployOrderOf(one: Step): readonly [string, Orders] {
 
 const sentOf = (one: Step) => {
   if (one.kind === "report") return { principal: "gateway", sequence: 0, incarnation: 0 };
-  return one.kind === "settle" || one.kind === "word"
+  return ["settle", "word", "answer"].includes(one.kind)
     ? { source: "control" as const, principal: "operator:x", sequence: 0 }
     : {};
 };
@@ -374,6 +385,12 @@ function bodyOf(one: Step, chain: string): CommandBody {
       const argsHash = one.variant === 8 ? "of another call" : "";
       return { type, callId, requested: "", argsHash, reason: "", by: "operator:x" };
     }
+    case "unsure":
+      return { type: "ReportConfidence", step: one.step, percent: one.variant * 12, about: "" };
+    case "handoff":
+      return { type: "HandOff", step: one.step, question: "which?" };
+    case "answer":
+      return handOffWord(callId, one.variant % 2 === 0);
     case "diverge":
       return { type: "ReportDivergence", step: one.step, expected: "a", actual: "b" };
     default:

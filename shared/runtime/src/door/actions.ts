@@ -61,6 +61,7 @@ export class Actions {
         const chain = options.state()?.chains[chainId];
         return chain === undefined ? null : BigInt(chain.submitted);
       },
+      policy: () => options.state()?.policy ?? null,
       hasChildren: (chainId) => Object.keys(options.state()?.chains[chainId]?.children ?? {}).length > 0,
       parentOf: (chainId) => parentOf(options.state(), chainId),
     };

@@ -37,6 +37,7 @@ const POLICY: Policy = {
   limits: DEFAULT_LIMITS,
 };
 const meta = metaWith({ eventId: "e", atMs: 5, chainId: "c", agent: "support" });
+const NO_MORE = { subject: "", expects: "", approval: "", undoes: "" };
 const admitted: MessageOf<"EffectAdmitted"> = {
   type: "EffectAdmitted",
   meta,
@@ -54,10 +55,8 @@ const admitted: MessageOf<"EffectAdmitted"> = {
   origin: "agent",
   probes: [],
   toolDigest: "",
-  subject: "",
   keySinceMs: 0,
-  expects: "",
-  approval: "",
+  ...NO_MORE,
 };
 
 interface Open<T> {

@@ -2,13 +2,13 @@
 import { type BusEvent, HEADER, type MessageOf, partitionOf } from "@busbar/events";
 import { signCommand } from "@busbar/events/codec";
 import type { Publication } from "@busbar/log";
-import type { PartitionState } from "@busbar/policy";
+import { type PartitionState, planRollback, type Policy, rollbackChainId } from "@busbar/policy";
 import { metaWith } from "../meta.ts";
 import type { AckedEvent, ProjectorOptions } from "./projector.ts";
 import { signedPublication } from "../signed-publication.ts";
 
 interface GatewayCommand {
-  readonly type: "SubmitTask" | "ReportSubtask";
+  readonly type: "SubmitTask" | "ReportSubtask" | "RollBack";
   readonly chainId: string;
   readonly lineage: readonly string[];
   readonly correlationId: string;
@@ -142,4 +142,25 @@ export function parentOf(
   const found = open ?? closed;
   if (found === undefined || found.parentChainId === "") return null;
   return { chainId: found.parentChainId, callId: found.parentCallId, tokensUsed: found.tokensUsed };
+}
+
+/** The rollback that a policy asks for when a rule halts a chain; null where nothing can be undone. */
+export function rollbackOf(
+  options: ProjectorOptions,
+  policy: Policy,
+  halted: MessageOf<"ChainHalted">,
+  events: readonly AckedEvent[],
+): Publication | null {
+  const { chainId: target, correlationId, traceparent, eventId } = halted.meta;
+  const { undos, impossible } = planRollback(
+    events.map(({ event }) => event),
+    policy,
+  );
+  if (undos.length === 0) return null;
+  const chainId = rollbackChainId(target, 0);
+  const reason = `halted by ${halted.rule}: ${halted.reason}`;
+  const body = { target, number: 0, undos, impossible, reason, by: "gateway" };
+  const lineage = [chainId];
+  const about = { chainId, lineage, correlationId, causationId: eventId, traceparent };
+  return gatewayCommand(options, { type: "RollBack", ...about, body });
 }

@@ -54,6 +54,7 @@ function bench(answers: readonly AppendOutcome[]) {
     journal: (_chainId, from) => journal(from),
     submittedAt: (chainId) => memory.get(chainId) ?? null,
     hasChildren: () => false,
+    policy: () => null,
     parentOf: () => null,
   });
   const onJournal = (read: typeof journal) => void (journal = read);

@@ -7,10 +7,11 @@ import { type BusEvent, HEADER, type MessageOf } from "@busbar/events";
 import type { Codec } from "@busbar/events/codec";
 import { type BusbarError, reasonOf } from "@busbar/kernel";
 import type { EventLog, NewRecord, Publication } from "@busbar/log";
+import { type Policy, ROLLBACK_AGENT } from "@busbar/policy";
 import type { Logger } from "@busbar/telemetry";
 import { type Clock, type Keyring, pause, type Timers } from "../ports.ts";
 import type { TopicNames } from "../topic-names.ts";
-import { childTask, haltOfChildren, knownChild, reportOf } from "./gateway-messages.ts";
+import { childTask, haltOfChildren, knownChild, reportOf, rollbackOf } from "./gateway-messages.ts";
 
 /** An acknowledged event with its bytes. */
 export interface AckedEvent {
@@ -36,6 +37,9 @@ export const PROJECTED: ReadonlySet<string> = new Set([
   "ModelCallFailed",
   "SubtaskFinished",
   "StatementChecked",
+  "HandOffAnswered",
+  "ConfidenceReported",
+  "ScopeNarrowed",
   "TimerFired",
   "CommandDeferred",
   "CommandRejected",
@@ -63,6 +67,8 @@ export interface ProjectorOptions {
   journal(chainId: string, from: bigint, to: bigint): Promise<readonly AckedEvent[]>;
   /** Where the chain's TaskSubmitted stands, null for a chain that is gone. */
   submittedAt(chainId: string): bigint | null;
+  /** In force now. */
+  policy(): Policy | null;
   hasChildren(chainId: string): boolean;
   /** Parent of a chain, open or closed; null where it has none. */
   parentOf(chainId: string): { readonly chainId: string; readonly callId: string; readonly tokensUsed: number } | null;
@@ -227,7 +233,7 @@ function publicationsOf(options: ProjectorOptions, task: Task, before: Task | un
     case "TaskSent":
       return [childTask(options, event)];
     case "ChainHalted":
-      return [...inbox(options, task.acked), ...haltOfChildren(options, event)];
+      return haltedOf(options, task.acked, event);
     case "TaskCompleted":
     case "TaskFailed":
       return [...inbox(options, task.acked), ...reportOf(options, task.acked)];
@@ -238,13 +244,28 @@ function publicationsOf(options: ProjectorOptions, task: Task, before: Task | un
   }
 }
 
+/** A halt reaches agent and children; where the policy says so, what the chain has done is undone. */
+function haltedOf(options: ProjectorOptions, acked: AckedEvent, event: MessageOf<"ChainHalted">): Publications {
+  const told = [...inbox(options, acked), ...haltOfChildren(options, event)];
+  const policy = options.policy();
+  const from = options.submittedAt(event.meta.chainId);
+  const isOurs = event.directive === "" && event.meta.agent !== ROLLBACK_AGENT;
+  if (policy?.rollbackOnHalt !== true || from === null || !isOurs) return told;
+  return options.journal(event.meta.chainId, from, acked.offset).then((events) => {
+    const order = rollbackOf(options, policy, event, events);
+    return order === null ? told : [...told, order];
+  });
+}
+
 function inbox(
   options: ProjectorOptions,
   acked: AckedEvent,
   more: Readonly<Record<string, string>> = {},
 ): Publication[] {
   const { event, bytes } = acked;
-  if (event.meta.agent === "" || event.meta.chainId === "") return [];
+  const { agent, chainId } = event.meta;
+  // A rollback is carried out by the door: nobody waits for its records.
+  if (agent === "" || chainId === "" || agent === ROLLBACK_AGENT) return [];
   const claimed = event.meta.claimCheck === null ? {} : { [HEADER.claimCheck]: "1" };
   const pinned = event.meta.codeVersion === "" ? {} : { [HEADER.version]: event.meta.codeVersion };
   const headers = { [HEADER.type]: event.type, [HEADER.source]: event.meta.eventId, ...claimed, ...pinned, ...more };

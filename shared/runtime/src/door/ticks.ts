@@ -7,6 +7,7 @@ import {
   isAliveDue,
   isDueCall,
   isEnding,
+  isRollbackDue,
   type PartitionState,
 } from "@busbar/policy";
 import type { SupervisorBeat } from "../feeds.ts";
@@ -67,6 +68,7 @@ function hasDueTimer(state: PartitionState, nowMs: number): boolean {
     if (chain.freed) return true;
     if (Object.values(chain.calls).some((call) => isDueCall(call, state, chain, nowMs))) return true;
     if (chain.halted !== null) continue;
+    if (state.door === "open" && isRollbackDue(chain)) return true;
     if (chain.deadlineAtMs > 0 && chain.deadlineAtMs <= nowMs) return true;
     if (isEnding(state.deployments, chain) || awaitsVersion(state.deployments, chain)) return true;
   }

@@ -6,25 +6,27 @@
  * T3 It names what waits and where to look, never arguments or results.
  */
 import { reasonOf } from "@busbar/kernel";
-import type { PartitionState } from "@busbar/policy";
+import type { CallState, PartitionState } from "@busbar/policy";
 import type { BusEvent } from "@busbar/events";
 import type { Logger } from "@busbar/telemetry";
 import type { Timers } from "../ports.ts";
 
 export interface Notice {
-  readonly kind: "approval-requested";
+  readonly kind: "approval-requested" | "handed-off";
   /** Event id of what is told: the same one twice is one notice. */
   readonly event: string;
   readonly chainId: string;
   readonly callId: string;
   readonly agent: string;
+  /** Empty for a hand-off. */
   readonly tool: string;
+  /** Who wants a person; empty: the agent asks. */
   readonly rule: string;
-  /** What is in doubt. */
+  /** What is in doubt; empty where the agent asks: its words are not told. */
   readonly reason: string;
-  /** SHA-256 of the canonical arguments, hex. */
+  /** SHA-256 of the canonical arguments or of the question, hex. */
   readonly argsHash: string;
-  /** When it is over, ms since the epoch. */
+  /** When it is over, ms since the epoch; 0: with its chain. */
   readonly expiresAtMs: number;
   /** What to type. */
   readonly next: string;
@@ -51,26 +53,44 @@ export const NOTICES_KEPT = 256;
 const TIMEOUT_MS = 5000;
 const RETRIES_MS: readonly number[] = [1000, 5000, 30_000];
 
-const next = (callId: string): string => `npx busbar approvals show ${callId}`;
+const nextOf = (kind: Notice["kind"], callId: string): string =>
+  `npx busbar ${kind === "handed-off" ? "handoffs" : "approvals"} show ${callId}`;
+
+type Told = Omit<Notice, "next">;
+const withNext = (told: Told): Notice => ({ ...told, next: nextOf(told.kind, told.callId) });
 
 /** What an event has to tell people; null for nothing. */
 export function noticeOf(event: BusEvent): Notice | null {
-  if (event.type !== "ApprovalRequested") return null;
-  const { callId, tool, rule, reason, argsHash, expiresAtMs, meta } = event;
-  const { eventId, chainId, agent } = meta;
-  const about = { callId, chainId, agent, tool, rule, reason, argsHash, expiresAtMs };
-  return { kind: "approval-requested", event: eventId, ...about, next: next(callId) };
+  if (event.type !== "ApprovalRequested" && event.type !== "HandedOff") return null;
+  const { callId, rule, argsHash, meta } = event;
+  const about = { event: meta.eventId, callId, chainId: meta.chainId, agent: meta.agent, rule, argsHash };
+  if (event.type === "HandedOff") {
+    const reason = rule === "" ? "" : event.question;
+    return withNext({ ...about, kind: "handed-off", tool: "", reason, expiresAtMs: 0 });
+  }
+  const { tool, reason, expiresAtMs } = event;
+  return withNext({ ...about, kind: "approval-requested", tool, reason, expiresAtMs });
+}
+
+function noticeOfCall(call: CallState, about: Pick<Told, "callId" | "chainId" | "agent">, at: string): Notice | null {
+  const { status, approval, handOff, argsHash, name: tool, admitted, args } = call;
+  const event = `${at}/${admitted}`;
+  if (handOff !== null) {
+    const { rule } = handOff;
+    const reason = rule === "" ? "" : args;
+    return withNext({ ...about, kind: "handed-off", event, tool: "", rule, reason, argsHash, expiresAtMs: 0 });
+  }
+  if (status !== "held" || approval === null || approval.granted !== "") return null;
+  const { rule, reason, expiresAtMs } = approval;
+  return withNext({ ...about, kind: "approval-requested", event, tool, rule, reason, argsHash, expiresAtMs });
 }
 
 /** What waits for people in a partition that was just taken over: its last owner may not have told. */
 export function noticesIn({ chains, partition }: PartitionState, topic: string): readonly Notice[] {
   return Object.values(chains).flatMap(({ chainId, agent, calls }) =>
-    Object.entries(calls).flatMap(([callId, { name: tool, status, approval, argsHash }]): readonly Notice[] => {
-      if (status !== "held" || approval === null || approval.granted !== "") return [];
-      const { requested, rule, reason, expiresAtMs } = approval;
-      const about = { callId, chainId, agent, tool, rule, reason, argsHash, expiresAtMs };
-      const event = `${topic}/${partition}/${requested}`;
-      return [{ kind: "approval-requested", event, ...about, next: next(callId) }];
+    Object.entries(calls).flatMap(([callId, call]) => {
+      const notice = noticeOfCall(call, { callId, chainId, agent }, `${topic}/${partition}`);
+      return notice === null ? [] : [notice];
     }),
   );
 }

@@ -9,6 +9,13 @@ import { twoChainsOneOrder } from "./guards/freshness.ts";
 import { handedOver, hostileAgent } from "./guards/halt.ts";
 import { refundInFiveSpellings } from "./guards/idempotency.ts";
 import { confidentRefund } from "./guards/multi-path.ts";
+import {
+  answeredAfterRestart,
+  approvedOneRanAnother,
+  deletedRows,
+  nobodyDecides,
+  unsureAgent,
+} from "./guards/people.ts";
 import { anotherRow, nothingChanged } from "./guards/read-your-writes.ts";
 import { bothPages, onlyTheOldPage } from "./guards/reconciliation.ts";
 import { chargedThenSilent } from "./guards/retries.ts";
@@ -41,6 +48,11 @@ export const SCENARIOS: readonly Scenario[] = [
   fourCallsDeep,
   confidentRefund,
   attestsItself,
+  approvedOneRanAnother,
+  nobodyDecides,
+  unsureAgent,
+  answeredAfterRestart,
+  deletedRows,
   turnedOverNight,
 ];
 
