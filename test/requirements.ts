@@ -172,6 +172,8 @@ const PROMISES = {
       "a tool, an agent and an agent at a tool have a breaker each, by one mechanism; an open one harms nobody else",
     "supervisor:breaker-whose-error":
       "a tool's failure counts for tool, pair and agent; a refusal for what the agent asked is never the tool's error",
+    "supervisor:breaker-rates":
+      "a breaker also opens when so many of the last calls failed or were slow, by more than one counterpart where one alone does not count",
     "supervisor:breaker-peers":
       "one agent alone never opens a tool's breaker for the others, one tool alone never opens an agent's",
     "supervisor:breaker-not-bypassed":

@@ -217,6 +217,13 @@ const MEANING: Readonly<Record<string, readonly [fallback: string, meaning: stri
     "",
     "failures in a row of one agent at one tool, over all its chains, that open their breaker; 0 turns these off",
   ],
+  "breaker.rates.window": [
+    "20",
+    "last calls of a tool, an agent or the two together that are looked at; 0 turns it off",
+  ],
+  "breaker.rates.errors": ["10", "failed ones among them that open the breaker; 0: none do"],
+  "breaker.rates.slow": ["0", "slow ones among them that open it; 0: none do"],
+  "breaker.rates.slowMs": ["10000", "a call that took longer is slow"],
   "breaker.cooldownMs": ["", "from open to the first probe"],
   "breaker.probes": ["", "probes granted at a time while half-open"],
   "flow.agent.lower": [

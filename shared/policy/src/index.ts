@@ -52,6 +52,7 @@ export * from "./replay/replay.ts";
 export * from "./rules/index.ts";
 export * from "./breaker/breaker.ts";
 export * from "./breaker/keys.ts";
+export { DEFAULT_RATES, type RatePolicy } from "./breaker/rates.ts";
 export * from "./breaker/signals.ts";
 export { type Cap, capKey, type Caps, type NarrowCap, narrowCaps, type RateCap, shareOf } from "./slots/caps.ts";
 export { type CapView, viewCaps } from "./slots/cap-view.ts";

@@ -7,6 +7,7 @@ import { canonicalJson, type Json, type JsonObject, own, sha256Hex, utf8Length }
 import type { Check, ResultCheck } from "./checks.ts";
 import type { AuthorityRule } from "./reconcile.ts";
 import type { ClaimSpec } from "./claims.ts";
+import type { RatePolicy } from "./breaker/rates.ts";
 import type { QuorumPolicy } from "./quorum/quorum.ts";
 import type { GatePolicy } from "./gate/gate.ts";
 import type { Caps } from "./slots/caps.ts";
@@ -141,6 +142,8 @@ export interface BreakerPolicy {
   readonly cooldownMs: number;
   /** Probes granted at a time while half-open. */
   readonly probes: number;
+  /** Errors and slow calls among the last ones of a key; absent: neither opens a breaker. */
+  readonly rates?: RatePolicy;
 }
 
 /** Marks of one kind of key of flow control. */

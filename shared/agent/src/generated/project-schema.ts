@@ -951,6 +951,26 @@ export const PROJECT_SCHEMA: Readonly<Record<string, unknown>> = {
         "pairFailures": {
           "$ref": "#/definitions/count"
         },
+        "rates": {
+          "type": "object",
+          "additionalProperties": false,
+          "properties": {
+            "window": {
+              "type": "integer",
+              "minimum": 0,
+              "maximum": 100
+            },
+            "errors": {
+              "$ref": "#/definitions/count"
+            },
+            "slow": {
+              "$ref": "#/definitions/count"
+            },
+            "slowMs": {
+              "$ref": "#/definitions/ms"
+            }
+          }
+        },
         "cooldownMs": {
           "$ref": "#/definitions/ms"
         },

@@ -15,6 +15,7 @@ import {
   DEFAULT_GATE,
   DEFAULT_LIMITS,
   DEFAULT_QUORUM,
+  DEFAULT_RATES,
   DEFAULT_RULES,
   DEFAULT_TOOL,
   ANSWER_NAMES,
@@ -36,6 +37,7 @@ import {
   type LimitsPolicy,
   type ModelPolicy,
   type Policy,
+  type RatePolicy,
   type RuleMode,
   type RulesPolicy,
   type ToolEvidence,
@@ -58,6 +60,7 @@ type AgentRow = Partial<AgentPolicy> &
   CapRow & { readonly perTool?: Readonly<Record<string, CapRow>>; readonly destructive?: CapRow };
 type FlowRow = Partial<Omit<FlowPolicy, "agent" | "partition">> &
   Partial<Readonly<Record<"agent" | "partition", Partial<FlowMarks>>>>;
+type BreakerRow = Partial<Omit<BreakerPolicy, "rates">> & { readonly rates?: Partial<RatePolicy> };
 type RulesRow = Partial<Omit<RulesPolicy, "gate" | "modes">> & {
   readonly gate?: Partial<GatePolicy>;
   readonly modes?: Readonly<Record<string, RuleMode>>;
@@ -75,7 +78,7 @@ export interface ProjectFile {
   readonly rules?: RulesRow;
   readonly authorities?: Readonly<Record<string, Partial<AuthorityRule> & Pick<AuthorityRule, "tool">>>;
   readonly statements?: Readonly<Record<string, Partial<Authority> & Pick<Authority, "tool" | "refutedWhen">>>;
-  readonly breaker?: Partial<BreakerPolicy>;
+  readonly breaker?: BreakerRow;
   readonly flow?: FlowRow;
   readonly drift?: Partial<DriftPolicy>;
   readonly limits?: Partial<LimitsPolicy>;
@@ -151,7 +154,7 @@ export function buildPolicy(
     statements: Object.fromEntries(statements),
     ...authoritiesOf(project),
     rules: rulesOf(project.rules ?? {}),
-    breaker: { ...DEFAULT_BREAKER, ...project.breaker },
+    breaker: breakerOf(project.breaker ?? {}),
     flow: flowPolicyOf(file, project.flow ?? {}),
     drift: { ...DEFAULT_DRIFT, ...project.drift },
     limits: { ...DEFAULT_LIMITS, ...project.limits },
@@ -159,6 +162,10 @@ export function buildPolicy(
     ...(project.quorum === undefined ? {} : { quorum: { ...DEFAULT_QUORUM, ...project.quorum } }),
     ...peopleOf(project),
   };
+}
+
+function breakerOf({ rates, ...breaker }: BreakerRow): BreakerPolicy {
+  return { ...DEFAULT_BREAKER, ...breaker, rates: { ...DEFAULT_RATES, ...rates } };
 }
 
 function rulesOf({ gate, ...rules }: RulesRow): RulesPolicy {

@@ -1957,6 +1957,8 @@ export interface ToolOutcome {
   readonly code: string;
   /** Id of the grant that this call spent on this breaker; empty for none. (internal) */
   readonly probe: string;
+  /** How long the call took, in ms; 0 where nobody said. (public) */
+  readonly durationMs: number;
   /** Events partition that the signal comes from. (internal) */
   readonly sourcePartition: number;
   /** Offset of the event that the signal comes from. (internal) */

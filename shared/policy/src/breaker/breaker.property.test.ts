@@ -35,12 +35,14 @@ const policies = fc.record({
   perPeer: fc.nat(2),
   cooldownMs: fc.integer({ min: 1, max: 100 }),
   probes: fc.integer({ min: 1, max: 3 }),
+  rates: fc.record({ window: fc.nat(8), errors: fc.nat(5), slow: fc.nat(5), slowMs: fc.constant(40) }),
 });
 
 function inputOf(one: Drawn, state: BreakerState, index: number, atMs: number): BreakerInput {
   const probe = one.isProbe ? grantIdOf("k", state.cause, state.granted) : "";
   const { ok, peer } = one;
-  if (one.kind === "outcome") return { kind: "outcome", ok, peer, probe, evidence: `busbar.events/0/${index}`, atMs };
+  if (one.kind === "outcome")
+    return { kind: "outcome", ok, durationMs: one.gapMs, peer, probe, evidence: `busbar.events/0/${index}`, atMs };
   if (one.kind === "demand") return { kind: "demand", partition: one.partition, atMs };
   return one.kind === "tick" ? { kind: "tick", atMs } : { kind: one.kind };
 }
@@ -77,6 +79,7 @@ describe("the breaker, on any run", () => {
           }
           // Held open by hand: only the hand lets go.
           if (state.state === "isolated" && input.kind !== "released") expect(next.state).toBe("isolated");
+          expect(next.recent.length).toBeLessThanOrEqual(policy.rates.window);
           expect(next.failures.length).toBeLessThan(Math.max(1, policy.failures));
           state = next;
         }
@@ -92,6 +95,7 @@ describe("the breaker, on any run", () => {
           const input: BreakerInput = {
             kind: "outcome",
             ok,
+            durationMs: index,
             peer: "",
             probe: "",
             evidence: String(index),

@@ -8,12 +8,14 @@ import {
   stepBreaker,
 } from "./breaker.ts";
 import type { TripPolicy } from "./keys.ts";
+import { NO_RATES } from "./rates.ts";
 
 const KEY = "tool:db.write";
-const TRIP: TripPolicy = { failures: 2, perPeer: 0, cooldownMs: 5000, probes: 1 };
+const TRIP: TripPolicy = { failures: 2, perPeer: 0, cooldownMs: 5000, probes: 1, rates: NO_RATES };
 const outcome = (ok: boolean, at: number, probe = "", peer = "support"): BreakerInput => ({
   kind: "outcome",
   ok,
+  durationMs: 1,
   peer,
   probe,
   evidence: `busbar.events/0/${at}`,

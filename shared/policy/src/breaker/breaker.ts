@@ -1,6 +1,6 @@
 /**
  * A breaker over all chains, of a tool, an agent or an agent at a tool: a pure reducer over outcomes (PROTOCOL 7.3).
- * When to trip is the rule of failures in a row; what the states mean is here: closed, open, half-open (probes only by
+ * When to trip is the rule of failures in a row, and those of rates.ts; what the states mean is here: closed, open, half-open (probes only by
  * grant), isolated (a person's).
  *
  * B1 Nothing is probed without a grant, and a grant goes to one partition, for a bounded count and time.
@@ -10,6 +10,7 @@
  */
 import { shortHash } from "@busbar/kernel";
 import type { TripPolicy } from "./keys.ts";
+import { rateTrip, type RecentCall, withCall } from "./rates.ts";
 
 export interface Failure {
   /** Event id of the outcome. */
@@ -22,6 +23,8 @@ export interface BreakerState {
   readonly state: "closed" | "open" | "half-open" | "isolated";
   /** The current run of failures that count; shorter than the limit. */
   readonly failures: readonly Failure[];
+  /** The last calls while it is closed (rates.ts). */
+  readonly recent: readonly RecentCall[];
   readonly cause: string;
   readonly openedAtMs: number;
   /** Partition of the latest refused call while open; -1: nobody asked. */
@@ -34,6 +37,7 @@ export interface BreakerState {
 export const CLOSED_BREAKER: BreakerState = {
   state: "closed",
   failures: [],
+  recent: [],
   cause: "",
   openedAtMs: 0,
   wantedBy: -1,
@@ -45,6 +49,8 @@ export type BreakerInput =
   | {
       readonly kind: "outcome";
       readonly ok: boolean;
+      /** How long the call took, ms; 0 where nobody said. */
+      readonly durationMs: number;
       /** See `Failure`. */
       readonly peer: string;
       /** Id of the grant that the call spent on this breaker; empty for none. */
@@ -120,6 +126,30 @@ function stepOutcome(
   if (state.state === "half-open") return stepProbe(key, state, input, policy);
   // What was admitted before the breaker opened says nothing about now.
   if (state.state === "open") return [state, []];
+  const seen = withRecent(state, input, policy);
+  const trip = seen === state ? null : rateTrip(seen.recent, policy.rates, policy.perPeer > 0);
+  const [run, orders] = stepRun(key, seen, input, policy);
+  if (orders.length > 0 || trip === null) return [run, orders];
+  return open(key, input, policy, trip);
+}
+
+function withRecent(
+  state: BreakerState,
+  { ok, durationMs, peer, evidence }: Extract<BreakerInput, { kind: "outcome" }>,
+  { rates }: TripPolicy,
+): BreakerState {
+  const call = { evidence, peer, failed: !ok, slow: durationMs > rates.slowMs };
+  const recent = withCall(state.recent, call, rates);
+  return recent === state.recent ? state : { ...state, recent };
+}
+
+/** Failures in a row. */
+function stepRun(
+  key: string,
+  state: BreakerState,
+  input: Extract<BreakerInput, { kind: "outcome" }>,
+  policy: TripPolicy,
+): Step {
   if (input.ok) return [state.failures.length === 0 ? state : { ...state, failures: [] }, []];
   const { evidence, peer } = input;
   if (state.failures.some((failure) => failure.evidence === evidence)) return [state, []];
@@ -127,7 +157,7 @@ function stepOutcome(
   if (policy.perPeer > 0 && ofPeer >= policy.perPeer) return [state, []];
   const failures = [...state.failures, { evidence, peer }];
   if (failures.length < policy.failures) return [{ ...state, failures }, []];
-  return open(key, input, policy, `${failures.length} failures in a row`);
+  return open(key, input, policy, { rule: BREAKER_RULE, reason: `${failures.length} failures in a row` });
 }
 
 function stepProbe(
@@ -138,7 +168,7 @@ function stepProbe(
 ): Step {
   // Of this opening, whether or not its grant has run out meanwhile: a slow probe is a probe.
   if (!input.probe.startsWith(`${openingOf(key, state.cause)}:`)) return [state, []];
-  if (!input.ok) return open(key, input, policy, "the probe failed");
+  if (!input.ok) return open(key, input, policy, { rule: BREAKER_RULE, reason: "the probe failed" });
   return [CLOSED_BREAKER, [{ type: "CloseBreaker", key, cause: state.cause, reason: "the probe succeeded" }]];
 }
 
@@ -146,13 +176,13 @@ function open(
   key: string,
   input: Extract<BreakerInput, { kind: "outcome" }>,
   policy: TripPolicy,
-  reason: string,
+  { rule, reason }: { readonly rule: string; readonly reason: string },
 ): Step {
   const { evidence: cause, atMs: openedAtMs } = input;
   const order: BreakerOrder = {
     type: "OpenBreaker",
     key,
-    rule: BREAKER_RULE,
+    rule,
     cause,
     reason,
     cooldownMs: policy.cooldownMs,

@@ -6,6 +6,7 @@
  *    run of failures each counterpart (`peer`) counts a bounded number of times.
  */
 import type { BreakerPolicy } from "../policy-document.ts";
+import { NO_RATES, type RatePolicy } from "./rates.ts";
 
 export const toolKey = (tool: string): string => `tool:${tool}`;
 export const agentKey = (agent: string): string => `agent:${agent}`;
@@ -40,17 +41,18 @@ export interface TripPolicy {
   readonly perPeer: number;
   readonly cooldownMs: number;
   readonly probes: number;
+  readonly rates: RatePolicy;
 }
 
 /** What the policy says about the breaker of a key. */
 export function tripPolicyOf(policy: BreakerPolicy, key: string): TripPolicy {
-  const { cooldownMs, probes } = policy;
+  const { cooldownMs, probes, rates = NO_RATES } = policy;
   switch (parseBreakerKey(key)?.kind) {
     case "agent":
-      return { failures: policy.agentFailures, perPeer: policy.perTool, cooldownMs, probes };
+      return { failures: policy.agentFailures, perPeer: policy.perTool, cooldownMs, probes, rates };
     case "pair":
-      return { failures: policy.pairFailures, perPeer: 0, cooldownMs, probes };
+      return { failures: policy.pairFailures, perPeer: 0, cooldownMs, probes, rates };
     default:
-      return { failures: policy.consecutiveFailures, perPeer: policy.perAgent, cooldownMs, probes };
+      return { failures: policy.consecutiveFailures, perPeer: policy.perAgent, cooldownMs, probes, rates };
   }
 }

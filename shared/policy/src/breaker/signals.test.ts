@@ -27,6 +27,7 @@ describe("what a tool's outcome says across chains", () => {
         ok: true,
         code: "",
         probe: "",
+        durationMs: 1,
         sourcePartition: 4,
         sourceOffset: offset,
         rule: "tool-outcome",

@@ -21,6 +21,9 @@ import { agentKey, breakerKeys, pairKey } from "./keys.ts";
 
 export type ToolOutcomeBody = EventBody<"ToolOutcome">;
 
+/** What a record of a signal can say. */
+const DURATION_MOST_MS = 2_147_483_647;
+
 interface Judged {
   readonly tool: string;
   readonly ok: boolean;
@@ -40,11 +43,12 @@ export function signalsOf(
   const found = judge(event, state);
   if (found === null) return [];
   const { tool, ok, code } = found;
+  const durationMs = "durationMs" in event ? Math.min(event.durationMs, DURATION_MOST_MS) : 0;
   const { agent, chainId, eventId, atMs } = event.meta;
   const at = { sourcePartition: state.partition, sourceOffset: offsetOf(eventId), rule: "tool-outcome", atMs };
   return found.keys.map((key, index) => {
     const probe = own(probes, key) ?? "";
-    return { key, tool, agent, chainId, ok, code, probe, ...at, index };
+    return { key, tool, agent, chainId, ok, code, probe, durationMs, ...at, index };
   });
 }
 

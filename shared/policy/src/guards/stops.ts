@@ -35,7 +35,13 @@ export const breakers: Guard = {
   name: "breakers",
   sentence:
     "cuts a tool, an agent or the two together off after failures in a row, and lets one probe through at a time",
-  knobs: ["breaker.consecutiveFailures", "breaker.agentFailures", "breaker.pairFailures", "breaker.cooldownMs"],
+  knobs: [
+    "breaker.consecutiveFailures",
+    "breaker.agentFailures",
+    "breaker.pairFailures",
+    "breaker.rates",
+    "breaker.cooldownMs",
+  ],
   acts: [...applied("OpenBreaker"), { on: "EffectRefused", field: "code", is: ["BUSBAR_BREAKER_OPEN"] }],
   state: ({ breaker }) =>
     onWhere(breaker.consecutiveFailures > 0 || breaker.agentFailures > 0 || breaker.pairFailures > 0),

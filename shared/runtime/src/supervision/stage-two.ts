@@ -11,7 +11,6 @@ import {
   type BreakerOrder,
   type BreakerState,
   CLOSED_BREAKER,
-  BREAKER_RULE,
   DEFAULT_BREAKER,
   DEFAULT_DRIFT,
   DEFAULT_FLOW,
@@ -141,11 +140,11 @@ export class StageTwo {
   }
 
   #takeOutcome(signal: MessageOf<"ToolOutcome">): void {
-    const { atMs, ok, probe, meta, key } = signal;
+    const { atMs, ok, probe, meta, key, durationMs } = signal;
     const isDemand = signal.code === "BUSBAR_BREAKER_OPEN";
     const input: BreakerInput = isDemand
       ? { kind: "demand", partition: signal.sourcePartition, atMs }
-      : { kind: "outcome", ok, peer: peerOf(signal), probe, evidence: meta.eventId, atMs };
+      : { kind: "outcome", ok, durationMs, peer: peerOf(signal), probe, evidence: meta.eventId, atMs };
     this.#step(key, input);
   }
 
@@ -159,7 +158,7 @@ export class StageTwo {
     );
     if (after === before && orders.length === 0) return;
     this.#state.breakers[key] = after;
-    this.#observe(key, before, after);
+    this.#observe(key, before, after, orders);
     if (orders.length === 0) return;
     this.#publish(orders.map((order) => this.#publication(order)));
   }
@@ -169,12 +168,12 @@ export class StageTwo {
     this.#publishing = this.#publishing.then(() => publishAll(this.#options, publications, () => this.#isStopped));
   }
 
-  #observe(key: string, before: BreakerState, after: BreakerState): void {
+  #observe(key: string, before: BreakerState, after: BreakerState, orders: readonly BreakerOrder[]): void {
     if (before.state === after.state) return;
     const { metrics, logger } = this.#options;
     metrics.breaker.set({ key, state: before.state }, 0);
     metrics.breaker.set({ key, state: after.state }, 1);
-    if (after.state === "open") metrics.trips.inc({ key, rule: BREAKER_RULE });
+    for (const order of orders) if (order.type === "OpenBreaker") metrics.trips.inc({ key, rule: order.rule });
     logger.info({ key, cause: after.cause }, `breaker ${before.state} -> ${after.state}`);
   }
 

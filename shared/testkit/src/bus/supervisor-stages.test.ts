@@ -90,7 +90,18 @@ async function signal(log: EventLog, { sourceOffset, ok, tool = "vendor.ask" }: 
   const meta = metaWith({ eventId: `${topics.events}/0/${sourceOffset}`, atMs: Number(sourceOffset), chainId: "c" });
   // Of another agent each time: one alone counts once.
   const [key, agent] = [`tool:${tool}`, `a${sourceOffset}`];
-  const said = { key, tool, agent, chainId: "c", ok, code: "", probe: "", rule: "tool-outcome", index: 0 };
+  const said = {
+    key,
+    tool,
+    agent,
+    chainId: "c",
+    ok,
+    code: "",
+    probe: "",
+    durationMs: 1,
+    rule: "tool-outcome",
+    index: 0,
+  };
   const source = { sourcePartition: 0, sourceOffset, atMs: Number(sourceOffset) };
   const value = codec.encode("ToolOutcome", { meta, ...said, ...source });
   const record = { key, value, headers: { type: "ToolOutcome" } };
