@@ -3,7 +3,7 @@
  * task is, and how often each tool was done. A fold of the chain's records; every part is bounded here.
  */
 import type { BusEvent, MessageOf } from "@busbar/events";
-import { type Json, own, parseJson, utf8Length } from "@busbar/kernel";
+import { canonicalJson, type Json, own, parseJson, utf8Length } from "@busbar/kernel";
 import { withLosing } from "../citations.ts";
 import { withClaims } from "../claims.ts";
 import type { CallState, ChainState } from "../partition-state.ts";
@@ -108,9 +108,28 @@ function reconciled(
 
 const isNotKept = (outcome: string): boolean => outcome === "lost" || outcome === "unresolved";
 
+const isUntrusted = (policy: Policy | null, tool: string): boolean =>
+  own(policy?.tools ?? {}, tool)?.trust === "untrusted";
+
+/** What an agent is told beside results is in the words of tools as well: why one failed, what is there now, a fact. */
+function toldBeside(event: BusEvent, policy: Policy | null): readonly (readonly [from: string, content: string])[] {
+  if (event.type === "StatementChecked") return isUntrusted(policy, event.source) ? [[event.source, event.fact]] : [];
+  if (event.type !== "EffectFailed") return [];
+  const { tool, reason, freshness } = event;
+  const read = own(policy?.tools ?? {}, tool)?.dependsOn?.tool ?? "";
+  return [
+    ...(isUntrusted(policy, tool) ? [[tool, canonicalJson(reason)] as const] : []),
+    ...(isUntrusted(policy, read) && freshness !== "" ? [[read, freshness] as const] : []),
+  ];
+}
+
 /** A model's answer and that of a sub-task bring on what they were given of untrusted text (taint.ts, T1). */
-function carriedOn(chain: ChainState, event: BusEvent): ChainState["untrusted"] {
+function carriedOn(chain: ChainState, event: BusEvent, policy: Policy | null): ChainState["untrusted"] {
   const evidence = event.meta.eventId;
+  const beside = toldBeside(event, policy).filter(([, content]) => content !== "");
+  if (beside.length > 0) {
+    return beside.reduce((all, [from, content]) => withUntrusted(all, content, { from, evidence }), chain.untrusted);
+  }
   if (event.type === "SubtaskFinished" && event.untrusted) {
     return withUntrusted(chain.untrusted, event.output, { from: "sub-task", evidence });
   }
@@ -125,7 +144,7 @@ export function evidenceAfter(chain: ChainState, event: BusEvent, policy: Policy
   if (isUndone(event, call)) return undone(chain, call);
   const done = doneOf(event, call);
   if (done === null) {
-    const untrusted = call.answered === "" ? carriedOn(chain, event) : chain.untrusted;
+    const untrusted = call.answered === "" ? carriedOn(chain, event, policy) : chain.untrusted;
     return untrusted === chain.untrusted ? chain : { ...chain, untrusted };
   }
   const { claims, losing, said, untrusted } = told(chain, done, own(policy?.tools ?? {}, call.name));
