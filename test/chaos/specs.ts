@@ -31,7 +31,7 @@ export const SPECS: readonly ChaosSpec[] = [
     ],
     checks: ["effects", "fires", "doors", "nothing-lost", "none-failed", "voids", "supervisor-agrees", "processes"],
     bounds: {},
-    rounds: 30,
+    rounds: 60,
     fullRounds: 1020,
   },
   {
@@ -43,7 +43,7 @@ export const SPECS: readonly ChaosSpec[] = [
     lanes: [{ fault: { kind: "freeze", at: "anywhere" }, share: 1, every: { from: 8, to: 24 } }],
     checks: ["effects", "fires", "doors", "nothing-lost", "none-failed", "voids", "supervisor-agrees", "processes"],
     bounds: { lateFiresPerFreeze: 1 },
-    rounds: 10,
+    rounds: 20,
     fullRounds: 80,
   },
   {
@@ -55,8 +55,8 @@ export const SPECS: readonly ChaosSpec[] = [
     lanes: [{ fault: { kind: "freeze", at: "before-send" }, share: 1, every: { from: 8, to: 24 } }],
     checks: ["effects", "fires", "doors", "nothing-lost", "none-failed", "voids", "supervisor-agrees", "processes"],
     bounds: { lateFiresPerFreeze: 1 },
-    rounds: 10,
-    fullRounds: 70,
+    rounds: 20,
+    fullRounds: 60,
   },
   {
     name: "zombies-before-check",
@@ -66,8 +66,8 @@ export const SPECS: readonly ChaosSpec[] = [
     lanes: [{ fault: { kind: "freeze", at: "before-check" }, share: 1, every: { from: 8, to: 24 } }],
     checks: ["effects", "fires", "doors", "nothing-lost", "none-failed", "voids", "supervisor-agrees", "processes"],
     bounds: { lateFiresPerFreeze: 0 },
-    rounds: 10,
-    fullRounds: 70,
+    rounds: 20,
+    fullRounds: 60,
   },
   {
     name: "halts",
@@ -93,7 +93,7 @@ export const SPECS: readonly ChaosSpec[] = [
     ],
     checks: ["effects", "fires", "doors", "halts", "supervisor-agrees", "processes"],
     bounds: {},
-    rounds: 50,
+    rounds: 100,
     fullRounds: 1000,
   },
   {
@@ -122,7 +122,7 @@ export const SPECS: readonly ChaosSpec[] = [
     ],
     checks: ["effects", "fires", "halts", "doors", "nothing-lost", "voids", "supervisor-agrees", "processes"],
     bounds: {},
-    rounds: 10,
+    rounds: 20,
     fullRounds: 20,
   },
   {
@@ -140,7 +140,7 @@ export const SPECS: readonly ChaosSpec[] = [
     ],
     checks: ["effects", "fires", "doors", "nothing-lost", "none-failed", "voids", "supervisor-agrees", "processes"],
     bounds: {},
-    rounds: 10,
+    rounds: 20,
     fullRounds: 20,
   },
   {
@@ -162,7 +162,7 @@ export const SPECS: readonly ChaosSpec[] = [
     ],
     checks: ["effects", "fires", "doors", "nothing-lost", "none-failed", "voids", "supervisor-agrees", "processes"],
     bounds: {},
-    rounds: 10,
+    rounds: 20,
     fullRounds: 20,
   },
   {
@@ -173,7 +173,7 @@ export const SPECS: readonly ChaosSpec[] = [
     lanes: [{ fault: { kind: "registry-down" }, share: 1, every: { from: 4, to: 20 } }],
     checks: ["effects", "fires", "doors", "nothing-lost", "none-failed", "voids", "supervisor-agrees", "processes"],
     bounds: {},
-    rounds: 2,
+    rounds: 4,
     fullRounds: 4,
   },
   {
@@ -185,7 +185,7 @@ export const SPECS: readonly ChaosSpec[] = [
     lanes: [{ fault: { kind: "disk-full" }, share: 1, every: { from: 20, to: 80 } }],
     checks: ["effects", "fires", "doors", "nothing-lost", "none-failed", "voids", "supervisor-agrees", "processes"],
     bounds: {},
-    rounds: 2,
+    rounds: 4,
     fullRounds: 4,
   },
   {
@@ -225,7 +225,7 @@ export const SPECS: readonly ChaosSpec[] = [
       "processes",
     ],
     bounds: {},
-    rounds: 15,
+    rounds: 30,
     fullRounds: 30,
   },
 ];
