@@ -11,7 +11,7 @@ test(
       await Promise.all([bus.gateway("g1"), bus.supervisor("s1"), bus.agent("a1", { names: ["booker"] })]);
       await bus.doorsOpen();
       const { watch, orders, client } = bus;
-      const input = { fails: [false, true, true, false] };
+      const input = { fails: [true, true, false, false] };
       const handle = await client.submit({ agent: "booker", input, key: keyIn(1, bus.partitions, "resume") });
       const ofChain = <T extends { readonly event: { readonly meta: { readonly chainId: string } } }>(
         seen: readonly T[],
