@@ -109,7 +109,8 @@ export class Scene {
   readonly processes: ServiceProcess[] = [];
   /** Scopes that were halted. */
   readonly scopes = new Set<string>();
-  /** Offsets of the resumes that a person ordered. */
+  /** Offsets of the halts, and of the resumes, that a person ordered. */
+  readonly halts = new Set<string>();
   readonly resumes = new Set<string>();
   readonly #crew = new Map<Role, ServiceProcess[]>();
   readonly #tally = new Map<string, number>();

@@ -60,7 +60,7 @@ export async function cut(
   const fence = await ordered;
   await acknowledged(scene, fence, scope);
   scene.resumes.add(String(await insist(() => wires.orders.resume(scope, fence.toString()))));
-  countHalt(scene, target);
+  countHalt(scene, target, fence);
   await scene.doorsOpen();
   return `cut ${link}`;
 }

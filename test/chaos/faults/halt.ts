@@ -48,8 +48,9 @@ export async function defied(scene: Scene, target: Target, after: ReadonlyMap<nu
 }
 
 /** Keeps what the checkers ask for; the halt's name. */
-export function countHalt(scene: Scene, { kind, scope }: Target): string {
+export function countHalt(scene: Scene, { kind, scope }: Target, fence: bigint): string {
   scene.scopes.add(scope);
+  scene.halts.add(fence.toString());
   scene.count("halts ordered");
   return `halt ${kind}`;
 }
@@ -68,5 +69,5 @@ export async function halt(scene: Scene, { pick }: Strike, scopes: readonly Halt
   const after = await acknowledged(scene, fence, scope);
   await defied(scene, target, after);
   scene.resumes.add(String(await orders.resume(scope, fence.toString())));
-  return countHalt(scene, target);
+  return countHalt(scene, target, fence);
 }
