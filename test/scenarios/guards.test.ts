@@ -7,8 +7,16 @@ import { createKafkaEventLog } from "@busbar/log/kafka";
 import { SCENARIOS, tryScenario } from "@busbar/testkit/scenarios";
 import { expect, inject, test } from "vitest";
 
-/** Long on a broker: flow.int and drift.int of level `integration` have them there, with services as processes. */
-const ELSEWHERE: ReadonlySet<string> = new Set(["slow-agent", "turned-over-night", "endless-loop"]);
+/**
+ * Long on a broker: flow.int, drift.int and caps.int of level `integration` have what they are about there, with services
+ * as processes.
+ */
+const ELSEWHERE: ReadonlySet<string> = new Set([
+  "slow-agent",
+  "turned-over-night",
+  "endless-loop",
+  "a-thousand-chains",
+]);
 const HERE = SCENARIOS.filter(({ name }) => !ELSEWHERE.has(name));
 
 test.each(HERE.map((scenario) => [`${scenario.guard}: ${scenario.name}`, scenario] as const))(
