@@ -267,6 +267,8 @@ const PROMISES = {
   time: {
     "time:never-backwards": "atMs is the larger of the last one in the partition and the clock",
     "time:clock-checked": "a clock beyond the bound of the broker's append time keeps the door closed or degrades it",
+    "time:patience-grows":
+      "a chain without a sign of life is given more time after each assignment that brought no command, up to eight times as much",
     "time:bounded-rate": "overdue timers, reassignments and resumed chains fire at a bounded rate",
     "time:timers-rebuilt": "timers are rebuilt on load; overdue ones fire at a bounded rate",
     "time:ownerless-time": "time without an owner does not count against active deadlines",

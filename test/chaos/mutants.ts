@@ -138,8 +138,8 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: "/runtime/src/door/ticks.ts",
-        find: "if (nowMs - lastMs <= settings.lifeBoundMs) continue;",
-        replace: "if (nowMs - lastMs <= Infinity) continue;",
+        find: "if (nowMs - lastMs <= patienceMs(chain, settings.lifeBoundMs)) continue;",
+        replace: "if (nowMs - lastMs <= Infinity + patienceMs(chain, 0)) continue;",
       },
     ],
     spec: "kills",

@@ -305,7 +305,11 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "lifeless-chains-kept",
     "a chain without a sign of life is assigned again",
-    edit(`${DOOR}/ticks.ts`, "if (nowMs - lastMs <= settings.lifeBoundMs) continue;", "if (lastMs > 0) continue;"),
+    edit(
+      `${DOOR}/ticks.ts`,
+      "if (nowMs - lastMs <= patienceMs(chain, settings.lifeBoundMs)) continue;",
+      "if (lastMs > 0) continue;",
+    ),
   ),
   mutant(
     "stages-tried-once",

@@ -89,6 +89,7 @@ describe("chains without a sign of life", () => {
     const count = REASSIGNED_AT_ONCE * 2 + 5;
     const chain = {
       incarnation: 1,
+      sequence: 0,
       halted: null,
       agent: "a",
       version: "1",
@@ -110,5 +111,24 @@ describe("chains without a sign of life", () => {
     });
     expect(looks.map(({ length }) => length)).toEqual([REASSIGNED_AT_ONCE, REASSIGNED_AT_ONCE, 5, 0]);
     expect(new Set(looks.flat()).size).toBe(count);
+  });
+
+  it("are given more time after each assignment that brought no command, up to eight times as much [time:patience-grows]", () => {
+    const { lifeBoundMs } = DEFAULT_OWNER_SETTINGS;
+    const waitedMs = (incarnation: number, sequence: number): number => {
+      const chain = { incarnation, sequence, halted: null, agent: "a", version: "1", assignedAtMs: 0, calls: {} };
+      const chains = { c: { ...chain, chainId: "c", deadlineAtMs: 0 } };
+      const state = { ...stateOf("open"), chains, deployments: {} } as unknown as PartitionState;
+      for (let bounds = 1; bounds <= 20; bounds += 1) {
+        const nowMs = bounds * lifeBoundMs;
+        const life = { ...options.life, agentSeenMs: () => nowMs, chainSeenMs: () => 0 };
+        const given = { ...options, life, clock: { nowMs: () => nowMs, monotonicMs: () => nowMs } };
+        const inputs = inputsOfTick(given, state, newTicking(0, 0));
+        if (inputs.some(({ kind }) => kind === "reassign")) return bounds - 1;
+      }
+      return -1;
+    };
+    expect([1, 2, 3, 4, 5, 90].map((incarnation) => waitedMs(incarnation, 0))).toEqual([1, 2, 4, 8, 8, 8]);
+    expect([1, 2, 90].map((incarnation) => waitedMs(incarnation, 1))).toEqual([1, 1, 1]);
   });
 });

@@ -8,6 +8,7 @@ import {
   isDueCall,
   isEnding,
   isRollbackDue,
+  type ChainState,
   type PartitionState,
 } from "@busbar/policy";
 import type { SupervisorBeat } from "../feeds.ts";
@@ -78,6 +79,16 @@ function hasDueTimer(state: PartitionState, nowMs: number): boolean {
 /** Chains that one look assigns again at most; the rest comes with the next look, a sixth of `lifeBoundMs` later. */
 export const REASSIGNED_AT_ONCE = 32;
 
+const DOUBLED_AT_MOST = 3;
+
+/**
+ * How long a chain may be silent: longer after each assignment that brought no command. On a machine that is too busy
+ * to be heard in time every assignment makes work for the next, and none of them would ever be heard.
+ */
+function patienceMs({ incarnation, sequence }: Pick<ChainState, "incarnation" | "sequence">, boundMs: number): number {
+  return sequence > 0 ? boundMs : boundMs * 2 ** Math.min(incarnation - 1, DOUBLED_AT_MOST);
+}
+
 /** Chains that no process of a living version says it runs. Where the whole version is silent nobody could take them. */
 function lifelessChains(
   options: OwnerOptions,
@@ -93,7 +104,7 @@ function lifelessChains(
     if (incarnation === 0 || chain.halted !== null || ticking.reassigning.get(chainId) === incarnation) continue;
     if (nowMs - life.agentSeenMs(agent, version) > settings.lifeBoundMs / 2) continue;
     const lastMs = Math.max(life.chainSeenMs(agent, chainId, incarnation), chain.assignedAtMs, ticking.loadedMs);
-    if (nowMs - lastMs <= settings.lifeBoundMs) continue;
+    if (nowMs - lastMs <= patienceMs(chain, settings.lifeBoundMs)) continue;
     ticking.reassigning.set(chainId, incarnation);
     inputs.push({ kind: "reassign", chainId, reason: `no sign of life for ${settings.lifeBoundMs} ms` });
   }
