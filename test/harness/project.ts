@@ -14,6 +14,8 @@ export interface ProjectOverrides {
   readonly timeoutMs?: number;
   /** Bulkheads and rates, by tool. */
   readonly caps?: Readonly<Record<string, object>>;
+  /** The section of this name; default: there is none. */
+  readonly degradation?: object;
 }
 
 const MUTATING = ["orders.refund", "orders.change", "orders.annotate", "inventory.sync", "mail.send", "parcel.book"];
@@ -43,6 +45,6 @@ export function projectText(folder: string, overrides: ProjectOverrides): string
   const limits = { maxSteps: 10_000, settleMarginMs: 300 };
   const rules = { consecutiveErrors: 2, ...overrides.rules };
   const breaker = { consecutiveFailures: 0, agentFailures: 0, pairFailures: 0, ...overrides.breaker };
-  const { flow = {}, drift = {} } = overrides;
-  return JSON.stringify({ version: 1, modules, tools, agents, rules, breaker, flow, drift, limits });
+  const { flow = {}, drift = {}, degradation } = overrides;
+  return JSON.stringify({ version: 1, modules, tools, agents, rules, breaker, flow, drift, limits, degradation });
 }
