@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { onTestFinished, test, vi } from "vitest";
 
-const BOUND = { timeout: 20_000 };
+const BOUND = { timeout: 60_000 };
 
 const STARTER = `
   import { spawn } from "node:child_process";
@@ -20,7 +20,7 @@ const STARTER = `
 
 test.skipIf(process.platform === "win32")(
   "a folder goes with its starter, and so does a process that writes it and had no watchdog yet [infra:clean-stop]",
-  { timeout: 30_000 },
+  { timeout: 60_000 },
   async () => {
     const folder = mkdtempSync(path.join(tmpdir(), "busbar-watchdog-test-"));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));

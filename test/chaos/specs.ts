@@ -93,7 +93,7 @@ export const SPECS: readonly ChaosSpec[] = [
     ],
     checks: ["effects", "fires", "doors", "halts", "supervisor-agrees", "processes"],
     bounds: {},
-    rounds: 100,
+    rounds: 50,
     fullRounds: 1000,
   },
   {
