@@ -5,7 +5,7 @@
  */
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
-import { IGNORED, type Level, LEVELS, ON_BROKER } from "./test/levels.ts";
+import { IGNORED, type Level, LEVELS } from "./test/levels.ts";
 
 const projectOf = (level: Level, index: number) => ({
   test: {
@@ -20,7 +20,7 @@ const projectOf = (level: Level, index: number) => ({
       ? { setupFiles: ["./test/histories-setup.ts"] }
       : {}),
     sequence: { groupOrder: index },
-    ...(ON_BROKER.has(level.phase) ? { globalSetup: ["./test/shared-broker.ts"] } : {}),
+    ...(level.phase === "broker" ? { globalSetup: ["./test/shared-broker.ts"] } : {}),
   },
 });
 

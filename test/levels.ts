@@ -3,18 +3,10 @@
  * may take. The vitest projects and the runner are both made from this table.
  */
 
-export type Phase = "unit" | "bus" | "tidy" | "broker" | "e2e" | "containers";
-
-/** Phases in their order. Those of one row run beside each other: both wait for other programs more than they work. */
-export const PHASES: readonly (readonly Phase[])[] = [["unit"], ["bus"], ["tidy"], ["broker"], ["e2e", "containers"]];
-
-/** Phases whose levels share a broker that is started for them. */
-export const ON_BROKER: ReadonlySet<Phase> = new Set(["broker", "e2e"]);
-
-/** One level. Levels of one phase run in one vitest process. */
+/** One level. `phase`: levels of one phase run in one vitest process, and so share one broker. */
 export interface Level {
   readonly name: string;
-  readonly phase: Phase;
+  readonly phase: "unit" | "bus" | "tidy" | "broker" | "containers";
   readonly include: readonly string[];
   readonly exclude: readonly string[];
   readonly testTimeoutMs: number;
@@ -77,7 +69,7 @@ export const LEVELS: readonly Level[] = [
   broker("integration", "test/integration/**/*.int.test.ts"),
   broker("scenarios", "test/scenarios/**/*.test.ts"),
   { ...broker("real", "test/real/**/*.test.ts"), needs: { variable: "BUSBAR_REAL_DATA", otherwise: "data absent" } },
-  { ...broker("e2e", "test/e2e/**/*.test.ts"), phase: "e2e", testTimeoutMs: 180_000 },
+  { ...broker("e2e", "test/e2e/**/*.test.ts"), testTimeoutMs: 180_000 },
   {
     ...broker("containers", "test/containers/**/*.test.ts"),
     phase: "containers",

@@ -9,14 +9,12 @@ import { spawn } from "node:child_process";
 import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { join, matchesGlob, relative, resolve } from "node:path";
-import { IGNORED, type Level, LEVELS, PHASES } from "./levels.ts";
+import { IGNORED, type Level, LEVELS } from "./levels.ts";
 import { type LevelResult, type Report, resultOf, summaryLine } from "./summary.ts";
 
 const ROOT = resolve(import.meta.dirname, "..");
 const VITEST = join(ROOT, "node_modules/vitest/vitest.mjs");
 
-/** Longest wait for the rest of what a phase has printed. */
-const DRAIN_MS = 5000;
 const REMOVALS = 20;
 const REMOVAL_DELAY_MS = 250;
 
@@ -44,29 +42,18 @@ function chooseLevels(names: readonly string[]): readonly Level[] {
 /** The first signal that asked for the end; the levels after it are not run. */
 let stoppedBy: NodeJS.Signals | undefined;
 
-interface Where {
-  readonly reportFile: string;
-  readonly temporary: string;
-  /** Another phase runs beside it: what it prints is kept, and told when that one is over. */
-  readonly isShownLater: boolean;
-  output: string;
-}
-
 /**
  * Runs vitest on some projects; gives its exit code. A terminal hands Ctrl-C to vitest by itself. Its temporary folders
  * lie in one of ours: what a test that was ended in its middle leaves there goes with it.
  */
-async function runVitest(levels: readonly Level[], where: Where): Promise<number> {
-  const { reportFile, temporary, isShownLater } = where;
+async function runVitest(levels: readonly Level[], reportFile: string, temporary: string): Promise<number> {
   const projects = levels.flatMap((level) => ["--project", level.name]);
   const args = [VITEST, "run", ...projects, "--reporter=default", "--reporter=json", `--outputFile.json=${reportFile}`];
   const child = spawn(process.execPath, args, {
     cwd: ROOT,
-    stdio: ["inherit", isShownLater ? "pipe" : "inherit", isShownLater ? "pipe" : "inherit"],
+    stdio: "inherit",
     env: { ...process.env, TMPDIR: temporary },
   });
-  const held: Buffer[] = [];
-  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk: Buffer) => held.push(chunk));
   const stop = (signal: NodeJS.Signals): void => {
     if (stoppedBy === undefined && (signal === "SIGTERM" || !process.stdin.isTTY)) child.kill(signal);
     stoppedBy ??= signal;
@@ -74,11 +61,8 @@ async function runVitest(levels: readonly Level[], where: Where): Promise<number
   process.on("SIGINT", stop).on("SIGTERM", stop);
   const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((done, fail) => {
     child.once("error", fail);
-    child.once("close", (exitCode, exitSignal) => done([exitCode, exitSignal]));
-    // What a test has left running may keep the pipe open.
-    child.once("exit", (exitCode, exitSignal) => setTimeout(() => done([exitCode, exitSignal]), DRAIN_MS).unref());
+    child.once("exit", (exitCode, exitSignal) => done([exitCode, exitSignal]));
   });
-  where.output = Buffer.concat(held).toString("utf8");
   process.off("SIGINT", stop).off("SIGTERM", stop);
   return code ?? exitCodeOf(signal);
 }
@@ -91,33 +75,13 @@ function readReport(file: string): Report {
   return parsed;
 }
 
-interface PhaseEnd {
-  readonly results: readonly LevelResult[];
-  /** What was not shown yet. */
-  readonly output: string;
-}
-
-const namesOf = (levels: readonly Level[]): string => levels.map((level) => level.name).join(", ");
-
-/** Phases of one row, beside each other; a line for each level when all are over. */
-async function runRow(phases: readonly (readonly Level[])[], folder: string): Promise<readonly LevelResult[]> {
-  say(`\n== ${phases.map(namesOf).join(", and beside it ")}`);
-  const ends = await Promise.all(phases.map((levels, index) => runPhase(levels, folder, index > 0)));
-  for (const [index, { output }] of ends.entries()) {
-    if (output !== "") say(`\n== ${namesOf(phases[index] ?? [])} (it ran meanwhile)\n${output}`);
-  }
-  const results = ends.flatMap((end) => end.results);
-  for (const result of results) say(summaryLine(result));
-  return results;
-}
-
-async function runPhase(levels: readonly Level[], folder: string, isShownLater: boolean): Promise<PhaseEnd> {
-  const name = levels.map((level) => level.name).join("-");
+/** Runs the levels of one phase and prints a line for each. */
+async function runPhase(levels: readonly Level[], folder: string): Promise<readonly LevelResult[]> {
+  const reportFile = join(folder, `${levels.map((level) => level.name).join("-")}.json`);
+  say(`\n== ${levels.map((level) => level.name).join(", ")}`);
   const temporary = join(folder, "tmp");
   mkdirSync(temporary, { recursive: true });
-  const where: Where = { reportFile: join(folder, `${name}.json`), temporary, isShownLater, output: "" };
-  const exitCode = await runVitest(levels, where);
-  const { reportFile, output } = where;
+  const exitCode = await runVitest(levels, reportFile, temporary);
   const report = readReport(reportFile);
   const results = levels.map((level) => {
     const owns = (file: string): boolean => matches(level, relative(ROOT, file));
@@ -137,7 +101,8 @@ async function runPhase(levels: readonly Level[], folder: string, isShownLater: 
       seconds: 0,
       note: `exit code ${exitCode} outside of any test`,
     });
-  return { results, output };
+  for (const result of results) say(summaryLine(result));
+  return results;
 }
 
 function matches(level: Level, file: string): boolean {
@@ -152,11 +117,14 @@ async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "busbar-test-"));
   const results: LevelResult[] = [];
   try {
-    for (const row of PHASES) {
+    for (const phase of new Set(runnable.map((level) => level.phase))) {
       if (stoppedBy !== undefined) break;
-      const phases = row.map((phase) => runnable.filter((level) => level.phase === phase));
-      const wanted = phases.filter((levels) => levels.length > 0);
-      if (wanted.length > 0) results.push(...(await runRow(wanted, folder)));
+      results.push(
+        ...(await runPhase(
+          runnable.filter((level) => level.phase === phase),
+          folder,
+        )),
+      );
     }
   } finally {
     // A process that ends with us may still write into it.

@@ -2,25 +2,10 @@
  * A call that a person has to approve, with real processes: gateway and agent are killed between the request and the
  * person's word, which is given at the command line. Each parcel is booked once, and the denied one never.
  */
-import { dirname, join } from "node:path";
 import { expect, inject, test } from "vitest";
-import { personEnv, type as typeLine } from "../e2e/shell.ts";
-import { type Bus, withBus } from "../harness/bus.ts";
+import { asked } from "../harness/asked.ts";
+import { withBus } from "../harness/bus.ts";
 import { judgeFires } from "../harness/fires.ts";
-
-/** `npx busbar <line>` at this bus, as JSON. */
-async function asked(bus: Bus, line: string): Promise<unknown> {
-  const folder = dirname(bus.keys);
-  const env = personEnv({
-    BUSBAR_BROKERS: inject("brokers").join(","),
-    BUSBAR_PREFIX: bus.prefix,
-    BUSBAR_KEYS: bus.keys,
-    BUSBAR_PROJECT: join(folder, "busbar.yaml"),
-  });
-  const { out, err } = await typeLine(`npx busbar ${line} -o json`, folder, env);
-  if (out === "") throw new Error(`busbar ${line}: ${err}`);
-  return JSON.parse(out);
-}
 
 test(
   "a call waits for a person while gateway and agent are killed; the word at the command line admits it once, a no refuses it [approvals:survives] [approvals:shown] [approvals:signed]",

@@ -2,24 +2,9 @@
  * What people type about a chain that a rule halted: the hand-off with all that led to it, its answer, and the rollback
  * of what the chain had done, planned first.
  */
-import { dirname, join } from "node:path";
 import { expect, inject, test } from "vitest";
-import { personEnv, type as typeLine } from "../e2e/shell.ts";
-import { type Bus, withBus } from "../harness/bus.ts";
-
-/** `npx busbar <line>` at this bus, as JSON. */
-async function asked(bus: Bus, line: string): Promise<unknown> {
-  const folder = dirname(bus.keys);
-  const env = personEnv({
-    BUSBAR_BROKERS: inject("brokers").join(","),
-    BUSBAR_PREFIX: bus.prefix,
-    BUSBAR_KEYS: bus.keys,
-    BUSBAR_PROJECT: join(folder, "busbar.yaml"),
-  });
-  const { out, err } = await typeLine(`npx busbar ${line} -o json`, folder, env);
-  if (out === "") throw new Error(`busbar ${line}: ${err}`);
-  return JSON.parse(out);
-}
+import { asked } from "../harness/asked.ts";
+import { withBus } from "../harness/bus.ts";
 
 test(
   "a chain that a rule halted is handed to a person, who reads what led to it, answers, and rolls it back with the plan first [degradation:hand-off-on-halt] [handoffs:answered] [rollback:plan] [rollback:halted-chain]",

@@ -1,20 +1,20 @@
 /** `busbar agents`: who is declared, what runs, in which state, with which chains; `agents run` runs them. */
 import { busbarError } from "@busbar/kernel";
 import { Command } from "commander";
-import { type OpenBus, partitionsOf, withBus } from "../bus.ts";
+import { type OpenBus, withBus } from "../bus.ts";
 import { outputOf } from "../command-output.ts";
 import type { Output } from "../output.ts";
 import { formatDuration } from "../parse/duration.ts";
 import { type AgentRow, foldAgents } from "../read/agents.ts";
 import { type AgentLife, foldLife, readBeats } from "../read/heartbeats.ts";
-import { viewPartition } from "../read/partition.ts";
+import { viewPartitions } from "../read/partition.ts";
 import { foldStatus } from "../read/status.ts";
 import type { Column } from "../table.ts";
 import { inboxAgents } from "./status.ts";
 import { runCommand } from "./run-agents.ts";
 
 async function readAgents(bus: OpenBus): Promise<readonly AgentRow[]> {
-  const views = await Promise.all(partitionsOf(bus).map((partition) => viewPartition(bus, partition)));
+  const views = await viewPartitions(bus);
   const nowMs = Date.now();
   const life = foldLife(await readBeats(bus, nowMs), nowMs);
   const { agents, drifts } = foldStatus(views, life, await inboxAgents(bus), nowMs);

@@ -4,7 +4,7 @@ import { busbarError, reasonOf } from "@busbar/kernel";
 import { readBlob } from "@busbar/log";
 import { ARGUMENTS_LIMIT_BYTES } from "@busbar/policy";
 import { Command } from "commander";
-import { type OpenBus, partitionsOf, withBus } from "../bus.ts";
+import { type OpenBus, withBus } from "../bus.ts";
 import { outputOf } from "../command-output.ts";
 import { aboutCall, sayToDoor } from "../control-orders.ts";
 import { operatorName } from "../orders.ts";
@@ -12,7 +12,7 @@ import type { Output } from "../output.ts";
 import { formatDuration } from "../parse/duration.ts";
 import { type ApprovalRow, foldApprovals } from "../read/approvals.ts";
 import { describeEvent } from "../read/describe-event.ts";
-import { readEvents, viewPartition } from "../read/partition.ts";
+import { readEvents, viewPartitions } from "../read/partition.ts";
 import { type Column, cut, plain } from "../table.ts";
 import { type OrderOptions, withOrderOptions } from "./order-options.ts";
 
@@ -21,7 +21,7 @@ const ARGS_LENGTH = 60;
 const DIGEST_LENGTH = 12;
 
 async function readApprovals(bus: OpenBus): Promise<readonly ApprovalRow[]> {
-  const views = await Promise.all(partitionsOf(bus).map((partition) => viewPartition(bus, partition)));
+  const views = await viewPartitions(bus);
   return foldApprovals(views.map(({ state }) => state));
 }
 

@@ -1,14 +1,14 @@
 /** `busbar breakers`: lists the breakers of tools, agents and agents at tools; a person holds one open, or closes it. */
 import { parseEventId } from "@busbar/events";
 import { Command } from "commander";
-import { partitionsOf, withBus } from "../bus.ts";
+import { withBus } from "../bus.ts";
 import { outputOf } from "../command-output.ts";
 import { assertProven, awaitApplied, giveOrder, operatorName } from "../orders.ts";
 import type { Output } from "../output.ts";
 import { breakerKeyArgument, shortBreakerKey } from "../parse/breaker-key.ts";
 import { formatDuration } from "../parse/duration.ts";
 import { type BreakerRow, foldBreakers, readBreakerOrders } from "../read/breakers.ts";
-import { viewPartition } from "../read/partition.ts";
+import { viewPartitions } from "../read/partition.ts";
 import type { Column } from "../table.ts";
 import { answerOrder, type OrderOptions, withOrderOptions } from "./order-options.ts";
 
@@ -84,7 +84,7 @@ function hint(output: Output, rows: readonly BreakerRow[]): void {
 async function list(options: { readonly open?: boolean }, self: Command): Promise<void> {
   const output = outputOf(self);
   const rows = await withBus(output, async (bus) => {
-    const views = await Promise.all(partitionsOf(bus).map((partition) => viewPartition(bus, partition)));
+    const views = await viewPartitions(bus);
     return foldBreakers(
       views.map(({ state }) => state),
       await readBreakerOrders(bus),

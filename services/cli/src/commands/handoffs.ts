@@ -2,7 +2,7 @@
 import { parseEventId } from "@busbar/events";
 import { busbarError, parseJson } from "@busbar/kernel";
 import { Command } from "commander";
-import { type OpenBus, partitionsOf, withBus } from "../bus.ts";
+import { type OpenBus, withBus } from "../bus.ts";
 import { outputOf } from "../command-output.ts";
 import { aboutCall, sayToDoor } from "../control-orders.ts";
 import { operatorName } from "../orders.ts";
@@ -10,14 +10,14 @@ import type { Output } from "../output.ts";
 import { formatDuration } from "../parse/duration.ts";
 import { describeEvent } from "../read/describe-event.ts";
 import { foldHandOffs, type HandOffRow } from "../read/handoffs.ts";
-import { readEvents, viewPartition } from "../read/partition.ts";
+import { readEvents, viewPartitions } from "../read/partition.ts";
 import { type Column, cut, plain } from "../table.ts";
 import { type OrderOptions, withOrderOptions } from "./order-options.ts";
 
 const QUESTION_LENGTH = 80;
 
 async function readHandOffs(bus: OpenBus): Promise<readonly HandOffRow[]> {
-  const views = await Promise.all(partitionsOf(bus).map((partition) => viewPartition(bus, partition)));
+  const views = await viewPartitions(bus);
   return foldHandOffs(views.map(({ state }) => state));
 }
 

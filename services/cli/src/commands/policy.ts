@@ -6,13 +6,13 @@ import { busbarError, reasonOf } from "@busbar/kernel";
 import { narrowCaps, policyHash } from "@busbar/policy";
 import { policyBody } from "@busbar/runtime";
 import { Command } from "commander";
-import { type OpenBus, partitionsOf, withBus } from "../bus.ts";
+import { type OpenBus, withBus } from "../bus.ts";
 import { endWith, outputOf } from "../command-output.ts";
 import { assertProven, awaitApplied, giveOrder, operatorName } from "../orders.ts";
 import type { Output } from "../output.ts";
 import { partitionsOption } from "../parse/count.ts";
 import { chooseProject } from "../project-file.ts";
-import { viewPartition } from "../read/partition.ts";
+import { viewPartitions } from "../read/partition.ts";
 import { diffInForce, type Difference, isSame, type PolicyDifference } from "../read/policy-diff.ts";
 import { type Column, cut, plain } from "../table.ts";
 import { answerOrder, type OrderOptions, withOrderOptions } from "./order-options.ts";
@@ -59,7 +59,7 @@ async function check(given: string | undefined, options: CheckOptions, self: Com
 }
 
 const statesOf = async (bus: OpenBus) => {
-  const views = await Promise.all(partitionsOf(bus).map((partition) => viewPartition(bus, partition)));
+  const views = await viewPartitions(bus);
   return views.map(({ state }) => state);
 };
 

@@ -1,19 +1,19 @@
 /** `busbar status`: who works, what stands in the way, and what to type about it. */
 import { Command } from "commander";
-import { type OpenBus, partitionsOf, stateDirOf, withBus } from "../bus.ts";
+import { type OpenBus, stateDirOf, withBus } from "../bus.ts";
 import { outputOf } from "../command-output.ts";
 import { deployedHere, readSupervisorState, type SupervisorState } from "../deploy/state-file.ts";
 import type { Output } from "../output.ts";
 import { shortBreakerKey } from "../parse/breaker-key.ts";
 import { formatDuration } from "../parse/duration.ts";
 import { foldLife, readBeats } from "../read/heartbeats.ts";
-import { viewPartition } from "../read/partition.ts";
+import { viewPartitions } from "../read/partition.ts";
 import { type BusStatus, foldStatus, type Standing } from "../read/status.ts";
 import type { Column } from "../table.ts";
 
 /** Status as the log says it now. */
 export async function readStatus(bus: OpenBus): Promise<BusStatus> {
-  const views = await Promise.all(partitionsOf(bus).map((partition) => viewPartition(bus, partition)));
+  const views = await viewPartitions(bus);
   const nowMs = Date.now();
   const beats = await readBeats(bus, nowMs);
   return foldStatus(views, foldLife(beats, nowMs), await inboxAgents(bus), nowMs, await localSupervisors());

@@ -2,13 +2,13 @@
 import { busbarError } from "@busbar/kernel";
 import { parseFlowKey } from "@busbar/policy";
 import { Command } from "commander";
-import { type OpenBus, partitionsOf, withBus } from "../bus.ts";
+import { type OpenBus, withBus } from "../bus.ts";
 import { outputOf } from "../command-output.ts";
 import { assertProven, awaitApplied, giveOrder, operatorName } from "../orders.ts";
 import type { Output } from "../output.ts";
 import { durationOption } from "../parse/duration.ts";
 import { type FlowRow, foldFlows } from "../read/flows.ts";
-import { viewPartition } from "../read/partition.ts";
+import { viewPartitions } from "../read/partition.ts";
 import type { Column } from "../table.ts";
 import { answerOrder, type OrderOptions, withOrderOptions } from "./order-options.ts";
 
@@ -91,7 +91,7 @@ function columns(count: number): readonly Column<FlowRow>[] {
 }
 
 async function readFlows(bus: OpenBus): Promise<readonly FlowRow[]> {
-  const views = await Promise.all(partitionsOf(bus).map((partition) => viewPartition(bus, partition)));
+  const views = await viewPartitions(bus);
   return foldFlows(views.map(({ state }) => state));
 }
 

@@ -1,11 +1,11 @@
 /** `busbar tools`: what each tool is and does, as the policy in force says; nothing of it is asked from a gateway. */
 import { busbarError } from "@busbar/kernel";
 import { Command } from "commander";
-import { partitionsOf, withBus } from "../bus.ts";
+import { withBus } from "../bus.ts";
 import { outputOf } from "../command-output.ts";
 import type { Output } from "../output.ts";
 import { formatDuration } from "../parse/duration.ts";
-import { viewPartition } from "../read/partition.ts";
+import { viewPartitions } from "../read/partition.ts";
 import { foldTools, type ToolRow } from "../read/tools.ts";
 import type { Column } from "../table.ts";
 
@@ -16,7 +16,7 @@ interface Tools {
 
 function readTools(output: Output): Promise<Tools> {
   return withBus(output, async (bus) => {
-    const views = await Promise.all(partitionsOf(bus).map((partition) => viewPartition(bus, partition)));
+    const views = await viewPartitions(bus);
     return { rows: foldTools(views.map(({ state }) => state)), partitionCount: bus.partitionCount };
   });
 }

@@ -6,7 +6,7 @@ import { createPartitionReader } from "@busbar/runtime";
 import { type PartitionState, replay } from "@busbar/policy";
 import type { Follower } from "@busbar/log";
 import { type OpenBus, partitionsOf } from "../bus.ts";
-import { startOf, viewPartition } from "../read/partition.ts";
+import { startOf, viewPartitions } from "../read/partition.ts";
 
 export interface LiveStates {
   /** By partition; not to be changed. */
@@ -65,6 +65,6 @@ export async function followStates(bus: OpenBus): Promise<LiveStates> {
 
 /** The states as the log has them now. */
 export async function viewStates(bus: OpenBus): Promise<readonly PartitionState[]> {
-  const views = await Promise.all(partitionsOf(bus).map((partition) => viewPartition(bus, partition)));
+  const views = await viewPartitions(bus);
   return views.map(({ state }) => state);
 }

@@ -5,7 +5,7 @@
 import { locateClaim } from "@busbar/log";
 import { initialPartitionState, type PartitionState, replay } from "@busbar/policy";
 import { createCheckpointStore, createPartitionReader, type ReadEvent, STATE_VERSION } from "@busbar/runtime";
-import type { OpenBus } from "../bus.ts";
+import { type OpenBus, partitionsOf } from "../bus.ts";
 
 export type Reading = Pick<OpenBus, "log" | "codec" | "topics">;
 
@@ -65,6 +65,11 @@ const DOOR_EVENTS: ReadonlySet<string> = new Set([
   "DoorOpened",
   "DoorDegraded",
 ]);
+
+/** The states of all partitions, in their order. */
+export function viewPartitions(bus: OpenBus): Promise<readonly PartitionView[]> {
+  return Promise.all(partitionsOf(bus).map((partition) => viewPartition(bus, partition)));
+}
 
 /** The state of a partition as its log says. With `whole` the checkpoint is passed over and every position counted. */
 export async function viewPartition(bus: Reading, partition: number, whole = false): Promise<PartitionView> {

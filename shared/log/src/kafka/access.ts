@@ -6,6 +6,7 @@
  *    taken away. Principals that the table does not name are left alone.
  * U2 Applying it twice is applying it once; it resolves when the broker that was asked goes by it.
  */
+import { setTimeout as pause } from "node:timers/promises";
 import { randomBytes } from "node:crypto";
 import { busbarError, reasonOf } from "@busbar/kernel";
 import kafkajs, { type AclEntry, type AclOperationTypes, type AclResourceTypes, type Admin, Kafka } from "kafkajs";
@@ -120,7 +121,7 @@ async function applyRules(admin: Admin, { users, rules }: Access): Promise<void>
   const endMs = Date.now() + LIMIT_MS;
   while (!(await isThere())) {
     if (Date.now() > endMs) throw new Error("the broker does not show the permissions that it was given");
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await pause(POLL_MS);
   }
 }
 

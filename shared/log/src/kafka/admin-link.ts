@@ -4,6 +4,7 @@
  * A broker that says "not now" (a group's coordinator moves, a new topic has no leader yet) is asked again for a while.
  * Every question must therefore be one that may be repeated.
  */
+import { setTimeout as pause } from "node:timers/promises";
 import { busbarError, reasonOf } from "@busbar/kernel";
 import { type Admin, Kafka } from "kafkajs";
 import { clientConfig } from "./client-config.ts";
@@ -20,8 +21,6 @@ const ATTEMPTS = 2;
 /** How long a broker that says "not now" is asked again, and how often, ms. */
 const NOT_NOW_LIMIT_MS = 10_000;
 const NOT_NOW_PAUSE_MS = 150;
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 export class AdminLink {
   readonly #settings: KafkaSettings;

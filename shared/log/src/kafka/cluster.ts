@@ -5,6 +5,7 @@
  * C1 Nothing here takes a record away: the one topic that may be deleted is an empty one.
  * C2 A change of settings keeps those that it does not name.
  */
+import { setTimeout as pause } from "node:timers/promises";
 import { busbarError } from "@busbar/kernel";
 import { AssignerProtocol } from "kafkajs";
 import { AdminLink } from "./admin-link.ts";
@@ -168,6 +169,6 @@ async function deleteEmpty(link: AdminLink, name: string): Promise<void> {
   while ((await link.ask((admin) => admin.listTopics())).includes(name)) {
     if (Date.now() > endMs)
       throw busbarError("BUSBAR_LOG_UNAVAILABLE", { reason: `${name} is still there after its deletion` });
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await pause(50);
   }
 }

@@ -4,6 +4,7 @@
  * reads together, and administration have their own, since a broker answers one connection in order and a fetch that
  * waits would hold up everything behind it.
  */
+import { setTimeout as pause } from "node:timers/promises";
 import { assert, busbarError, isBusbarError, reasonOf } from "@busbar/kernel";
 import type {
   Appender,
@@ -187,7 +188,7 @@ class KafkaEventLog implements EventLog {
         link.close();
         if (Date.now() > end) throw busbarError("BUSBAR_LOG_UNAVAILABLE", { reason: reasonOf(cause) }, cause);
         const pauseMs = backoff.next();
-        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+        await pause(pauseMs);
       }
     }
   }

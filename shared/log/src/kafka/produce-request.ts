@@ -5,7 +5,8 @@
  * of the CPU time of a chain. What is written is the same to the byte; producer ids, sequences, retries and answers stay
  * kafkajs's. What is not of the form that this log sends is left to kafkajs.
  */
-import { assert } from "@busbar/kernel";
+import { assert, utf8Length } from "@busbar/kernel";
+import { BATCH_OVERHEAD_BYTES } from "../record-size.ts";
 import { crc32c } from "./crc32c.ts";
 
 interface ProducedMessage {
@@ -40,7 +41,6 @@ interface PlainMessage extends ProducedMessage {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-const BATCH_HEADER_BYTES = 61;
 /** From here on the checksum of a batch counts. */
 const CHECKED_FROM = 21;
 const MAGIC = 2;
@@ -73,22 +73,14 @@ function varintBytes(value: number): number {
 
 const sized = (length: number): number => varintBytes(length) + length;
 
-/** Bytes of a text; most are short and of ASCII alone. */
-function utf8Bytes(text: string): number {
-  const { length } = text;
-  if (length > 128) return Buffer.byteLength(text);
-  for (let i = 0; i < length; i += 1) if (text.charCodeAt(i) >= 0x80) return Buffer.byteLength(text);
-  return length;
-}
-
 /** Bytes of a record behind its length. */
 function recordBytes({ key, value, headers }: PlainMessage, offsetDelta: number): number {
   // One byte of attributes, one of the time that it shares with its batch.
-  let bytes = 2 + varintBytes(offsetDelta) + sized(utf8Bytes(key)) + sized(value.length);
+  let bytes = 2 + varintBytes(offsetDelta) + sized(utf8Length(key)) + sized(value.length);
   let count = 0;
   for (const name in headers) {
     count += 1;
-    bytes += sized(utf8Bytes(name)) + sized(utf8Bytes(headers[name] ?? ""));
+    bytes += sized(utf8Length(name)) + sized(utf8Length(headers[name] ?? ""));
   }
   return bytes + varintBytes(count);
 }
@@ -124,12 +116,12 @@ class Writer {
   }
 
   string(text: string): void {
-    this.int16(utf8Bytes(text));
+    this.int16(utf8Length(text));
     this.at += this.bytes.write(text, this.at);
   }
 
   varText(text: string): void {
-    this.varint(utf8Bytes(text));
+    this.varint(utf8Length(text));
     this.at += this.bytes.write(text, this.at);
   }
 
@@ -168,7 +160,7 @@ function measured({ partition, firstSequence = 0, messages }: ProducedPartition)
   const plain = messages.filter(isPlain);
   assert(plain.length === messages.length, "produce: only plain messages come here");
   const lengths = plain.map(recordBytes);
-  const bytes = lengths.reduce((sum, length) => sum + sized(length), BATCH_HEADER_BYTES);
+  const bytes = lengths.reduce((sum, length) => sum + sized(length), BATCH_OVERHEAD_BYTES);
   return { partition, firstSequence, messages: plain, lengths, bytes };
 }
 
@@ -204,7 +196,7 @@ export function encodeProduce(options: ProduceOptions, nowMs: number): Buffer {
   const topics = topicData.map(({ topic, partitions }) => ({ topic, partitions: partitions.map(measured) }));
   let bytes = 2 + 2 + 4 + 4;
   for (const { topic, partitions } of topics) {
-    bytes += 2 + utf8Bytes(topic) + 4;
+    bytes += 2 + utf8Length(topic) + 4;
     for (const partition of partitions) bytes += 4 + 4 + partition.bytes;
   }
   const to = new Writer(bytes);

@@ -1,4 +1,5 @@
 /** Reads a range that is already in the log, batch by batch, as fast as it is consumed. */
+import { setTimeout as pause } from "node:timers/promises";
 import { busbarError, isBusbarError, reasonOf } from "@busbar/kernel";
 import type { Delivery } from "../event-log.ts";
 import type { FetchedPartition } from "./fetch-answer.ts";
@@ -20,7 +21,6 @@ const MAX_BYTES = 1024 * 1024;
 const MAX_WAIT_MS = 50;
 /** How long a read goes on without any progress. */
 const PATIENCE_MS = 20_000;
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
  * Throws BUSBAR_LOG_GAP or BUSBAR_LOG_TRUNCATED when the range is not (or no longer) all there, BUSBAR_LOG_FORBIDDEN when

@@ -11,6 +11,7 @@
  */
 import { reasonOf } from "@busbar/kernel";
 import type { StoredRecord, UnreadablePosition } from "../event-log.ts";
+import { BATCH_OVERHEAD_BYTES } from "../record-size.ts";
 import { ByteReader } from "./byte-reader.ts";
 import { crc32c } from "./crc32c.ts";
 import { decompress } from "./decompress.ts";
@@ -35,7 +36,6 @@ export interface RecordSet {
 export const MAX_UNREADABLE = 10_000;
 /** Records that one batch may hold; a megabyte of the smallest ones is 150 thousand. */
 const MAX_BATCH_RECORDS = 200_000;
-const HEADER_BYTES = 61;
 const LENGTH_END = 12;
 const LOG_APPEND_TIME = 0x08;
 const CONTROL = 0x20;
@@ -63,8 +63,8 @@ export async function decodeRecordSet(bytes: Buffer, context: RecordSetContext):
   while (bytes.length - at >= LENGTH_END && set.unreadable.length < MAX_UNREADABLE) {
     const total = LENGTH_END + bytes.readInt32BE(at + 8);
     // The broker cuts at its byte limit: the rest of this batch comes with the next fetch.
-    if (total > bytes.length - at && total >= HEADER_BYTES) break;
-    if (total < HEADER_BYTES) {
+    if (total > bytes.length - at && total >= BATCH_OVERHEAD_BYTES) break;
+    if (total < BATCH_OVERHEAD_BYTES) {
       passOver(set, set.next, "undecodable", "a batch with an impossible length");
       break;
     }
@@ -97,7 +97,7 @@ async function addRecords(set: Building, batch: Buffer, header: BatchHeader): Pr
   try {
     if (header.count > MAX_BATCH_RECORDS) throw new Error(`a batch of ${header.count} records`);
     const codec = header.attributes & 0x07;
-    const packed = batch.subarray(HEADER_BYTES);
+    const packed = batch.subarray(BATCH_OVERHEAD_BYTES);
     const body = codec === 0 ? copyOf(packed) : await decompress(codec, packed);
     records = parseRecords(body, header, set.context);
   } catch (cause) {

@@ -1,4 +1,5 @@
 /** Topics as the broker has them: created where missing, verified where there (never changed), described once. */
+import { setTimeout as pause } from "node:timers/promises";
 import { busbarError, isBusbarError } from "@busbar/kernel";
 import type { Admin } from "kafkajs";
 import type { TopicSpec } from "../event-log.ts";
@@ -84,7 +85,7 @@ export class TopicCatalog {
         break;
       } catch (cause) {
         if (!isShortOfBrokers(cause) || Date.now() >= endMs) throw cause;
-        await new Promise((resolve) => setTimeout(resolve, FENCED_POLL_MS));
+        await pause(FENCED_POLL_MS);
         there = new Set(await this.list());
       }
     }
@@ -103,7 +104,7 @@ export class TopicCatalog {
         return;
       } catch (cause) {
         if (Date.now() >= endMs) throw cause;
-        await new Promise((resolve) => setTimeout(resolve, VISIBLE_POLL_MS));
+        await pause(VISIBLE_POLL_MS);
       }
     }
   }
